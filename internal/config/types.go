@@ -1,0 +1,270 @@
+// Package config is cluster.yaml: its types, loading, defaults, validation and JSON Schema. It does no input or output
+// besides reading the file, and imports no other package of the project.
+package config
+
+// APIVersion is the only value of `apiVersion` that this program reads.
+const APIVersion = "jomctl/v1"
+
+// Target says what the machines are.
+type Target string
+
+// The targets.
+const (
+	TargetLocal     Target = "local"
+	TargetHosts     Target = "hosts"
+	TargetDocker    Target = "docker"
+	TargetAWS       Target = "aws"
+	TargetOpenStack Target = "openstack"
+)
+
+// Role is what a host does. A control host runs ZooKeeper, a Mesos master, Marathon, the edge and the registry.
+type Role string
+
+// The roles.
+const (
+	RoleControl    Role = "control"
+	RoleMesosAgent Role = "mesos-agent"
+)
+
+// Cluster is one cluster.yaml.
+type Cluster struct {
+	// APIVersion is always "jomctl/v1".
+	APIVersion string `yaml:"apiVersion"`
+	// Name is a DNS label; it prefixes the framework and the app.
+	Name string `yaml:"name"`
+	// Target says where the machines come from.
+	Target Target `yaml:"target"`
+	// Local shapes the loopback hosts of target local.
+	Local *Local `yaml:"local,omitempty"`
+	// Hosts are the machines of target hosts; Default fills them for target local.
+	Hosts []Host `yaml:"hosts,omitempty"`
+	// SSH says how target hosts is reached.
+	SSH *SSH `yaml:"ssh,omitempty"`
+	// Components says where the software comes from.
+	Components Components `yaml:"components"`
+	// Release is a folder under bundles/, or a path to one of the user's own.
+	Release string `yaml:"release"`
+	// Registry is the image registry.
+	Registry *Registry `yaml:"registry,omitempty"`
+	// Jenkins is the controller, its home and its cloud.
+	Jenkins Jenkins `yaml:"jenkins"`
+	// Backup says where backups go.
+	Backup *Backup `yaml:"backup,omitempty"`
+	// Maintenance says when changes are allowed.
+	Maintenance *Maintenance `yaml:"maintenance,omitempty"`
+
+	// File is the path of the file this was read from; relative paths in it are taken from its folder.
+	File string `yaml:"-"`
+}
+
+// Local shapes target local: every host is a loopback address and a folder.
+type Local struct {
+	// Address is the network of the hosts, 127.x.y.0: control hosts get .10, .11, .12, Mesos agents .21, .22, ...
+	Address string `yaml:"address"`
+	// Control is the number of control hosts: 1, 3 or 5.
+	Control int `yaml:"control"`
+	// Agents is the number of Mesos agents, 1 to 200.
+	Agents int `yaml:"agents"`
+	// Resources is what each Mesos agent offers.
+	Resources Resources `yaml:"resources"`
+}
+
+// Resources is an amount of CPU, memory and disk.
+type Resources struct {
+	CPUs float64 `yaml:"cpus"`
+	Mem  Size    `yaml:"mem"`
+	Disk Size    `yaml:"disk"`
+}
+
+// Host is one machine.
+type Host struct {
+	Name       string            `yaml:"name"`
+	Address    string            `yaml:"address"`
+	Roles      []Role            `yaml:"roles"`
+	Attributes map[string]string `yaml:"attributes,omitempty"`
+	// Reserve is kept back from what the Mesos agent offers.
+	Reserve *Reserve `yaml:"reserve,omitempty"`
+}
+
+// Reserve is what a host keeps for itself.
+type Reserve struct {
+	CPUs float64 `yaml:"cpus,omitempty"`
+	Mem  Size    `yaml:"mem,omitempty"`
+}
+
+// SSH says how hosts are reached.
+type SSH struct {
+	User         string `yaml:"user"`
+	Port         int    `yaml:"port"`
+	IdentityFile string `yaml:"identityFile,omitempty"`
+	KnownHosts   string `yaml:"knownHosts,omitempty"`
+}
+
+// Components are the programs under Jenkins.
+type Components struct {
+	ZooKeeper Component `yaml:"zookeeper"`
+	Mesos     Component `yaml:"mesos"`
+	Marathon  Component `yaml:"marathon"`
+}
+
+// Component is one program.
+type Component struct {
+	Source Source `yaml:"source"`
+}
+
+// Source says where a program comes from: the word `standin`, or a mapping with exactly one of apt, deb, rpm, archive,
+// image, path and catalog.
+type Source struct {
+	Standin    bool   `yaml:"-"`
+	Apt        string `yaml:"apt,omitempty"`
+	Repository string `yaml:"repository,omitempty"`
+	Deb        string `yaml:"deb,omitempty"`
+	RPM        string `yaml:"rpm,omitempty"`
+	Archive    string `yaml:"archive,omitempty"`
+	SHA256     string `yaml:"sha256,omitempty"`
+	Image      string `yaml:"image,omitempty"`
+	// Path is a folder with the programs (for Mesos and Marathon, an unpacked or built tree).
+	Path    string `yaml:"path,omitempty"`
+	Catalog string `yaml:"catalog,omitempty"`
+}
+
+// Registry is where images are pushed to.
+type Registry struct {
+	Address  string `yaml:"address"`
+	User     string `yaml:"user,omitempty"`
+	Password Secret `yaml:"password,omitempty"`
+}
+
+// Secret is a reference to a secret, `env:NAME` or `file:PATH`, never the secret itself.
+type Secret string
+
+// Jenkins is the controller.
+type Jenkins struct {
+	// War is a file or URL of a real jenkins.war, or `standin`. Empty means the release's own, and on target local the stand-in.
+	War string `yaml:"war"`
+	// SHA256 is the checksum that the war must have; empty means the release's, which a file of the user's own may differ from.
+	SHA256 string `yaml:"sha256,omitempty"`
+	// Plugins is a folder of *.hpi or *.jpi files for a real war; empty means `plugins` beside the war, where there is one.
+	Plugins string `yaml:"plugins,omitempty"`
+	// Java is the folder of a Java installation (with bin/java) that runs the controller and the build agents; empty means
+	// the newest one found on the machine that the core runs on.
+	Java  string `yaml:"java,omitempty"`
+	App   App    `yaml:"app"`
+	Home  Home   `yaml:"home"`
+	SCM   *SCM   `yaml:"scm,omitempty"`
+	Admin Admin  `yaml:"admin"`
+	Cloud Cloud  `yaml:"cloud"`
+}
+
+// App is the Marathon app of the controller.
+type App struct {
+	CPUs float64 `yaml:"cpus"`
+	Mem  Size    `yaml:"mem"`
+	// Grace is how long a starting controller may be unhealthy.
+	Grace Duration `yaml:"grace"`
+	// Constraints are Marathon constraints: [field, operator] or [field, operator, value].
+	Constraints [][]string `yaml:"constraints,omitempty"`
+	// HTTPPort and AgentPort are the controller's fixed ports.
+	HTTPPort  int `yaml:"httpPort"`
+	AgentPort int `yaml:"agentPort"`
+}
+
+// HomeType says where the home lives.
+type HomeType string
+
+// The home types.
+const (
+	HomeHost   HomeType = "host"
+	HomeShared HomeType = "shared"
+)
+
+// Home is JENKINS_HOME.
+type Home struct {
+	Type HomeType `yaml:"type"`
+	// Path is absolute. Empty on target local means a folder on the disk of the first Mesos agent.
+	Path string `yaml:"path,omitempty"`
+}
+
+// SCM is the git repository that keeps the home's configuration.
+type SCM struct {
+	Repository string   `yaml:"repository"`
+	Branch     string   `yaml:"branch"`
+	Key        Secret   `yaml:"key,omitempty"`
+	Debounce   Duration `yaml:"debounce"`
+	MaxDelay   Duration `yaml:"maxDelay"`
+}
+
+// Admin is the first account.
+type Admin struct {
+	User string `yaml:"user"`
+	// Password is where the password is; a missing `file:` is generated at install with mode 0600.
+	Password Secret `yaml:"password"`
+}
+
+// CloudLine is a line of the Mesos plugin.
+type CloudLine string
+
+// The plugin lines.
+const (
+	LineHTTP     CloudLine = "http"
+	LineLibmesos CloudLine = "libmesos"
+)
+
+// Cloud is the Mesos cloud of the controller.
+type Cloud struct {
+	Line      CloudLine  `yaml:"line"`
+	Templates []Template `yaml:"templates"`
+}
+
+// DockerAccess says how builds reach a Docker Engine.
+type DockerAccess string
+
+// The kinds of Docker access.
+const (
+	DockerNone   DockerAccess = "none"
+	DockerSocket DockerAccess = "socket"
+	DockerDind   DockerAccess = "dind"
+)
+
+// Template is one kind of build agent.
+type Template struct {
+	Label string  `yaml:"label"`
+	CPUs  float64 `yaml:"cpus"`
+	Mem   Size    `yaml:"mem"`
+	// Idle is how long an agent without work is kept. The real plugin knows whole minutes and gets it rounded up.
+	Idle   Duration     `yaml:"idle"`
+	Docker DockerAccess `yaml:"docker"`
+	// Image is the build agent's image; empty means a plain process.
+	Image string `yaml:"image,omitempty"`
+}
+
+// Backup is the repository of backups.
+type Backup struct {
+	Repository string `yaml:"repository"`
+	Password   Secret `yaml:"password"`
+	Keep       Keep   `yaml:"keep"`
+}
+
+// Keep says how many backups stay.
+type Keep struct {
+	Last   int `yaml:"last"`
+	Weekly int `yaml:"weekly"`
+}
+
+// Maintenance is when changes are allowed.
+type Maintenance struct {
+	Windows []Window `yaml:"windows"`
+	// Reserve is the time at the end of a window that is kept for a rollback.
+	Reserve Duration `yaml:"reserve"`
+}
+
+// Window is a recurring time in which changes are allowed.
+type Window struct {
+	Name string   `yaml:"name,omitempty"`
+	Days []string `yaml:"days"`
+	// Start is HH:MM in Zone.
+	Start  string   `yaml:"start"`
+	Length Duration `yaml:"length"`
+	// Zone is an IANA time zone.
+	Zone string `yaml:"zone"`
+}
