@@ -1,0 +1,42 @@
+// Command jomhome is the first process of the controller: it owns the home and runs Jenkins.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/jomctl/jomctl/internal/home"
+)
+
+const usage = `usage: jomhome run --config FILE   run the controller that FILE describes
+       jomhome check URL           exit 0 if URL answers 200`
+
+func main() {
+	args := os.Args[1:]
+	switch {
+	case len(args) == 3 && args[0] == "run" && args[1] == "--config":
+		os.Exit(run(args[2]))
+	case len(args) == 2 && args[0] == "check":
+		if err := home.Check(context.Background(), args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "jomhome:", err)
+			os.Exit(1)
+		}
+	default:
+		fmt.Fprintln(os.Stderr, usage)
+		os.Exit(2)
+	}
+}
+
+func run(config string) int {
+	controller, err := home.LoadController(config)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "jomhome:", err)
+		return home.ExitPrepare
+	}
+	code, err := home.Run(context.Background(), controller, home.Streams{Out: os.Stdout, Err: os.Stderr})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "jomhome:", err)
+	}
+	return code
+}

@@ -1,0 +1,158 @@
+package home
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// beforeStart is the folder in the home that keeps the last config.xml and queue.xml from before a start. A boot that
+// fails leaves an empty queue.xml, and one boot with a plugin missing rewrites config.xml without that plugin's settings.
+const beforeStart = ".jomctl/before-start"
+
+// Own takes the home for this process. A second controller on the same home would start happily and overwrite the first
+// one's files, so whoever comes second is refused. The lock ends with the process, however it ends.
+func Own(home string) (release func(), err error) {
+	if err := os.MkdirAll(filepath.Join(home, ".jomctl"), 0o755); err != nil {
+		return nil, fmt.Errorf("making the home %s: %w", home, err)
+	}
+	path := filepath.Join(home, ".jomctl", "owner")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("opening the owner file of the home: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		owner, _ := os.ReadFile(path)
+		file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("the home %s is in use by another controller (%s)", home, strings.TrimSpace(string(owner)))
+		}
+		return nil, fmt.Errorf("locking the home %s: %w", home, err)
+	}
+	_ = file.Truncate(0) // what the file says is for people only; the lock is what counts
+	_, _ = fmt.Fprintf(file, "pid %d, task %s\n", os.Getpid(), os.Getenv("MESOS_TASK_ID"))
+	return func() { file.Close() }, nil
+}
+
+// Prepare makes the home ready for a start: seed files where nothing is, the plugins as given, and copies of the two
+// files that a bad boot destroys.
+func Prepare(c Controller) error {
+	if err := seed(c.Seed, c.Home); err != nil {
+		return fmt.Errorf("laying down the home's first files: %w", err)
+	}
+	if c.Plugins != "" {
+		if err := plugins(c.Plugins, filepath.Join(c.Home, "plugins")); err != nil {
+			return fmt.Errorf("laying down the plugins: %w", err)
+		}
+	}
+	return keepCopies(c.Home)
+}
+
+// seed copies files that are not there. The users folder counts as a whole: Jenkins renames the folders in it at the
+// first boot, so a user laid down again under the first name would be a second one.
+func seed(from, home string) error {
+	_, err := os.Stat(filepath.Join(home, "users"))
+	hasUsers := err == nil
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if name == "users" && hasUsers {
+				return fs.SkipDir
+			}
+			return os.MkdirAll(filepath.Join(home, name), 0o755)
+		}
+		if _, err := os.Lstat(filepath.Join(home, name)); err == nil {
+			return nil
+		}
+		return copyFile(path, filepath.Join(home, name))
+	})
+}
+
+// plugins makes the home's plugin files those of the folder. Jenkins wants the ending .jpi; an unpacked folder of another
+// version of the plugin is removed, or Jenkins would go on with it.
+func plugins(from, to string) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		base := strings.TrimSuffix(strings.TrimSuffix(name, ".hpi"), ".jpi")
+		if base == name || entry.IsDir() {
+			continue
+		}
+		target := filepath.Join(to, base+".jpi")
+		if same(filepath.Join(from, name), target) {
+			continue
+		}
+		if err := errors.Join(os.RemoveAll(filepath.Join(to, base)), os.RemoveAll(filepath.Join(to, base+".hpi"))); err != nil {
+			return err
+		}
+		if err := copyFile(filepath.Join(from, name), target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func keepCopies(home string) error {
+	kept := filepath.Join(home, beforeStart)
+	if err := os.MkdirAll(kept, 0o755); err != nil {
+		return fmt.Errorf("making %s: %w", kept, err)
+	}
+	for _, name := range []string{"config.xml", "queue.xml"} {
+		source := filepath.Join(home, name)
+		if info, err := os.Stat(source); err != nil || info.Size() == 0 {
+			continue // an emptied file is what a bad boot leaves: the older copy is worth more
+		}
+		if err := copyFile(source, filepath.Join(kept, name)); err != nil {
+			return fmt.Errorf("keeping a copy of %s before the start: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func same(a, b string) bool {
+	one, errOne := os.ReadFile(a)
+	two, errTwo := os.ReadFile(b)
+	return errOne == nil && errTwo == nil && bytes.Equal(one, two)
+}
+
+// copyFile copies through a temporary file, so that a cut-off copy never looks like a whole one.
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(to), ".jomhome-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(data)
+	if err := errors.Join(err, file.Chmod(info.Mode().Perm()), file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), to)
+}

@@ -1,0 +1,80 @@
+package home
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(data)
+}
+
+func TestSeedNeverOverwrites(t *testing.T) {
+	dir := t.TempDir()
+	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir)}
+	require.NoError(t, Prepare(c))
+	require.Equal(t, "<user/>", read(t, filepath.Join(c.Home, "users/admin/config.xml")))
+
+	write(t, filepath.Join(c.Home, "config.xml"), "<hudson>mine</hudson>")
+	// Jenkins renames the users' folders at its first boot.
+	require.NoError(t, os.Rename(filepath.Join(c.Home, "users/admin"), filepath.Join(c.Home, "users/admin_0a1b")))
+	require.NoError(t, Prepare(c))
+	require.Equal(t, "<hudson>mine</hudson>", read(t, filepath.Join(c.Home, "config.xml")))
+	require.NoDirExists(t, filepath.Join(c.Home, "users/admin"), "the admin would exist twice")
+}
+
+func TestPluginsAreExactlyTheGivenOnes(t *testing.T) {
+	dir := t.TempDir()
+	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir), Plugins: filepath.Join(dir, "plugins")}
+	write(t, filepath.Join(c.Plugins, "mesos.hpi"), "two")
+	write(t, filepath.Join(c.Plugins, "README.txt"), "no plugin")
+	write(t, filepath.Join(c.Home, "plugins/mesos.jpi"), "one")
+	write(t, filepath.Join(c.Home, "plugins/mesos/WEB-INF/old.jar"), "unpacked from one")
+	write(t, filepath.Join(c.Home, "plugins/git.jpi"), "the user's own")
+	require.NoError(t, Prepare(c))
+	require.Equal(t, "two", read(t, filepath.Join(c.Home, "plugins/mesos.jpi")))
+	require.NoDirExists(t, filepath.Join(c.Home, "plugins/mesos"))
+	require.NoFileExists(t, filepath.Join(c.Home, "plugins/README.txt.jpi"))
+	require.Equal(t, "the user's own", read(t, filepath.Join(c.Home, "plugins/git.jpi")))
+
+	write(t, filepath.Join(c.Home, "plugins/mesos/WEB-INF/new.jar"), "unpacked from two")
+	require.NoError(t, Prepare(c))
+	require.FileExists(t, filepath.Join(c.Home, "plugins/mesos/WEB-INF/new.jar"), "an unchanged plugin stays unpacked")
+}
+
+func TestTheFilesABadBootDestroysAreKept(t *testing.T) {
+	dir := t.TempDir()
+	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir)}
+	queue, kept := filepath.Join(c.Home, "queue.xml"), filepath.Join(c.Home, beforeStart, "queue.xml")
+	write(t, queue, "<queue>three items</queue>")
+	require.NoError(t, Prepare(c))
+	write(t, queue, "")
+	require.NoError(t, Prepare(c))
+	require.Equal(t, "<queue>three items</queue>", read(t, kept), "the empty file of a failed boot must not replace the copy")
+}
+
+func TestLoadControllerNamesEveryProblem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "controller.json")
+	_, err := LoadController(path)
+	require.ErrorContains(t, err, "reading the controller file")
+	write(t, path, `{"home": "relative", "seed": "/s"}`)
+	_, err = LoadController(path)
+	for _, want := range []string{`home: "relative": want an absolute path`, "argv: empty", "url: missing", "bootSeconds: 0"} {
+		require.ErrorContains(t, err, want)
+	}
+	write(t, path, `{"home": `)
+	_, err = LoadController(path)
+	require.ErrorContains(t, err, path)
+}

@@ -1,0 +1,127 @@
+package home
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Exit codes of a controller that was stopped by its guard; any other code is the controller's own.
+const (
+	ExitPrepare = 70
+	ExitUnsafe  = 71
+)
+
+// lookInterval is how often a starting controller is looked at: a stranger has no more time than this.
+const lookInterval = 250 * time.Millisecond
+
+// Streams are where the controller's output goes.
+type Streams struct {
+	Out, Err io.Writer
+}
+
+// Run owns the home, prepares it, runs the controller until it ends and returns its exit code. SIGTERM and SIGINT are
+// passed on. A controller that lets strangers in, whose boot has failed, or that has no agent port is stopped.
+func Run(ctx context.Context, c Controller, streams Streams) (int, error) {
+	c, err := c.expanded(os.Getenv)
+	if err != nil {
+		return ExitPrepare, err
+	}
+	release, err := Own(c.Home)
+	if err != nil {
+		return ExitPrepare, err
+	}
+	defer release()
+	if err := Prepare(c); err != nil {
+		return ExitPrepare, err
+	}
+	cmd := exec.Command(c.Argv[0], c.Argv[1:]...)
+	cmd.Env = append(append(os.Environ(), "JENKINS_HOME="+c.Home), c.Env...)
+	cmd.Stdout, cmd.Stderr = streams.Out, streams.Err
+	// The controller must not outlive its owner, who holds the lock on the home.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return supervise(ctx, c, cmd, streams)
+}
+
+func supervise(ctx context.Context, c Controller, cmd *exec.Cmd, streams Streams) (int, error) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	started := make(chan error, 1)
+	ended := make(chan error, 1)
+	go runOnOneThread(cmd, started, ended)
+	if err := <-started; err != nil {
+		return ExitPrepare, fmt.Errorf("starting the controller: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	unsafe := make(chan error, 1)
+	go func() {
+		unsafe <- newGuard(c.URL).watch(ctx, c, lookInterval, func() {
+			fmt.Fprintln(streams.Err, "jomhome: the controller is up and refuses anonymous visitors")
+		})
+	}()
+	for {
+		select {
+		case sig := <-signals:
+			_ = cmd.Process.Signal(sig) // it may just have ended, which the next turn sees
+		case err := <-ended:
+			return exitCode(err), nil
+		case err := <-unsafe:
+			if err == nil { // the context ended: stop as for SIGTERM
+				_ = cmd.Process.Signal(syscall.SIGTERM)
+				unsafe = nil
+				continue
+			}
+			// Kill, not terminate: a stranger may be inside.
+			_ = cmd.Process.Kill()
+			<-ended
+			return ExitUnsafe, err
+		}
+	}
+}
+
+// runOnOneThread starts and waits on one locked thread: the kernel's parent-death signal is tied to the thread that
+// started the child, and Go would otherwise be free to end that thread.
+func runOnOneThread(cmd *exec.Cmd, started, ended chan<- error) {
+	runtime.LockOSThread()
+	err := cmd.Start()
+	started <- err
+	if err == nil {
+		ended <- cmd.Wait()
+	}
+}
+
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return 128 + int(status.Signal())
+		}
+		return exit.ExitCode()
+	default:
+		return ExitPrepare
+	}
+}
+
+// Check asks a URL once and tells whether it answers 200, as the app's health check wants it.
+func Check(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	status, _ := newGuard("").status(ctx, url)
+	if status != 200 {
+		return fmt.Errorf("%s answers %d", url, status)
+	}
+	return nil
+}
