@@ -1,0 +1,34 @@
+# Everything a person types here works from a fresh clone on Debian with Go, gcc, git and apt.
+SHELL := /bin/bash
+BIN   := bin
+GO    := go
+VERSION := $(shell cat VERSION)
+COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/jomctl/jomctl/internal/cli.version=$(VERSION) -X github.com/jomctl/jomctl/internal/cli.commit=$(COMMIT)
+
+.PHONY: build demo test test-fast bench lint clean setup
+
+build: ## bin/jomctl, bin/jomhome, bin/standin
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/jomctl ./cmd/jomhome ./cmd/standin
+
+setup: ## the Debian packages that target local and the tests need
+	@scripts/setup.sh
+
+demo: setup build ## a Jenkins on Mesos on this machine, proven
+	@scripts/demo.sh
+
+test: setup build ## everything, with the real ZooKeeper, HAProxy and python3-jenkins
+	@scripts/test.sh
+
+test-fast: ## unit tests alone: no packages, no root, no network
+	$(GO) test ./...
+
+bench: setup build ## timings; the machine and the median of five runs are printed
+	@scripts/bench.sh
+
+lint: ## formatting, vet, shell scripts
+	@scripts/lint.sh
+
+clean: ## built files only; a running demo is ended by `bin/jomctl destroy`
+	rm -rf $(BIN) build
