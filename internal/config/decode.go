@@ -1,0 +1,335 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"math"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// decoder fills a Cluster from the syntax tree and goes on after a problem, so that all are reported at once.
+type decoder struct {
+	problems Problems
+	places   map[string]*token.Position
+	zeros    []zero
+}
+
+// zero is a number that the file gives as 0.
+type zero struct {
+	path  string
+	value reflect.Value
+}
+
+func (d *decoder) add(p Problem) { d.problems = append(d.problems, p) }
+
+// fail reports a problem at a node.
+func (d *decoder) fail(n ast.Node, path, rule, fix string) {
+	p := Problem{Path: path, Rule: rule, Fix: fix}
+	if s, ok := scalar(n); ok && !secretPath(path) {
+		p.Value = show(s)
+	}
+	if t := n.GetToken(); t != nil && t.Position != nil {
+		p.Line, p.Column = t.Position.Line, t.Position.Column
+	}
+	d.add(p)
+}
+
+// place is the position of a path, or of the closest thing around it that is in the file.
+func (d *decoder) place(path string) (line, column int) {
+	for path != "" {
+		if p := d.places[path]; p != nil {
+			return p.Line, p.Column
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return 0, 0
+}
+
+// failedBelow says that something inside the path could not be decoded.
+func (d *decoder) failedBelow(path string) bool {
+	for _, p := range d.problems {
+		if rest, ok := strings.CutPrefix(path, p.Path); ok && p.Path != "" && rest != "" && (rest[0] == '.' || rest[0] == '[') {
+			return true
+		}
+	}
+	return false
+}
+
+// refuseZeros reports numbers that were written as 0 and that Default has replaced.
+func (d *decoder) refuseZeros() {
+	for _, z := range d.zeros {
+		if !z.value.IsZero() {
+			d.add(Problem{Path: z.path, Value: "0", Rule: "must be more than 0", Fix: fmt.Sprintf("leave it out for the default, %v", z.value.Interface())})
+		}
+	}
+}
+
+func (d *decoder) root(n ast.Node, c *Cluster) {
+	if !isMapping(n) {
+		d.fail(n, "", "must be a mapping of keys to values", "the smallest file has three lines: apiVersion, name and target")
+		return
+	}
+	d.value("", n, reflect.ValueOf(c).Elem())
+}
+
+// value decodes one node into v.
+func (d *decoder) value(path string, n ast.Node, v reflect.Value) {
+	if t := n.GetToken(); t != nil && d.places[path] == nil && path != "" {
+		d.places[path] = t.Position
+	}
+	switch n.(type) {
+	case *ast.NullNode:
+		return
+	case *ast.AnchorNode, *ast.AliasNode:
+		d.fail(n, path, "anchors and aliases are not allowed", "write the value out")
+		return
+	case *ast.TagNode:
+		d.fail(n, path, "tags are not allowed", "remove the word with the exclamation mark")
+		return
+	}
+	if v.Type() == reflect.TypeFor[Source]() && !isMapping(n) {
+		if s, ok := scalar(n); !ok || s != "standin" {
+			d.fail(n, path, "must be the word standin or a mapping with one of "+strings.Join(sourceKinds(), ", "), "")
+			return
+		}
+		v.Addr().Interface().(*Source).Standin = true
+		return
+	}
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		d.text(path, n, v, u)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.value(path, n, v.Elem())
+	case reflect.Struct:
+		d.structure(path, n, v)
+	case reflect.Slice:
+		d.slice(path, n, v)
+	case reflect.Map:
+		d.stringMap(path, n, v)
+	default:
+		d.scalarValue(path, n, v)
+	}
+}
+
+// text decodes a Size or a Duration.
+func (d *decoder) text(path string, n ast.Node, v reflect.Value, u encoding.TextUnmarshaler) {
+	s, ok := scalar(n)
+	if !ok {
+		d.fail(n, path, "must be one value with its unit", "")
+		return
+	}
+	if err := u.UnmarshalText([]byte(s)); err != nil {
+		d.fail(n, path, err.Error(), "")
+		return
+	}
+	if v.IsZero() {
+		d.zeros = append(d.zeros, zero{path, v})
+	}
+}
+
+// scalarValue decodes texts and numbers. A text may look like a number (a branch, a checksum): its source counts.
+func (d *decoder) scalarValue(path string, n ast.Node, v reflect.Value) {
+	s, ok := scalar(n)
+	switch v.Kind() {
+	case reflect.String:
+		if !ok {
+			d.fail(n, path, "must be a text", "")
+			return
+		}
+		v.SetString(s)
+		return
+	case reflect.Int:
+		i, err := strconv.Atoi(s)
+		if _, integer := n.(*ast.IntegerNode); !integer || err != nil {
+			d.fail(n, path, "must be a whole number", "")
+			return
+		}
+		v.SetInt(int64(i))
+	case reflect.Float64:
+		f, err := strconv.ParseFloat(s, 64)
+		_, integer := n.(*ast.IntegerNode)
+		_, float := n.(*ast.FloatNode)
+		if !(integer || float) || err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+			d.fail(n, path, "must be a number", "")
+			return
+		}
+		v.SetFloat(f)
+	default:
+		panic("config: type " + v.Type().String() + " has no decoder")
+	}
+	if v.IsZero() {
+		d.zeros = append(d.zeros, zero{path, v})
+	}
+}
+
+func (d *decoder) slice(path string, n ast.Node, v reflect.Value) {
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		d.fail(n, path, "must be a list", "write it as [a, b] or one line per element, each beginning with a dash")
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))
+	for i, e := range seq.Values {
+		d.value(fmt.Sprintf("%s[%d]", path, i), e, v.Index(i))
+	}
+}
+
+func (d *decoder) stringMap(path string, n ast.Node, v reflect.Value) {
+	v.Set(reflect.MakeMap(v.Type()))
+	d.entries(path, n, func(key string, e *ast.MappingValueNode, below string) {
+		s, ok := scalar(e.Value)
+		if !ok {
+			d.fail(e.Value, below, "must be a text", "")
+			return
+		}
+		v.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(s))
+	})
+}
+
+func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
+	fields := keysOf(v.Type())
+	d.entries(path, n, func(key string, e *ast.MappingValueNode, below string) {
+		if i, ok := fields[key]; ok {
+			if isMapping(e.Value) {
+				d.places[below] = e.Key.GetToken().Position
+			}
+			d.value(below, e.Value, v.Field(i))
+			return
+		}
+		p := Problem{Path: below, Rule: "unknown key", Fix: meant(key, path, fields)}
+		if t := e.Key.GetToken(); t != nil && t.Position != nil {
+			p.Line, p.Column = t.Position.Line, t.Position.Column
+		}
+		d.add(p)
+	})
+}
+
+// entries calls f for every key of a mapping and reports keys that come twice or are no plain words.
+func (d *decoder) entries(path string, n ast.Node, f func(key string, e *ast.MappingValueNode, below string)) {
+	var values []*ast.MappingValueNode
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		values = m.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{m}
+	default:
+		d.fail(n, path, "must be a mapping of keys to values", "")
+		return
+	}
+	first := map[string]int{}
+	for _, e := range values {
+		key, ok := scalar(e.Key)
+		if e.Key.IsMergeKey() || !ok {
+			d.fail(e.Key, path, "merge keys and keys that are no plain words are not allowed", "write the values out")
+			continue
+		}
+		below := key
+		if path != "" {
+			below = path + "." + key
+		}
+		if line, twice := first[key]; twice {
+			d.fail(e.Key, below, fmt.Sprintf("this key was given already in line %d", line), "keep one of them")
+			continue
+		}
+		if t := e.Key.GetToken(); t != nil && t.Position != nil {
+			first[key] = t.Position.Line
+		}
+		f(key, e, show(below))
+	}
+}
+
+// meant names the key that was probably meant.
+func meant(key, path string, fields map[string]int) string {
+	known := make([]string, 0, len(fields))
+	for k := range fields {
+		known = append(known, k)
+	}
+	sort.Strings(known)
+	if near := nearest(key, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	var elsewhere []string
+	for _, p := range keyPaths(reflect.TypeFor[Cluster](), "") {
+		if p == key || strings.HasSuffix(p, "."+key) {
+			elsewhere = append(elsewhere, p)
+		}
+	}
+	if len(elsewhere) > 0 {
+		return "there is " + strings.Join(elsewhere, ", ")
+	}
+	where := "at the top of the file"
+	if path != "" {
+		where = "in " + path
+	}
+	return "known " + where + ": " + strings.Join(known, ", ")
+}
+
+// keysOf maps the keys of a struct type to its field numbers.
+func keysOf(t reflect.Type) map[string]int {
+	keys := map[string]int{}
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" && name != "-" {
+			keys[name] = i
+		}
+	}
+	return keys
+}
+
+// keyPaths lists every key of the file with its way from the top; elements of lists are written as [].
+func keyPaths(t reflect.Type, prefix string) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		if t.Kind() == reflect.Slice {
+			prefix += "[]"
+		}
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var paths []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		path := strings.TrimPrefix(prefix+"."+name, ".")
+		paths = append(append(paths, path), keyPaths(t.Field(i).Type, path)...)
+	}
+	return paths
+}
+
+func isMapping(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	}
+	return false
+}
+
+// scalar is the text of a plain value, as it is in the source for numbers and words like true.
+func scalar(n ast.Node) (string, bool) {
+	switch s := n.(type) {
+	case *ast.StringNode:
+		return s.Value, true
+	case *ast.LiteralNode:
+		return s.Value.Value, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return s.GetToken().Value, true
+	}
+	return "", false
+}
+
+// secretPath says that what stands there must not be printed, whatever it is.
+func secretPath(path string) bool {
+	last := path[strings.LastIndexByte(path, '.')+1:]
+	return last == "password" || last == "key"
+}

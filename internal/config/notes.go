@@ -1,0 +1,43 @@
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// Notes are remarks on a valid cluster: what is not wrong, but may not be what was meant.
+func Notes(c *Cluster) []string {
+	var notes []string
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	standin := c.Jenkins.War == "standin"
+	for i, t := range c.Jenkins.Cloud.Templates {
+		if t.Idle%Duration(time.Minute) != 0 && !standin {
+			note("jenkins.cloud.templates[%d].idle: the Mesos plugin knows whole minutes: %v becomes %dm", i, t.Idle, t.IdleMinutes())
+		}
+		if c.Target == TargetLocal && (t.Docker != DockerNone || t.Image != "") && c.Components.Mesos.Source.Standin {
+			note("jenkins.cloud.templates[%d]: docker and image need a Docker Engine on this machine", i)
+		}
+	}
+	if c.Target != TargetLocal && c.Local != nil {
+		note("local: has no effect on target %s", c.Target)
+	}
+	if c.Target == TargetLocal && c.SSH != nil {
+		note("ssh: has no effect on target local")
+	}
+	if c.Jenkins.Cloud.Line == LineLibmesos && !standin {
+		note("jenkins.cloud.line: libmesos is for old Jenkins cores only")
+	}
+	if standin && (c.Jenkins.SHA256 != "" || c.Jenkins.Plugins != "") {
+		note("jenkins.sha256 and jenkins.plugins: have no effect on the stand-in")
+	}
+	if l := c.Local; c.Target == TargetLocal && l != nil && len(c.Jenkins.Cloud.Templates) > 0 {
+		first := c.Jenkins.Cloud.Templates[0]
+		if need := c.Jenkins.App.Mem + first.Mem + buildAgentOverhead; l.Agents == 1 && need > l.Resources.Mem {
+			note("local.resources.mem: beside the controller, the only Mesos agent has no room for a build agent (%v are needed, %v are there)", need, l.Resources.Mem)
+		}
+	}
+	if len(c.HostsWith(RoleControl)) == 1 {
+		note("one control host: when it is lost, nothing can be changed until it is back")
+	}
+	return notes
+}

@@ -1,0 +1,306 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"net"
+	"net/netip"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const maxLocalAgents = 200
+
+// checker collects problems.
+type checker struct{ problems Problems }
+
+// add reports a problem. value is shown; nil where there is none or it must not be shown.
+func (k *checker) add(path string, value any, rule, fix string) {
+	p := Problem{Path: path, Rule: rule, Fix: fix}
+	if value != nil {
+		p.Value = show(value)
+	}
+	k.problems = append(k.problems, p)
+}
+
+// Validate checks a cluster that Default has completed and returns Problems with everything that is wrong, or nil. It looks
+// at the cluster alone: whether files, hosts and addresses exist is for the preflight.
+func Validate(c *Cluster) error {
+	k := &checker{}
+	k.top(c)
+	k.hosts(c)
+	k.local(c)
+	k.access(c)
+	k.source("components.zookeeper.source", c.Components.ZooKeeper.Source)
+	k.source("components.mesos.source", c.Components.Mesos.Source)
+	k.source("components.marathon.source", c.Components.Marathon.Source)
+	if c.Components.ZooKeeper.Source.Standin {
+		k.add("components.zookeeper.source", "standin", "there is no stand-in for ZooKeeper", "the real one is one package: {apt: zookeeper}")
+	}
+	k.jenkins(c)
+	k.fit(c)
+	k.backup(c.Backup)
+	k.maintenance(c.Maintenance)
+	if len(k.problems) == 0 {
+		return nil
+	}
+	for i := range k.problems {
+		k.problems[i].File = c.File
+	}
+	return k.problems
+}
+
+func (k *checker) top(c *Cluster) {
+	switch {
+	case c.APIVersion == "":
+		k.add("apiVersion", nil, "is required", "the first line is apiVersion: "+APIVersion)
+	case c.APIVersion != APIVersion:
+		k.add("apiVersion", c.APIVersion, "this program reads "+APIVersion+" only", "")
+	}
+	if c.Name == "" {
+		k.add("name", nil, "is required", "any DNS label, for example ci")
+	} else {
+		k.label("name", c.Name)
+	}
+	if c.Target == "" {
+		k.add("target", nil, "is required", "target: local is this machine alone")
+	} else {
+		k.oneOf("target", string(c.Target), words(Targets()))
+	}
+	if strings.ContainsFunc(c.Release, unprintable) || strings.TrimSpace(c.Release) == "" {
+		k.add("release", c.Release, "must be the name of a release or the path of its folder", "")
+	}
+}
+
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func (k *checker) label(path, value string) {
+	if !dnsLabel.MatchString(value) {
+		k.add(path, value, "must be a DNS label: lower-case letters, digits and dashes, at most 63, no dash at an end", "")
+	}
+}
+
+// oneOf checks a word against those that are known.
+func (k *checker) oneOf(path, value string, known []string) bool {
+	for _, w := range known {
+		if value == w {
+			return true
+		}
+	}
+	fix := ""
+	if near := nearest(value, known); near != "" {
+		fix = "did you mean " + near + "?"
+	}
+	k.add(path, value, "must be one of "+strings.Join(known, ", "), fix)
+	return false
+}
+
+func (k *checker) hosts(c *Cluster) {
+	names, addresses := map[string]int{}, map[string]int{}
+	for i, h := range c.Hosts {
+		at := fmt.Sprintf("hosts[%d]", i)
+		k.host(at, h, c.Target == TargetLocal)
+		k.unique(at+".name", h.Name, i, names)
+		k.unique(at+".address", strings.ToLower(h.Address), i, addresses)
+	}
+	made := c.Target == TargetDocker || c.Target == TargetAWS || c.Target == TargetOpenStack
+	if len(c.Hosts) == 0 && (made || c.Target == TargetLocal || c.Target == "") {
+		return // other targets fill the list from what they create; local reports its own numbers
+	}
+	if control := len(c.HostsWith(RoleControl)); control != 1 && control != 3 && control != 5 {
+		k.add("hosts", fmt.Sprintf("%d with role control", control), "there must be 1, 3 or 5 control hosts, so that a majority exists", "")
+	}
+	if len(c.HostsWith(RoleMesosAgent)) == 0 {
+		k.add("hosts", "none with role mesos-agent", "there must be at least one Mesos agent, or nothing can run", "")
+	}
+}
+
+// unique reports a value that an earlier host has.
+func (k *checker) unique(at, value string, i int, seen map[string]int) {
+	if first, twice := seen[value]; twice && value != "" {
+		k.add(at, value, fmt.Sprintf("is that of hosts[%d] already", first), "")
+		return
+	}
+	seen[value] = i
+}
+
+func (k *checker) host(at string, h Host, local bool) {
+	if h.Name == "" {
+		k.add(at+".name", nil, "is required", "")
+	} else {
+		k.label(at+".name", h.Name)
+	}
+	ip, err := netip.ParseAddr(h.Address)
+	switch {
+	case h.Address == "":
+		k.add(at+".address", nil, "is required", "")
+	case local && (err != nil || !ip.Is4() || !ip.IsLoopback()):
+		k.add(at+".address", h.Address, "must be a loopback address 127.x.y.z on target local", "")
+	case err == nil && (ip.IsUnspecified() || ip.IsMulticast()), err != nil && !hostName(h.Address):
+		k.add(at+".address", h.Address, "must be an IP address or a DNS name", "")
+	}
+	if len(h.Roles) == 0 {
+		k.add(at+".roles", nil, "at least one is required: "+strings.Join(words(Roles()), ", "), "")
+	}
+	seen := map[Role]bool{}
+	for j, r := range h.Roles {
+		if k.oneOf(fmt.Sprintf("%s.roles[%d]", at, j), string(r), words(Roles())) && seen[r] {
+			k.add(fmt.Sprintf("%s.roles[%d]", at, j), r, "is there twice", "")
+		}
+		seen[r] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Attributes)) {
+		value := h.Attributes[name]
+		if name == "" || value == "" || strings.ContainsAny(name, ":; \t\r\n") || strings.ContainsAny(value, ";\r\n") {
+			k.add(at+".attributes", name+": "+value, "names must have no colon, semicolon or space and values no semicolon, as Mesos writes them name:value;name:value", "")
+		}
+	}
+	if r := h.Reserve; r != nil {
+		k.amount(at+".reserve.cpus", r.CPUs, 0)
+		if r.Mem < 0 {
+			k.add(at+".reserve.mem", r.Mem, "must not be negative", "")
+		}
+	}
+}
+
+var hostPart = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$`)
+
+// hostName says that s is a DNS name and not a mistyped IP address.
+func hostName(s string) bool {
+	parts := strings.Split(s, ".")
+	for _, part := range parts {
+		if !hostPart.MatchString(part) {
+			return false
+		}
+	}
+	_, err := strconv.Atoi(parts[len(parts)-1])
+	return err != nil && len(s) <= 253
+}
+
+func (k *checker) local(c *Cluster) {
+	l := c.Local
+	if l == nil || c.Target != TargetLocal {
+		return
+	}
+	if ip, err := netip.ParseAddr(l.Address); err != nil || !ip.Is4() || !ip.IsLoopback() || !strings.HasSuffix(l.Address, ".0") {
+		k.add("local.address", l.Address, "must be a loopback network 127.x.y.0", "for example 127.0.10.0")
+	}
+	if l.Control != 1 && l.Control != 3 && l.Control != 5 {
+		k.add("local.control", l.Control, "must be 1, 3 or 5, so that a majority exists", "")
+	}
+	if l.Agents < 1 || l.Agents > maxLocalAgents {
+		k.add("local.agents", l.Agents, fmt.Sprintf("must be 1 to %d", maxLocalAgents), "")
+	}
+	if n := len(c.HostsWith(RoleControl)); n != l.Control && l.Control > 0 && l.Control <= 5 {
+		k.add("local.control", l.Control, fmt.Sprintf("hosts lists %d control hosts", n), "leave one of the two out")
+	}
+	if n := len(c.HostsWith(RoleMesosAgent)); n != l.Agents && l.Agents > 0 && l.Agents <= maxLocalAgents {
+		k.add("local.agents", l.Agents, fmt.Sprintf("hosts lists %d Mesos agents", n), "leave one of the two out")
+	}
+	k.amount("local.resources.cpus", l.Resources.CPUs, 0.01)
+	k.size("local.resources.mem", l.Resources.Mem)
+	k.size("local.resources.disk", l.Resources.Disk)
+}
+
+// amount checks a number of CPUs.
+func (k *checker) amount(path string, cpus, least float64) {
+	if math.IsNaN(cpus) || cpus < least || cpus > 10000 {
+		k.add(path, cpus, fmt.Sprintf("must be a number of CPUs, %v to 10000", least), "")
+	}
+}
+
+// size checks an amount that Mesos counts in whole MiB.
+func (k *checker) size(path string, s Size) {
+	if s < MiB {
+		k.add(path, s, "must be at least 1MiB", "")
+	}
+}
+
+func (k *checker) access(c *Cluster) {
+	if s := c.SSH; s != nil {
+		if !plainWord(s.User) {
+			k.add("ssh.user", s.User, "must be a user name", "")
+		}
+		k.port("ssh.port", s.Port)
+		k.filePath("ssh.identityFile", s.IdentityFile)
+		k.filePath("ssh.knownHosts", s.KnownHosts)
+	}
+	r := c.Registry
+	if r == nil {
+		return
+	}
+	host, port, err := net.SplitHostPort(r.Address)
+	n, portErr := strconv.Atoi(port)
+	if _, ipErr := netip.ParseAddr(host); err != nil || portErr != nil || n < 1 || n > 65535 || (ipErr != nil && !hostName(host)) {
+		k.add("registry.address", r.Address, "must be HOST:PORT", "for example m1:5000, without https:// and without a path")
+	}
+	k.secret("registry.password", r.Password)
+	if (r.User == "") != (r.Password == "") {
+		k.add("registry", nil, "user and password belong together", "give both or none")
+	}
+}
+
+func (k *checker) port(path string, port int) {
+	if port < 1 || port > 65535 {
+		k.add(path, port, "must be a port, 1 to 65535", "")
+	}
+}
+
+// filePath checks the form of an optional path.
+func (k *checker) filePath(at, value string) {
+	if strings.ContainsFunc(value, unprintable) || (value != "" && strings.TrimSpace(value) != value) {
+		k.add(at, value, "must be a path without line breaks and without spaces around it", "")
+	}
+}
+
+var secretForm = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\s].*)$`)
+
+// secret checks a reference. What is written there is not shown: it may be the secret itself.
+func (k *checker) secret(at string, s Secret) {
+	if s != "" && (!secretForm.MatchString(string(s)) || strings.ContainsFunc(string(s), unprintable)) {
+		k.add(at, nil, "must be env:NAME or file:PATH; a secret itself must not be in this file", "put it into a file that only you may read and name that file")
+	}
+}
+
+func unprintable(r rune) bool { return r < ' ' || r == 0x7f }
+
+func plainWord(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\:"'`, r) })
+}
+
+// absolute checks the path of the home.
+func (k *checker) absolute(at, value string) {
+	switch {
+	case !strings.HasPrefix(value, "/") || strings.ContainsFunc(value, unprintable):
+		k.add(at, value, "must be an absolute path", "")
+	case path.Clean(value) != value:
+		k.add(at, value, "must be written without . or .. parts, double or final slashes", "write "+path.Clean(value))
+	case value == "/":
+		k.add(at, value, "must not be the root of the file system", "")
+	}
+	for _, volatile := range []string{"/tmp", "/var/tmp", "/dev", "/run", "/var/run", "/proc", "/sys"} {
+		if clean := path.Clean(value); clean == volatile || strings.HasPrefix(clean, volatile+"/") {
+			k.add(at, value, "must not be under "+volatile+", which is emptied by the system", "for example /var/lib/jomctl/jenkins_home")
+		}
+	}
+}
+
+// Targets are all targets, Roles all roles of a host.
+func Targets() []Target {
+	return []Target{TargetLocal, TargetHosts, TargetDocker, TargetAWS, TargetOpenStack}
+}
+
+// Roles are all roles of a host.
+func Roles() []Role { return []Role{RoleControl, RoleMesosAgent} }
+
+func words[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
