@@ -1,0 +1,189 @@
+// Package status looks at a whole cluster at once and judges it: one Report serves the text, the JSON and everything else
+// that shows or checks a cluster. Whatever is down makes the report partial, never absent.
+package status
+
+import "time"
+
+// Severity says how bad a finding is.
+type Severity string
+
+// The severities. Only an error makes a cluster not ready.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+	Info    Severity = "info"
+)
+
+// Finding is one thing that is not as it should be, and what to do about it.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	// Subject names the part: "zookeeper c1", "mesos-agent a2", "controller".
+	Subject string `json:"subject"`
+	Problem string `json:"problem"`
+	Fix     string `json:"fix"`
+}
+
+// Report is a cluster as it was at one moment. Memory and disk are MiB.
+type Report struct {
+	Cluster string `json:"cluster"`
+	Target  string `json:"target"`
+	// Ready: builds can run now.
+	Ready bool `json:"ready"`
+	// URL is where people reach Jenkins.
+	URL        string      `json:"url"`
+	Checked    time.Time   `json:"checked"`
+	Components []Component `json:"components"`
+	Hosts      []Host      `json:"hosts"`
+	ZooKeeper  ZooKeeper   `json:"zookeeper"`
+	Mesos      Mesos       `json:"mesos"`
+	Marathon   Marathon    `json:"marathon"`
+	Controller Controller  `json:"controller"`
+	Findings   []Finding   `json:"findings"`
+}
+
+// Component is one program and whether it is the real one.
+type Component struct {
+	Name string `json:"name"`
+	// Kind is "real" or "stand-in".
+	Kind string `json:"kind"`
+	// Version is empty while nothing that runs could be asked.
+	Version string `json:"version,omitempty"`
+	// Source says where it comes from.
+	Source string `json:"source,omitempty"`
+}
+
+// Host is one host and its units.
+type Host struct {
+	Name    string   `json:"name"`
+	Address string   `json:"address"`
+	Roles   []string `json:"roles"`
+	Units   []Unit   `json:"units"`
+	Error   string   `json:"error,omitempty"`
+}
+
+// Unit is one program that a host keeps running. State is running, waiting (for its next start) or stopped.
+type Unit struct {
+	Name     string     `json:"name"`
+	State    string     `json:"state"`
+	PID      int        `json:"pid,omitempty"`
+	Since    *time.Time `json:"since,omitempty"`
+	Restarts int        `json:"restarts"`
+	LastExit string     `json:"lastExit,omitempty"`
+	Log      string     `json:"log,omitempty"`
+	Problem  string     `json:"problem,omitempty"`
+}
+
+// ZooKeeper is the ensemble.
+type ZooKeeper struct {
+	Quorum  bool        `json:"quorum"`
+	Servers []ZooServer `json:"servers"`
+}
+
+// ZooServer is one server; Mode is leader, follower, standalone or empty.
+type ZooServer struct {
+	Address string `json:"address"`
+	Mode    string `json:"mode"`
+	Version string `json:"version,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+// Mesos is the masters, the Mesos agents and the frameworks.
+type Mesos struct {
+	Leader  string   `json:"leader"`
+	Version string   `json:"version,omitempty"`
+	Masters []Master `json:"masters"`
+	Agents  []Agent  `json:"agents"`
+	// Frameworks are the live ones.
+	Frameworks []Framework `json:"frameworks"`
+	Error      string      `json:"error,omitempty"`
+}
+
+// Master is one Mesos master.
+type Master struct {
+	Address string `json:"address"`
+	Leads   bool   `json:"leads"`
+	Version string `json:"version,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+// Resources is an amount of CPUs and MiB.
+type Resources struct {
+	CPUs float64 `json:"cpus"`
+	Mem  float64 `json:"mem"`
+	Disk float64 `json:"disk"`
+}
+
+// Agent is one Mesos agent as the leading master sees it.
+type Agent struct {
+	ID      string    `json:"id"`
+	Host    string    `json:"host"`
+	Address string    `json:"address"`
+	Active  bool      `json:"active"`
+	Total   Resources `json:"total"`
+	Used    Resources `json:"used"`
+}
+
+// Framework is one framework.
+type Framework struct {
+	ID     string    `json:"id"`
+	Name   string    `json:"name"`
+	Active bool      `json:"active"`
+	Used   Resources `json:"used"`
+	Tasks  []Task    `json:"tasks"`
+}
+
+// Task is one Mesos task.
+type Task struct {
+	ID    string `json:"id"`
+	Host  string `json:"host"`
+	State string `json:"state"`
+}
+
+// Marathon is Marathon and its apps.
+type Marathon struct {
+	Leader  string `json:"leader"`
+	Version string `json:"version,omitempty"`
+	// App is the controller's app.
+	App   *App   `json:"app,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// App is a Marathon app.
+type App struct {
+	ID          string   `json:"id"`
+	Version     string   `json:"version"`
+	Running     int      `json:"running"`
+	Instances   int      `json:"instances"`
+	Healthy     int      `json:"healthy"`
+	Deployments []string `json:"deployments,omitempty"`
+	Task        string   `json:"task,omitempty"`
+	Host        string   `json:"host,omitempty"`
+	LastFailure string   `json:"lastFailure,omitempty"`
+}
+
+// Controller is the Jenkins controller.
+type Controller struct {
+	URL     string `json:"url"`
+	Version string `json:"version,omitempty"`
+	// State is absent, refused, starting, failed or up.
+	State string `json:"state"`
+	Ready bool   `json:"ready"`
+	Host  string `json:"host,omitempty"`
+	Task  string `json:"task,omitempty"`
+	// Secured: an anonymous visitor is refused.
+	Secured bool `json:"secured"`
+	// AgentPort is what build agents connect to, 0 when it is not open.
+	AgentPort int  `json:"agentPort"`
+	Quieting  bool `json:"quieting"`
+	Nodes     int  `json:"nodes"`
+	Busy      int  `json:"busy"`
+	// Queue are the waiting builds with the reason that each one waits.
+	Queue []QueueItem `json:"queue"`
+	Error string      `json:"error,omitempty"`
+}
+
+// QueueItem is one waiting build.
+type QueueItem struct {
+	Job string `json:"job"`
+	Why string `json:"why"`
+}
