@@ -47,11 +47,20 @@ func cutProcess() error {
 		}
 	}}
 	w := world{os.Getenv("CUT_WORLD")}
-	run := op.Run
+	plan, run := w.plan(), op.Run
 	if os.Getenv("CUT_ROLLBACK") != "" {
 		run = op.Rollback
 	}
-	_, err = run(context.Background(), w.plan(), opts)
+	if id := os.Getenv("CUT_STEP"); id != "" {
+		plan = edit(plan, id, func(s *op.Step) {
+			s.Do = func(context.Context, op.Say) error {
+				err := w.make(id)
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				return err
+			}
+		})
+	}
+	_, err = run(context.Background(), plan, opts)
 	return err
 }
 
@@ -97,6 +106,22 @@ func TestKilledAtEveryRecordAndResumed(t *testing.T) {
 			for _, id := range planIDs {
 				require.False(t, j.Log().Pending(id))
 			}
+		})
+	}
+}
+
+func TestKilledBetweenTheEffectAndItsRecord(t *testing.T) {
+	for _, id := range planIDs {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			w, path := world{t.TempDir()}, emptyJournal(t)
+			killedAt(t, w, path, -1, "CUT_STEP="+id)
+			require.True(t, open(t, path).Log().Pending(id))
+			j := open(t, path)
+			_, err := op.Run(context.Background(), w.plan(), op.Options{Journal: j})
+			require.NoError(t, err)
+			require.Equal(t, onceEach(), w.counts())
+			require.False(t, j.Log().Pending(id))
 		})
 	}
 }

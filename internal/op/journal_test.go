@@ -5,7 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -169,7 +169,7 @@ func FuzzReadJournal(f *testing.F) {
 		require.False(t, after.Torn, "a repaired journal is whole")
 		require.Equal(t, before.Records, after.Records)
 		for _, id := range before.Begun() {
-			require.True(t, strings.Contains(string(asJSON(t, before.Records)), asJSON(t, id)))
+			require.True(t, slices.ContainsFunc(before.Records, func(r op.Record) bool { return r.Kind == op.KindBegin && r.Step == id }))
 		}
 		_, _, _ = before.Meta(), before.Last(), before.Pending("a")
 	})
