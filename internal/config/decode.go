@@ -40,6 +40,15 @@ func (d *decoder) fail(n ast.Node, path, rule, fix string) {
 	d.add(p)
 }
 
+// failKey reports a problem with a key.
+func (d *decoder) failKey(key ast.Node, path, rule, fix string) {
+	p := Problem{Path: path, Rule: rule, Fix: fix}
+	if t := key.GetToken(); t != nil && t.Position != nil {
+		p.Line, p.Column = t.Position.Line, t.Position.Column
+	}
+	d.add(p)
+}
+
 // place is the position of a path, or of the closest thing around it that is in the file.
 func (d *decoder) place(path string) (line, column int) {
 	for path != "" {
@@ -68,14 +77,6 @@ func (d *decoder) refuseZeros() {
 			d.add(Problem{Path: z.path, Value: "0", Rule: "must be more than 0", Fix: fmt.Sprintf("leave it out for the default, %v", z.value.Interface())})
 		}
 	}
-}
-
-func (d *decoder) root(n ast.Node, c *Cluster) {
-	if !isMapping(n) {
-		d.fail(n, "", "must be a mapping of keys to values", "the smallest file has three lines: apiVersion, name and target")
-		return
-	}
-	d.value("", n, reflect.ValueOf(c).Elem())
 }
 
 // value decodes one node into v.
@@ -150,7 +151,7 @@ func (d *decoder) scalarValue(path string, n ast.Node, v reflect.Value) {
 	case reflect.Int:
 		i, err := strconv.Atoi(s)
 		if _, integer := n.(*ast.IntegerNode); !integer || err != nil {
-			d.fail(n, path, "must be a whole number", "")
+			d.fail(n, path, "must be a whole number, without quotes", "")
 			return
 		}
 		v.SetInt(int64(i))
@@ -159,7 +160,7 @@ func (d *decoder) scalarValue(path string, n ast.Node, v reflect.Value) {
 		_, integer := n.(*ast.IntegerNode)
 		_, float := n.(*ast.FloatNode)
 		if !(integer || float) || err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-			d.fail(n, path, "must be a number", "")
+			d.fail(n, path, "must be a number, without quotes", "")
 			return
 		}
 		v.SetFloat(f)
@@ -205,11 +206,7 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 			d.value(below, e.Value, v.Field(i))
 			return
 		}
-		p := Problem{Path: below, Rule: "unknown key", Fix: meant(key, path, fields)}
-		if t := e.Key.GetToken(); t != nil && t.Position != nil {
-			p.Line, p.Column = t.Position.Line, t.Position.Column
-		}
-		d.add(p)
+		d.failKey(e.Key, below, "unknown key", meant(key, path, fields))
 	})
 }
 
@@ -232,12 +229,9 @@ func (d *decoder) entries(path string, n ast.Node, f func(key string, e *ast.Map
 			d.fail(e.Key, path, "merge keys and keys that are no plain words are not allowed", "write the values out")
 			continue
 		}
-		below := key
-		if path != "" {
-			below = path + "." + key
-		}
+		below := join(path, key)
 		if line, twice := first[key]; twice {
-			d.fail(e.Key, below, fmt.Sprintf("this key was given already in line %d", line), "keep one of them")
+			d.failKey(e.Key, show(below), fmt.Sprintf("this key was given already in line %d", line), "keep one of them")
 			continue
 		}
 		if t := e.Key.GetToken(); t != nil && t.Position != nil {
@@ -277,8 +271,8 @@ func meant(key, path string, fields map[string]int) string {
 func keysOf(t reflect.Type) map[string]int {
 	keys := map[string]int{}
 	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" && name != "-" {
-			keys[name] = i
+		if key, ok := keyOf(t.Field(i)); ok {
+			keys[key] = i
 		}
 	}
 	return keys
@@ -297,11 +291,11 @@ func keyPaths(t reflect.Type, prefix string) []string {
 	}
 	var paths []string
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		if name == "" || name == "-" {
+		key, ok := keyOf(t.Field(i))
+		if !ok {
 			continue
 		}
-		path := strings.TrimPrefix(prefix+"."+name, ".")
+		path := join(prefix, key)
 		paths = append(append(paths, path), keyPaths(t.Field(i).Type, path)...)
 	}
 	return paths

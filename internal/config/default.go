@@ -33,7 +33,7 @@ func Default(c *Cluster) {
 		if c.SSH == nil {
 			c.SSH = &SSH{}
 		}
-		if control := c.HostsWith(RoleControl); c.Registry == nil && len(control) > 0 {
+		if control := c.HostsWith(RoleControl); c.Registry == nil && len(control) > 0 && address(control[0].Address) {
 			c.Registry = &Registry{Address: net.JoinHostPort(control[0].Address, "5000")}
 		}
 	}

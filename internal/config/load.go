@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"reflect"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -21,6 +22,8 @@ import (
 const (
 	maxFileBytes = 256 << 10 // some two thousand hosts; above that it is some other file
 	maxNesting   = 40        // the deepest thing in a cluster.yaml is 5 deep; the parser is recursive
+
+	smallest = "the smallest file has three lines: apiVersion: " + APIVersion + ", name: ci, target: local"
 )
 
 // Load reads, completes (Default) and checks (Validate) one cluster.yaml. The error is Problems with everything that is
@@ -95,6 +98,10 @@ func read(path string) ([]byte, error) {
 func decode(data []byte, file string) (*Cluster, *decoder) {
 	d := &decoder{places: map[string]*token.Position{}}
 	body := d.parse(data)
+	if body != nil && !isMapping(body) {
+		d.fail(body, "", "must be a mapping of keys to values", smallest)
+		body = nil
+	}
 	for i := range d.problems {
 		d.problems[i].File = file
 	}
@@ -102,7 +109,7 @@ func decode(data []byte, file string) (*Cluster, *decoder) {
 		return nil, d
 	}
 	c := &Cluster{File: file}
-	d.root(body, c)
+	d.value("", body, reflect.ValueOf(c).Elem())
 	return c, d
 }
 
@@ -143,13 +150,18 @@ func (d *decoder) parse(data []byte) (body ast.Node) {
 func (d *decoder) single(f *ast.File) ast.Node {
 	var bodies []ast.Node
 	for _, doc := range f.Docs {
-		if doc != nil && doc.Body != nil && doc.Body.Type() != ast.CommentType && doc.Body.Type() != ast.NullType {
+		if doc == nil || doc.Body == nil {
+			continue
+		}
+		switch doc.Body.Type() {
+		case ast.CommentType, ast.NullType, ast.DirectiveType:
+		default:
 			bodies = append(bodies, doc.Body)
 		}
 	}
 	switch len(bodies) {
 	case 0:
-		d.add(Problem{Rule: "is empty", Fix: "the smallest file has three lines: apiVersion: " + APIVersion + ", name: ci, target: local"})
+		d.add(Problem{Rule: "is empty", Fix: smallest})
 		return nil
 	case 1:
 		return bodies[0]

@@ -109,6 +109,11 @@ func nearest(word string, known []string) string {
 			best, distance = k, d
 		}
 	}
+	for _, k := range known {
+		if best == "" && len(word) > 1 && len(k) > 1 && (strings.Contains(strings.ToLower(word), k) || strings.Contains(k, strings.ToLower(word))) {
+			best = k
+		}
+	}
 	return best
 }
 

@@ -1,5 +1,5 @@
-// Package config is cluster.yaml: its types, loading, defaults, validation and JSON Schema. It does no input or output
-// besides reading the file, and imports no other package of the project.
+// Package config is cluster.yaml: its types, loading, defaults, validation, writing and JSON Schema. It does no input or output
+// besides that file and the secrets it names, and imports no other package of the project.
 package config
 
 // APIVersion is the only value of `apiVersion` that this program reads.
@@ -36,7 +36,7 @@ type Cluster struct {
 	Target Target `yaml:"target"`
 	// Local shapes the loopback hosts of target local.
 	Local *Local `yaml:"local,omitempty"`
-	// Hosts are the machines of target hosts; Default fills them for target local.
+	// Hosts are the machines of target hosts. On target local they may be left out: local says how many.
 	Hosts []Host `yaml:"hosts,omitempty"`
 	// SSH says how target hosts is reached.
 	SSH *SSH `yaml:"ssh,omitempty"`
@@ -71,16 +71,23 @@ type Local struct {
 
 // Resources is an amount of CPU, memory and disk.
 type Resources struct {
+	// CPUs is a number of CPUs, with fractions.
 	CPUs float64 `yaml:"cpus"`
-	Mem  Size    `yaml:"mem"`
-	Disk Size    `yaml:"disk"`
+	// Mem is memory, with its unit.
+	Mem Size `yaml:"mem"`
+	// Disk is disk space, with its unit.
+	Disk Size `yaml:"disk"`
 }
 
 // Host is one machine.
 type Host struct {
-	Name       string            `yaml:"name"`
-	Address    string            `yaml:"address"`
-	Roles      []Role            `yaml:"roles"`
+	// Name is a DNS label, once in the cluster.
+	Name string `yaml:"name"`
+	// Address is an IP address or a DNS name, once in the cluster.
+	Address string `yaml:"address"`
+	// Roles says what runs on the host: control, mesos-agent or both.
+	Roles []Role `yaml:"roles"`
+	// Attributes are attributes of the Mesos agent, for constraints.
 	Attributes map[string]string `yaml:"attributes,omitempty"`
 	// Reserve is kept back from what the Mesos agent offers.
 	Reserve *Reserve `yaml:"reserve,omitempty"`
@@ -88,50 +95,71 @@ type Host struct {
 
 // Reserve is what a host keeps for itself.
 type Reserve struct {
+	// CPUs is a number of CPUs, with fractions.
 	CPUs float64 `yaml:"cpus,omitempty"`
-	Mem  Size    `yaml:"mem,omitempty"`
+	// Mem is memory, with its unit.
+	Mem Size `yaml:"mem,omitempty"`
 }
 
 // SSH says how hosts are reached.
 type SSH struct {
-	User         string `yaml:"user"`
-	Port         int    `yaml:"port"`
+	// User is the account to log in with: root, or one that may use sudo without a password.
+	User string `yaml:"user"`
+	// Port is the port of the SSH server.
+	Port int `yaml:"port"`
+	// IdentityFile is the private key; empty means the SSH agent and the usual files.
 	IdentityFile string `yaml:"identityFile,omitempty"`
-	KnownHosts   string `yaml:"knownHosts,omitempty"`
+	// KnownHosts is the file of the pinned host keys.
+	KnownHosts string `yaml:"knownHosts,omitempty"`
 }
 
 // Components are the programs under Jenkins.
 type Components struct {
+	// ZooKeeper keeps the elections and the state of Mesos and Marathon.
 	ZooKeeper Component `yaml:"zookeeper"`
-	Mesos     Component `yaml:"mesos"`
-	Marathon  Component `yaml:"marathon"`
+	// Mesos is the masters and the agents.
+	Mesos Component `yaml:"mesos"`
+	// Marathon keeps the controller running.
+	Marathon Component `yaml:"marathon"`
 }
 
 // Component is one program.
 type Component struct {
+	// Source says where the program comes from.
 	Source Source `yaml:"source"`
 }
 
 // Source says where a program comes from: the word `standin`, or a mapping with exactly one of apt, deb, rpm, archive,
 // image, path and catalog.
 type Source struct {
-	Standin    bool   `yaml:"-"`
-	Apt        string `yaml:"apt,omitempty"`
+	Standin bool `yaml:"-"`
+	// Apt is the name of a package, with its version where wanted (name=version).
+	Apt string `yaml:"apt,omitempty"`
+	// Repository is a line of sources.list that the apt package comes from.
 	Repository string `yaml:"repository,omitempty"`
-	Deb        string `yaml:"deb,omitempty"`
-	RPM        string `yaml:"rpm,omitempty"`
-	Archive    string `yaml:"archive,omitempty"`
-	SHA256     string `yaml:"sha256,omitempty"`
-	Image      string `yaml:"image,omitempty"`
+	// Deb is the file or URL of a Debian package.
+	Deb string `yaml:"deb,omitempty"`
+	// RPM is the file or URL of an RPM package.
+	RPM string `yaml:"rpm,omitempty"`
+	// Archive is the file or URL of a tar or zip archive.
+	Archive string `yaml:"archive,omitempty"`
+	// SHA256 is the checksum of deb, rpm or archive, and is required for a URL.
+	SHA256 string `yaml:"sha256,omitempty"`
+	// Image is a container image, repo/name@sha256:... or repo/name:tag.
+	Image string `yaml:"image,omitempty"`
 	// Path is a folder with the programs (for Mesos and Marathon, an unpacked or built tree).
-	Path    string `yaml:"path,omitempty"`
+	Path string `yaml:"path,omitempty"`
+	// Catalog is an entry of `jomctl sources list`.
 	Catalog string `yaml:"catalog,omitempty"`
 }
 
 // Registry is where images are pushed to.
 type Registry struct {
-	Address  string `yaml:"address"`
-	User     string `yaml:"user,omitempty"`
+	// Address is HOST:PORT.
+	Address string `yaml:"address"`
+	// User is for a registry of your own that asks for one.
+	User string `yaml:"user,omitempty"`
+	// Password is where the password is: env:NAME or file:PATH.
 	Password Secret `yaml:"password,omitempty"`
 }
 
@@ -148,24 +176,32 @@ type Jenkins struct {
 	Plugins string `yaml:"plugins,omitempty"`
 	// Java is the folder of a Java installation (with bin/java) that runs the controller and the build agents; empty means
 	// the newest one found on the machine that the core runs on.
-	Java  string `yaml:"java,omitempty"`
-	App   App    `yaml:"app"`
-	Home  Home   `yaml:"home"`
-	SCM   *SCM   `yaml:"scm,omitempty"`
-	Admin Admin  `yaml:"admin"`
-	Cloud Cloud  `yaml:"cloud"`
+	Java string `yaml:"java,omitempty"`
+	// App is what Marathon runs.
+	App App `yaml:"app"`
+	// Home is where JENKINS_HOME is.
+	Home Home `yaml:"home"`
+	// SCM is the git repository that keeps the configuration in the home; left out, no history is kept.
+	SCM *SCM `yaml:"scm,omitempty"`
+	// Admin is the first account.
+	Admin Admin `yaml:"admin"`
+	// Cloud is how build agents come from Mesos.
+	Cloud Cloud `yaml:"cloud"`
 }
 
 // App is the Marathon app of the controller.
 type App struct {
+	// CPUs is a number of CPUs, with fractions.
 	CPUs float64 `yaml:"cpus"`
-	Mem  Size    `yaml:"mem"`
+	// Mem is memory, with its unit.
+	Mem Size `yaml:"mem"`
 	// Grace is how long a starting controller may be unhealthy.
 	Grace Duration `yaml:"grace"`
 	// Constraints are Marathon constraints: [field, operator] or [field, operator, value].
 	Constraints [][]string `yaml:"constraints,omitempty"`
-	// HTTPPort and AgentPort are the controller's fixed ports.
-	HTTPPort  int `yaml:"httpPort"`
+	// HTTPPort is the controller's fixed port for browsers.
+	HTTPPort int `yaml:"httpPort"`
+	// AgentPort is the controller's fixed port for build agents.
 	AgentPort int `yaml:"agentPort"`
 }
 
@@ -180,6 +216,7 @@ const (
 
 // Home is JENKINS_HOME.
 type Home struct {
+	// Type is host (on the disk of one host) or shared (one path on every Mesos agent host, for example NFS).
 	Type HomeType `yaml:"type"`
 	// Path is absolute. Empty on target local means a folder on the disk of the first Mesos agent.
 	Path string `yaml:"path,omitempty"`
@@ -187,15 +224,21 @@ type Home struct {
 
 // SCM is the git repository that keeps the home's configuration.
 type SCM struct {
-	Repository string   `yaml:"repository"`
-	Branch     string   `yaml:"branch"`
-	Key        Secret   `yaml:"key,omitempty"`
-	Debounce   Duration `yaml:"debounce"`
-	MaxDelay   Duration `yaml:"maxDelay"`
+	// Repository is a git repository that can be pushed to: git@HOST:PATH, ssh://, https:// or a path.
+	Repository string `yaml:"repository"`
+	// Branch is the branch that is pushed to.
+	Branch string `yaml:"branch"`
+	// Key is the private SSH key: file:PATH, or env:NAME with its text.
+	Key Secret `yaml:"key,omitempty"`
+	// Debounce is how long the home must be quiet before a change is committed.
+	Debounce Duration `yaml:"debounce"`
+	// MaxDelay is how long a commit is put off at most.
+	MaxDelay Duration `yaml:"maxDelay"`
 }
 
 // Admin is the first account.
 type Admin struct {
+	// User is the name of the account.
 	User string `yaml:"user"`
 	// Password is where the password is; a missing `file:` is generated at install with mode 0600.
 	Password Secret `yaml:"password"`
@@ -212,7 +255,9 @@ const (
 
 // Cloud is the Mesos cloud of the controller.
 type Cloud struct {
-	Line      CloudLine  `yaml:"line"`
+	// Line is http (Mesos plugin 2.x) or libmesos (0.18 and 1.0, for old cores only).
+	Line CloudLine `yaml:"line"`
+	// Templates are the kinds of build agents.
 	Templates []Template `yaml:"templates"`
 }
 
@@ -228,11 +273,15 @@ const (
 
 // Template is one kind of build agent.
 type Template struct {
-	Label string  `yaml:"label"`
-	CPUs  float64 `yaml:"cpus"`
-	Mem   Size    `yaml:"mem"`
+	// Label is the label that builds ask for.
+	Label string `yaml:"label"`
+	// CPUs is a number of CPUs, with fractions.
+	CPUs float64 `yaml:"cpus"`
+	// Mem is memory, with its unit; 32MiB for the JVM of the build agent come on top.
+	Mem Size `yaml:"mem"`
 	// Idle is how long an agent without work is kept. The real plugin knows whole minutes and gets it rounded up.
-	Idle   Duration     `yaml:"idle"`
+	Idle Duration `yaml:"idle"`
+	// Docker is none, socket (that of the host) or dind (one of its own).
 	Docker DockerAccess `yaml:"docker"`
 	// Image is the build agent's image; empty means a plain process.
 	Image string `yaml:"image,omitempty"`
@@ -240,19 +289,25 @@ type Template struct {
 
 // Backup is the repository of backups.
 type Backup struct {
+	// Repository is where backups go: a path, or sftp:USER@HOST:PATH.
 	Repository string `yaml:"repository"`
-	Password   Secret `yaml:"password"`
-	Keep       Keep   `yaml:"keep"`
+	// Password is where the password of the backups is; a missing `file:` is generated.
+	Password Secret `yaml:"password"`
+	// Keep says how many backups stay.
+	Keep Keep `yaml:"keep"`
 }
 
 // Keep says how many backups stay.
 type Keep struct {
-	Last   int `yaml:"last"`
+	// Last is how many of the latest stay.
+	Last int `yaml:"last"`
+	// Weekly is for how many weeks one of each stays.
 	Weekly int `yaml:"weekly"`
 }
 
 // Maintenance is when changes are allowed.
 type Maintenance struct {
+	// Windows are the times; changes outside of them are refused.
 	Windows []Window `yaml:"windows"`
 	// Reserve is the time at the end of a window that is kept for a rollback.
 	Reserve Duration `yaml:"reserve"`
@@ -260,10 +315,13 @@ type Maintenance struct {
 
 // Window is a recurring time in which changes are allowed.
 type Window struct {
-	Name string   `yaml:"name,omitempty"`
+	// Name is for messages.
+	Name string `yaml:"name,omitempty"`
+	// Days are the days on which it opens: mon, tue, wed, thu, fri, sat, sun.
 	Days []string `yaml:"days"`
 	// Start is HH:MM in Zone.
-	Start  string   `yaml:"start"`
+	Start string `yaml:"start"`
+	// Length is how long it stays open, at most 7d.
 	Length Duration `yaml:"length"`
 	// Zone is an IANA time zone.
 	Zone string `yaml:"zone"`

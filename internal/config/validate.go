@@ -140,7 +140,7 @@ func (k *checker) host(at string, h Host, local bool) {
 		k.add(at+".address", nil, "is required", "")
 	case local && (err != nil || !ip.Is4() || !ip.IsLoopback()):
 		k.add(at+".address", h.Address, "must be a loopback address 127.x.y.z on target local", "")
-	case err == nil && (ip.IsUnspecified() || ip.IsMulticast()), err != nil && !hostName(h.Address):
+	case !address(h.Address) || ip.IsUnspecified() || ip.IsMulticast():
 		k.add(at+".address", h.Address, "must be an IP address or a DNS name", "")
 	}
 	if len(h.Roles) == 0 {
@@ -168,6 +168,12 @@ func (k *checker) host(at string, h Host, local bool) {
 }
 
 var hostPart = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$`)
+
+// address says that s is an IP address or a DNS name.
+func address(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil || hostName(s)
+}
 
 // hostName says that s is a DNS name and not a mistyped IP address.
 func hostName(s string) bool {
@@ -235,7 +241,7 @@ func (k *checker) access(c *Cluster) {
 	}
 	host, port, err := net.SplitHostPort(r.Address)
 	n, portErr := strconv.Atoi(port)
-	if _, ipErr := netip.ParseAddr(host); err != nil || portErr != nil || n < 1 || n > 65535 || (ipErr != nil && !hostName(host)) {
+	if err != nil || portErr != nil || n < 1 || n > 65535 || !address(host) {
 		k.add("registry.address", r.Address, "must be HOST:PORT", "for example m1:5000, without https:// and without a path")
 	}
 	k.secret("registry.password", r.Password)
