@@ -1,0 +1,187 @@
+package jenkins
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+func (p *proof) allStarted() bool {
+	for _, b := range p.builds {
+		if b.Number == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *proof) allEnded() bool {
+	for _, b := range p.builds {
+		if b.Result == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// waiting is one line about the builds that do not run yet.
+func (p *proof) waiting() string {
+	running := 0
+	var why string
+	for _, b := range p.builds {
+		if b.Number > 0 {
+			running++
+		} else if why == "" {
+			why = b.Job + " waits: " + b.Waits
+		}
+	}
+	return fmt.Sprintf("%d of %d builds run, %d build agents in Mesos; %s", running, len(p.builds), len(p.tasks), why)
+}
+
+func (p *proof) working() string {
+	ended := 0
+	for _, b := range p.builds {
+		if b.Result != "" {
+			ended++
+		}
+	}
+	return fmt.Sprintf("%d of %d builds have ended", ended, len(p.builds))
+}
+
+func (p *proof) notStarted() []string {
+	var failures []string
+	for _, b := range p.builds {
+		if b.Number == 0 {
+			failures = append(failures, fmt.Sprintf("%s did not start within %s: %s", b.Job, p.opt.Start, b.Waits))
+		}
+	}
+	if len(failures) > 0 && len(p.tasks) == 0 {
+		failures = append(failures, "no build agent was launched in Mesos: look at the framework and at what the Mesos agents have free")
+	}
+	if len(failures) > 0 && len(p.tasks) > len(p.builds) {
+		failures = append(failures, fmt.Sprintf("%d build agents were launched for %d builds: they start and fail, look at their stderr", len(p.tasks), len(p.builds)))
+	}
+	return failures
+}
+
+func (p *proof) notEnded() []string {
+	var failures []string
+	for _, b := range p.builds {
+		if b.Result == "" {
+			failures = append(failures, fmt.Sprintf("%s #%d has not ended a minute after its time", b.Job, b.Number))
+		}
+	}
+	return failures
+}
+
+// judge compares what was seen with what was promised.
+func (p *proof) judge() {
+	fail := func(format string, args ...any) {
+		p.out.Failures = append(p.out.Failures, fmt.Sprintf(format, args...))
+	}
+	nodes := map[string]bool{}
+	for _, b := range p.builds {
+		if b.Number == 0 {
+			continue
+		}
+		if b.Node == "" {
+			fail("%s ran on the controller itself", b.Job)
+		} else if !p.tasks[b.Node] {
+			fail("%s ran on %s, which is no task of the framework", b.Job, b.Node)
+		}
+		nodes[b.Node] = true
+		if b.Result != "SUCCESS" && b.Result != "" {
+			fail("%s #%d ended %s", b.Job, b.Number, b.Result)
+		}
+	}
+	delete(nodes, "")
+	for node := range nodes {
+		p.out.Agents = append(p.out.Agents, node)
+	}
+	sort.Strings(p.out.Agents)
+	if len(p.out.Failures) > 0 || !p.allEnded() {
+		return
+	}
+	n := len(p.builds)
+	p.out.AtOnce = max(p.out.AtOnce, overlap(p.builds))
+	if p.out.AtOnce < n {
+		fail("only %d of %d builds ran at the same time", p.out.AtOnce, n)
+	}
+	if len(nodes) != n {
+		fail("%d builds ran on %d build agents, want one each", n, len(nodes))
+	}
+	wantCPUs, wantMem := float64(n)*p.opt.CPUs, float64(n)*p.opt.MemMiB
+	if math.Abs(p.out.PeakCPUs-wantCPUs) > 1e-6 || math.Abs(p.out.PeakMemMiB-wantMem) > 1e-6 {
+		fail("the framework held %.4g cpus and %.6g MiB at its peak, want exactly %.4g and %.6g", p.out.PeakCPUs, p.out.PeakMemMiB, wantCPUs, wantMem)
+	}
+	if extra := len(p.tasks) - n; extra > 0 {
+		p.out.Notes = append(p.out.Notes, fmt.Sprintf("%d more build agents were launched than builds", extra))
+	}
+}
+
+// overlap is how many builds ran at one moment, by the controller's own clock: polls may miss it.
+func overlap(builds []*proofBuild) int {
+	most := 0
+	for _, at := range builds {
+		n := 0
+		for _, b := range builds {
+			if !at.Started.Before(b.Started) && at.Started.Before(b.Started.Add(b.Duration)) {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// returned waits until the proof's nodes and the framework's resources are gone.
+func (p *proof) returned(ctx context.Context) error {
+	deadline := time.Now().Add(p.opt.Return)
+	for {
+		left, err := p.left(ctx)
+		if err == nil && left == "" {
+			p.out.Returned = true
+			return nil
+		}
+		if err != nil {
+			left = unwrapOwn(err).Error()
+		}
+		if time.Now().After(deadline) {
+			p.out.Failures = append(p.out.Failures, fmt.Sprintf("not everything was given back within %s: %s", p.opt.Return, left))
+			return nil
+		}
+		p.tell("all builds succeeded; " + left)
+		if err := pause(ctx, p.opt.Tick); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *proof) left(ctx context.Context) (string, error) {
+	use, err := p.res.Framework(ctx)
+	if err != nil {
+		return "", err
+	}
+	nodes, err := p.c.Nodes(ctx)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, n := range nodes {
+		if slices.Contains(p.out.Agents, n.Name) {
+			names = append(names, n.Name)
+		}
+	}
+	if len(names) == 0 && len(use.Tasks) == 0 && use.CPUs < 1e-6 && use.MemMiB < 1e-6 {
+		return "", nil
+	}
+	text := fmt.Sprintf("%d build agents still hold %.4g cpus and %.6g MiB", len(use.Tasks), use.CPUs, use.MemMiB)
+	if len(names) > 0 {
+		text += ", nodes " + strings.Join(names, ", ")
+	}
+	return text, nil
+}
