@@ -1,0 +1,167 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// leader is the leading master; its address is empty while there is none.
+type leader struct {
+	addr     string // host:port
+	hostname string
+}
+
+// detector tells who leads, on a channel that holds the newest word only.
+type detector struct {
+	leaders chan leader
+	run     func(stop <-chan struct{})
+}
+
+func (d detector) tell(l leader) {
+	select {
+	case <-d.leaders:
+	default:
+	}
+	d.leaders <- l
+}
+
+// newDetector reads --master: host:port, zk://host1:port1,.../path, or file:///path of a file with one of these.
+func newDetector(cfg config, log *logger) (detector, error) {
+	master := cfg.master
+	if name, ok := strings.CutPrefix(master, "file://"); ok {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return detector{}, fmt.Errorf("Failed to read from file at '%s': %w", name, err) //nolint:staticcheck // as the real program
+		}
+		master = strings.TrimSpace(string(content))
+	}
+	d := detector{leaders: make(chan leader, 1)}
+	if rest, ok := strings.CutPrefix(master, "zk://"); ok {
+		servers, root, found := strings.Cut(rest, "/")
+		if !found || root == "" {
+			return d, fmt.Errorf("Expecting a (chroot) path for ZooKeeper ('/' is not supported)") //nolint:staticcheck // as the real program
+		}
+		credentials := ""
+		if i := strings.LastIndex(servers, "@"); i >= 0 {
+			credentials, servers = servers[:i], servers[i+1:]
+		}
+		d.run = func(stop <-chan struct{}) {
+			watchZooKeeper(d, strings.Split(servers, ","), "/"+strings.TrimSuffix(root, "/"), credentials, cfg.sessionTimeout, log, stop)
+		}
+		return d, nil
+	}
+	if parsed, err := url.Parse(master); err == nil && (parsed.Scheme == "http" || parsed.Scheme == "https") {
+		master = parsed.Host
+	}
+	master = strings.TrimPrefix(master, "master@")
+	if !strings.Contains(master, ":") {
+		master += ":5050"
+	}
+	host, port, err := net.SplitHostPort(master)
+	if _, bad := strconv.Atoi(port); err != nil || bad != nil || host == "" {
+		return d, fmt.Errorf("Failed to parse '%s'", cfg.master) //nolint:staticcheck // as the real program
+	}
+	d.run = func(<-chan struct{}) { d.tell(leader{addr: master, hostname: host}) }
+	return d, nil
+}
+
+// watchZooKeeper follows the json.info nodes; the lowest number leads.
+func watchZooKeeper(d detector, servers []string, root, credentials string, timeout time.Duration, log *logger, stop <-chan struct{}) {
+	conn, events, err := zk.Connect(servers, timeout, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
+	for err != nil {
+		log.warn("Failed to connect to ZooKeeper: %v", err)
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Second):
+		}
+		conn, events, err = zk.Connect(servers, timeout, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
+	}
+	go func() {
+		<-stop
+		conn.Close()
+	}()
+	if credentials != "" {
+		scheme, auth := "digest", credentials
+		_ = conn.AddAuth(scheme, []byte(auth))
+	}
+	lastNode, expired := "", time.Time{}
+	for {
+		found, node, changed, err := readLeader(conn, root)
+		switch {
+		case err == nil:
+			expired = time.Time{}
+			if node != lastNode {
+				lastNode = node
+				log.info("Detected a new leader: %s (%s)", node, found.addr)
+				d.tell(found)
+			}
+		case expired.IsZero():
+			expired = time.Now().Add(timeout)
+		case time.Now().After(expired) && lastNode != "":
+			// Without ZooKeeper nobody knows who leads; the session's end is when to stop believing.
+			log.warn("ZooKeeper is away for %s, lost leading master", timeout)
+			lastNode = ""
+			d.tell(leader{})
+		}
+		select {
+		case <-stop:
+			return
+		case <-changed:
+		case <-events:
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+func readLeader(conn *zk.Conn, root string) (leader, string, <-chan zk.Event, error) {
+	if state := conn.State(); state != zk.StateHasSession {
+		return leader{}, "", nil, fmt.Errorf("no session: %v", state)
+	}
+	children, _, changed, err := conn.ChildrenW(root)
+	if err == zk.ErrNoNode {
+		return leader{}, "", nil, nil
+	}
+	if err != nil {
+		return leader{}, "", nil, err
+	}
+	var nodes []string
+	for _, name := range children {
+		if strings.HasPrefix(name, "json.info_") {
+			nodes = append(nodes, name)
+		}
+	}
+	if len(nodes) == 0 {
+		return leader{}, "", changed, nil
+	}
+	sort.Strings(nodes)
+	content, _, err := conn.Get(path.Join(root, nodes[0]))
+	if err != nil {
+		return leader{}, "", nil, err
+	}
+	var master struct {
+		Hostname string `json:"hostname"`
+		Address  struct {
+			IP   string `json:"ip"`
+			Port int    `json:"port"`
+		} `json:"address"`
+	}
+	if err := json.Unmarshal(content, &master); err != nil || master.Address.IP == "" {
+		return leader{}, "", changed, fmt.Errorf("read %s: unexpected content %q", nodes[0], content)
+	}
+	return leader{addr: net.JoinHostPort(master.Address.IP, strconv.Itoa(master.Address.Port)), hostname: master.Hostname}, nodes[0], changed, nil
+}
