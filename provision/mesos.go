@@ -1,0 +1,133 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
+)
+
+// How long the masters wait for an agent before they give its tasks up, agentPing x agentPings. The owner lock of the
+// controller must end earlier, so that a controller on a lost host is dead before its replacement starts.
+const (
+	agentPing  = 5 * time.Second
+	agentPings = 3
+)
+
+// AgentLoss is the time after which the masters give up an agent that does not answer.
+const AgentLoss = agentPing * agentPings
+
+// MesosMaster is the Mesos master of a control host.
+func (f *Fleet) MesosMaster(h config.Host) Service {
+	m := f.programs.Mesos
+	s := f.service(h, RoleMesosMaster, nil)
+	work := s.Dirs[0] + "/work"
+	s.Dirs = append(s.Dirs, work)
+	s.Unit.Argv = append(f.mesosProgram(m.Master, RoleMesosMaster),
+		"--ip="+h.Address, "--hostname="+h.Address, fmt.Sprintf("--port=%d", MasterPort),
+		"--zk="+ZooKeeperURL(f.config, MastersPath),
+		fmt.Sprintf("--quorum=%d", len(f.config.HostsWith(config.RoleControl))/2+1),
+		"--work_dir="+work, "--cluster="+f.config.Name,
+		fmt.Sprintf("--agent_ping_timeout=%dsecs", int(agentPing.Seconds())), fmt.Sprintf("--max_agent_ping_timeouts=%d", agentPings))
+	if m.WebUI != "" {
+		s.Unit.Argv = append(s.Unit.Argv, "--webui_dir="+m.WebUI)
+	}
+	f.mesosEnv(s.Unit.Env)
+	s.Unit.RestartDelay = sessionDelay
+	return s.seal()
+}
+
+// mesosProgram is how a program of Mesos is called.
+func (f *Fleet) mesosProgram(path, role string) []string {
+	if f.programs.Mesos.Standin {
+		return []string{f.programs.Standin, role}
+	}
+	return []string{path}
+}
+
+func (f *Fleet) mesosEnv(env map[string]string) {
+	if path := f.programs.Mesos.LibraryPath; path != "" {
+		env["LD_LIBRARY_PATH"] = path
+	}
+}
+
+// MesosAgent is the Mesos agent of a host. A stop or restart of it leaves its executors alone.
+func (f *Fleet) MesosAgent(h config.Host) Service {
+	m := f.programs.Mesos
+	s := f.service(h, RoleMesosAgent, nil)
+	dir := s.Dirs[0]
+	work, run, fetch, home := dir+"/work", dir+"/run", dir+"/fetch", dir+"/home"
+	s.Dirs = append(s.Dirs, work, run, fetch, home)
+	s.Files = f.taskPrograms(s.Host)
+	s.Unit.Argv = append(f.mesosProgram(m.Agent, RoleMesosAgent),
+		"--ip="+h.Address, "--hostname="+h.Address, fmt.Sprintf("--port=%d", AgentPort),
+		"--master="+ZooKeeperURL(f.config, MastersPath),
+		"--work_dir="+work, "--runtime_dir="+run, "--fetcher_cache_dir="+fetch,
+		"--resources="+f.resources(h),
+		"--launcher=posix", "--isolation=posix/cpu,posix/mem", "--containerizers=mesos", "--no-systemd_enable_support",
+		"--executor_registration_timeout=5mins",
+		// Once started with `additive` an agent must stay with it, so it is there from the first start.
+		"--reconfiguration_policy=additive",
+		"--gc_delay=1days",
+		"--executor_environment_variables="+f.taskEnv(s.Host, home))
+	if len(h.Attributes) > 0 {
+		s.Unit.Argv = append(s.Unit.Argv, "--attributes="+strings.Join(pairs(h.Attributes, ":"), ";"))
+	}
+	if m.LauncherDir != "" {
+		s.Unit.Argv = append(s.Unit.Argv, "--launcher_dir="+m.LauncherDir)
+	}
+	if os.Geteuid() != 0 {
+		s.Unit.Argv = append(s.Unit.Argv, "--no-switch_user")
+	}
+	f.mesosEnv(s.Unit.Env)
+	s.Unit.KillMode = host.KillProcess
+	return s.seal()
+}
+
+// resources is the --resources flag: what the host offers without its reserve. The controller's fixed ports must be in it,
+// as no offer would ever have them otherwise.
+func (f *Fleet) resources(h config.Host) string {
+	r := f.config.Local.Resources
+	if h.Reserve != nil {
+		r.CPUs, r.Mem = r.CPUs-h.Reserve.CPUs, r.Mem-h.Reserve.Mem
+	}
+	return fmt.Sprintf("cpus:%s;mem:%d;disk:%d;ports:%s", strconv.FormatFloat(max(r.CPUs, 0), 'f', -1, 64),
+		max(r.Mem.MiB(), 0), r.Disk.MiB(), taskPorts(f.config.Jenkins.App))
+}
+
+// taskEnv is the environment of all tasks. They do not inherit the agent's: without a PATH here, `java` would be
+// whatever the machine has. It can be read by everybody who can see the agent, so there is nothing secret in it.
+func (f *Fleet) taskEnv(m host.Machine, home string) string {
+	env := map[string]string{"PATH": systemPath, "LANG": "C.UTF-8", "HOME": home}
+	if f.programs.Jenkins.Standin {
+		env["PATH"] = host.Path(m, RoleMesosAgent, "bin") + ":" + systemPath
+	} else if java := f.programs.Jenkins.Java; java.Home != "" {
+		env["PATH"] = filepath.Join(java.Home, "bin") + ":" + systemPath
+		env["JAVA_HOME"] = java.Home
+	}
+	f.mesosEnv(env)
+	data, err := json.Marshal(env)
+	if err != nil { // a map of strings always marshals
+		panic(err)
+	}
+	return string(data)
+}
+
+// taskPrograms are the programs that only tasks see: where the controller is a stand-in, so is the `java` that its plugin
+// starts build agents with.
+func (f *Fleet) taskPrograms(m host.Machine) []File {
+	if !f.programs.Jenkins.Standin {
+		return nil
+	}
+	java := text(host.Path(m, RoleMesosAgent, "bin", "java"), "#!/bin/sh", "exec "+shellQuote(f.programs.Standin)+` java "$@"`)
+	java.Mode = 0o755
+	return []File{java}
+}
+
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

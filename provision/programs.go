@@ -1,0 +1,240 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/config"
+)
+
+// Programs are all programs of a cluster on this machine, with absolute paths. What was not found is empty.
+type Programs struct {
+	// Jomctl, Standin and Jomhome are the program itself and its two helpers, which lie beside it.
+	Jomctl, Standin, Jomhome string
+
+	ZooKeeper ZooKeeperProgram
+	HAProxy   HAProxyProgram
+	Mesos     MesosPrograms
+	Marathon  MarathonProgram
+	Jenkins   JenkinsProgram
+}
+
+// ZooKeeperProgram is a ZooKeeper installation.
+type ZooKeeperProgram struct {
+	Classpath string
+	Java      Java
+}
+
+// HAProxyProgram is the edge's program.
+type HAProxyProgram struct{ Path, Version string }
+
+// MesosPrograms are the stand-ins, or the programs of one real Mesos.
+type MesosPrograms struct {
+	Standin       bool
+	Version       string
+	Master, Agent string
+	// LauncherDir has mesos-containerizer and mesos-executor, where the tree has been moved or was only built.
+	LauncherDir string
+	// Library is libmesos.so, which Marathon loads. LibraryPath is its folder where the system would not find it.
+	Library, LibraryPath string
+	WebUI                string
+}
+
+// MarathonProgram is the stand-in, or a real Marathon's start script.
+type MarathonProgram struct {
+	Standin        bool
+	Version, Start string
+	Java           Java
+}
+
+// JenkinsProgram is the stand-in, or a real war with the Java that it runs on. A war that has to be fetched has no File
+// and no Version yet.
+type JenkinsProgram struct {
+	Standin       bool
+	Version, File string
+	Java          Java
+}
+
+// Finding is one thing that keeps a machine from being used.
+type Finding struct {
+	Subject string // what it is about: a program, a port, a folder
+	Problem string
+	Fix     string // what the user can do, a command where possible
+}
+
+// String is the finding in one line.
+func (f Finding) String() string {
+	if f.Fix == "" {
+		return f.Subject + ": " + f.Problem
+	}
+	return f.Subject + ": " + f.Problem + ": " + f.Fix
+}
+
+// FindPrograms finds the programs that cluster.yaml asks for on this machine, and says all that is missing or wrong.
+// dir is the folder of jomctl and its helpers; empty means that of the running program.
+func FindPrograms(ctx context.Context, c *config.Cluster, dir string) (Programs, []Finding) {
+	f := finder{ctx: ctx, config: c}
+	f.helpers(dir)
+	var extra []string
+	if c.Jenkins.Java != "" {
+		extra = append(extra, c.Resolve(c.Jenkins.Java))
+	}
+	f.javas = FindJava(ctx, extra...)
+	f.zookeeper()
+	f.haproxy()
+	f.mesos()
+	f.marathon()
+	f.jenkins()
+	f.git()
+	f.packages()
+	return f.found, f.findings
+}
+
+type finder struct {
+	ctx      context.Context
+	config   *config.Cluster
+	javas    []Java
+	found    Programs
+	findings []Finding
+	missing  []string // Debian packages
+	reasons  []string
+}
+
+func (f *finder) add(subject, problem, fix string) {
+	f.findings = append(f.findings, Finding{Subject: subject, Problem: problem, Fix: fix})
+}
+
+// needPackage collects packages, so that one command installs them all.
+func (f *finder) needPackage(name, reason string) {
+	f.missing = append(f.missing, name)
+	f.reasons = append(f.reasons, reason)
+}
+
+func (f *finder) packages() {
+	if len(f.missing) > 0 {
+		f.add("packages", strings.Join(f.reasons, ", "), "sudo apt-get install -y "+strings.Join(f.missing, " "))
+	}
+}
+
+func (f *finder) helpers(dir string) {
+	self, err := os.Executable()
+	if err != nil {
+		f.add("jomctl", fmt.Sprintf("cannot find itself: %v", err), "")
+	}
+	if dir == "" {
+		dir = filepath.Dir(self)
+	}
+	f.found.Jomctl = self
+	if path := filepath.Join(dir, "jomctl"); executable(path) {
+		f.found.Jomctl = path
+	}
+	for name, to := range map[string]*string{"standin": &f.found.Standin, "jomhome": &f.found.Jomhome} {
+		path := filepath.Join(dir, name)
+		if !executable(path) {
+			f.add(name, "there is no program "+path, "unpack the whole release, or run `make build`")
+			continue
+		}
+		*to = path
+	}
+}
+
+// zooKeeperJar is Debian's; its manifest names the jars it needs, but no logging library.
+const (
+	zooKeeperJar = "/usr/share/java/zookeeper.jar"
+	slf4jSimple  = "/usr/share/java/slf4j-simple.jar"
+)
+
+func (f *finder) zookeeper() {
+	z := &f.found.ZooKeeper
+	z.Java, _ = NewestJava(f.javas, []int{8, 11, 17, 21})
+	if z.Java.Home == "" {
+		if z.Java, _ = NewestJava(f.javas, nil); z.Java.Home == "" {
+			f.needPackage("default-jre-headless", "there is no Java")
+		}
+	}
+	if path := f.config.Components.ZooKeeper.Source.Path; path != "" {
+		dir := f.config.Resolve(path)
+		jars, _ := filepath.Glob(filepath.Join(dir, "zookeeper*.jar"))
+		inLib, _ := filepath.Glob(filepath.Join(dir, "lib", "zookeeper*.jar"))
+		if len(jars)+len(inLib) == 0 {
+			f.add("zookeeper", "there is no zookeeper*.jar in "+dir+" or its lib", "set components.zookeeper.source.path to an unpacked ZooKeeper")
+		}
+		z.Classpath = dir + "/*:" + dir + "/lib/*"
+		return
+	}
+	if !readable(zooKeeperJar) {
+		f.needPackage("zookeeper", "there is no ZooKeeper ("+zooKeeperJar+")")
+		return
+	}
+	z.Classpath = zooKeeperJar
+	if readable(slf4jSimple) {
+		z.Classpath += ":" + slf4jSimple
+	}
+}
+
+func (f *finder) git() {
+	if f.config.Jenkins.SCM == nil {
+		return
+	}
+	if lookPath("git") == "" {
+		f.needPackage("git", "there is no git, which jenkins.scm needs")
+	}
+	if f.config.Jenkins.SCM.Key != "" && lookPath("ssh") == "" {
+		f.needPackage("openssh-client", "there is no ssh, which jenkins.scm needs")
+	}
+}
+
+var haproxyVersion = regexp.MustCompile(`version (\d+)\.(\d+)\S*`)
+
+func (f *finder) haproxy() {
+	path := lookPath("haproxy")
+	if path == "" {
+		f.needPackage("haproxy", "there is no HAProxy")
+		return
+	}
+	out, err := f.run(nil, path, "-v")
+	match := haproxyVersion.FindStringSubmatch(out)
+	if err != nil || match == nil {
+		f.add("haproxy", fmt.Sprintf("%s -v does not tell its version: %v", path, err), "sudo apt-get install -y --reinstall haproxy")
+		return
+	}
+	f.found.HAProxy = HAProxyProgram{Path: path, Version: strings.TrimPrefix(match[0], "version ")}
+	if older(match[1]+"."+match[2], "2.2") {
+		f.add("haproxy", path+" is "+match[0]+", but its checks are understood from 2.2 on", "install a newer HAProxy")
+	}
+}
+
+// run runs a program that answers at once, in a clean environment.
+func (f *finder) run(env map[string]string, argv ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(f.ctx, 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = append([]string{"PATH=" + systemPath, "LANG=C.UTF-8"}, pairs(env, "=")...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), &versionError{program: argv[0], output: string(out), err: err}
+	}
+	return string(out), nil
+}
+
+// versionError is a program that does not tell its version.
+type versionError struct {
+	program, output string
+	err             error
+}
+
+func (e *versionError) Error() string {
+	line, _, _ := strings.Cut(strings.TrimSpace(e.output), "\n")
+	if e.err == nil {
+		return fmt.Sprintf("%s does not tell its version: %q", e.program, line)
+	}
+	return fmt.Sprintf("%s: %v: %s", e.program, e.err, line)
+}
+
+func (e *versionError) Unwrap() error { return e.err }
