@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,22 +26,30 @@ type fakeMaster struct {
 	t      *testing.T
 	server *httptest.Server
 
-	mu           sync.Mutex
-	registers    []wire.Register
-	from         []wire.FromAgent
-	streams      map[string]chan wire.ToAgent // by agent id; closed to cut the agent off
-	nextID       int
-	mute         bool // no acknowledgements
-	redirect     string
-	pingTimeout  float64
-	framework    mesos.FrameworkInfo
-	answeredWith string
+	mu          sync.Mutex
+	registers   []wire.Register
+	from        []wire.FromAgent
+	streams     map[string]chan wire.ToAgent // by agent id; closed to cut the agent off
+	nextID      int
+	mute        bool // no acknowledgements
+	redirect    string
+	pingTimeout float64
+	framework   mesos.FrameworkInfo
 }
 
-func newMaster(t *testing.T) *fakeMaster {
+func newMaster(t *testing.T) *fakeMaster { return newMasterAt(t, "") }
+
+func newMasterAt(t *testing.T, addr string) *fakeMaster {
 	m := &fakeMaster{t: t, streams: map[string]chan wire.ToAgent{}, pingTimeout: 75}
 	m.framework = mesos.FrameworkInfo{Name: "test", User: "root", ID: &mesos.FrameworkID{Value: "F-0000"}, Checkpoint: p(true)}
-	m.server = httptest.NewServer(http.HandlerFunc(m.serve))
+	m.server = httptest.NewUnstartedServer(http.HandlerFunc(m.serve))
+	if addr != "" {
+		listener, err := net.Listen("tcp", addr)
+		require.NoError(t, err)
+		_ = m.server.Listener.Close()
+		m.server.Listener = listener
+	}
+	m.server.Start()
 	t.Cleanup(func() {
 		m.cut()
 		m.server.CloseClientConnections()
@@ -158,27 +167,27 @@ func (m *fakeMaster) awaitRegister(n int) wire.Register {
 }
 
 // updates are the statuses of one task as they came, repetitions included.
-func (m *fakeMaster) updates(task string) []mesos.TaskStatus {
+func (m *fakeMaster) updates(task string) []*mesos.TaskStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var list []mesos.TaskStatus
+	var list []*mesos.TaskStatus
 	for _, message := range m.from {
 		if message.Update != nil && message.Update.Status.TaskID.Value == task {
-			list = append(list, message.Update.Status)
+			list = append(list, p(message.Update.Status))
 		}
 	}
 	return list
 }
 
 // await waits until the task has the state and gives that status.
-func (m *fakeMaster) await(task string, state mesos.TaskState) mesos.TaskStatus {
+func (m *fakeMaster) await(task string, state mesos.TaskState) *mesos.TaskStatus {
 	m.t.Helper()
-	return m.awaitThat(task, "state "+state.String(), func(s mesos.TaskStatus) bool { return s.GetState() == state })
+	return m.awaitThat(task, "state "+state.String(), func(s *mesos.TaskStatus) bool { return s.GetState() == state })
 }
 
-func (m *fakeMaster) awaitThat(task, what string, fits func(mesos.TaskStatus) bool) mesos.TaskStatus {
+func (m *fakeMaster) awaitThat(task, what string, fits func(*mesos.TaskStatus) bool) *mesos.TaskStatus {
 	m.t.Helper()
-	var got mesos.TaskStatus
+	var got *mesos.TaskStatus
 	testkit.Eventually(m.t, 15*time.Second, fmt.Sprintf("task %s: %s", task, what), func(context.Context) bool {
 		for _, status := range m.updates(task) {
 			if fits(status) {
