@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -107,8 +108,7 @@ func (k *checker) hosts(c *Cluster) {
 		k.unique(at+".name", h.Name, i, names)
 		k.unique(at+".address", strings.ToLower(h.Address), i, addresses)
 	}
-	made := c.Target == TargetDocker || c.Target == TargetAWS || c.Target == TargetOpenStack
-	if len(c.Hosts) == 0 && (made || c.Target == TargetLocal || c.Target == "") {
+	if (len(c.Hosts) == 0 && c.Target != TargetHosts) || c.derived() {
 		return // other targets fill the list from what they create; local reports its own numbers
 	}
 	if control := len(c.HostsWith(RoleControl)); control != 1 && control != 3 && control != 5 {
@@ -117,6 +117,11 @@ func (k *checker) hosts(c *Cluster) {
 	if len(c.HostsWith(RoleMesosAgent)) == 0 {
 		k.add("hosts", "none with role mesos-agent", "there must be at least one Mesos agent, or nothing can run", "")
 	}
+}
+
+// derived says that Default has made the hosts from the numbers in local.
+func (c *Cluster) derived() bool {
+	return c.Target == TargetLocal && c.Local != nil && reflect.DeepEqual(c.Hosts, c.Local.hosts())
 }
 
 // unique reports a value that an earlier host has.
@@ -195,17 +200,20 @@ func (k *checker) local(c *Cluster) {
 	if ip, err := netip.ParseAddr(l.Address); err != nil || !ip.Is4() || !ip.IsLoopback() || !strings.HasSuffix(l.Address, ".0") {
 		k.add("local.address", l.Address, "must be a loopback network 127.x.y.0", "for example 127.0.10.0")
 	}
-	if l.Control != 1 && l.Control != 3 && l.Control != 5 {
-		k.add("local.control", l.Control, "must be 1, 3 or 5, so that a majority exists", "")
-	}
-	if l.Agents < 1 || l.Agents > maxLocalAgents {
-		k.add("local.agents", l.Agents, fmt.Sprintf("must be 1 to %d", maxLocalAgents), "")
-	}
-	if n := len(c.HostsWith(RoleControl)); n != l.Control && l.Control > 0 && l.Control <= 5 {
-		k.add("local.control", l.Control, fmt.Sprintf("hosts lists %d control hosts", n), "leave one of the two out")
-	}
-	if n := len(c.HostsWith(RoleMesosAgent)); n != l.Agents && l.Agents > 0 && l.Agents <= maxLocalAgents {
-		k.add("local.agents", l.Agents, fmt.Sprintf("hosts lists %d Mesos agents", n), "leave one of the two out")
+	if c.derived() {
+		if l.Control != 1 && l.Control != 3 && l.Control != 5 {
+			k.add("local.control", l.Control, "must be 1, 3 or 5, so that a majority exists", "")
+		}
+		if l.Agents < 1 || l.Agents > maxLocalAgents {
+			k.add("local.agents", l.Agents, fmt.Sprintf("must be 1 to %d", maxLocalAgents), "")
+		}
+	} else {
+		if n := len(c.HostsWith(RoleControl)); n != l.Control {
+			k.add("local.control", l.Control, fmt.Sprintf("hosts lists %d control hosts", n), "leave one of the two out")
+		}
+		if n := len(c.HostsWith(RoleMesosAgent)); n != l.Agents {
+			k.add("local.agents", l.Agents, fmt.Sprintf("hosts lists %d Mesos agents", n), "leave one of the two out")
+		}
 	}
 	k.amount("local.resources.cpus", l.Resources.CPUs, 0.01)
 	k.size("local.resources.mem", l.Resources.Mem)

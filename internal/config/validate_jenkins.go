@@ -113,7 +113,7 @@ func (k *checker) home(c *Cluster) {
 		k.absolute("jenkins.home.path", h.Path)
 	case h.Type == HomeShared:
 		k.add("jenkins.home.path", nil, "is required for a shared home", "the path that is mounted on every Mesos agent host")
-	case c.Target != TargetLocal:
+	case c.Target != TargetLocal && c.Target != "":
 		k.add("jenkins.home.path", nil, "is required", "")
 	}
 }
@@ -217,7 +217,7 @@ func (k *checker) cloud(c Cloud) {
 
 // fit refuses what no Mesos agent of target local could ever run.
 func (k *checker) fit(c *Cluster) {
-	if c.Target != TargetLocal || c.Local == nil {
+	if c.Target != TargetLocal || c.Local == nil || c.Local.Resources.CPUs <= 0 || c.Local.Resources.Mem <= 0 {
 		return
 	}
 	var most Resources

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones must be known on machines without a zone database
@@ -71,34 +72,29 @@ type Opening struct {
 
 // opening is the opening that begins on the given day, or false when the window does not open on that weekday. A start that
 // the clock jumps over is the moment of the jump; one that comes twice is the first.
-func (w Window) opening(year int, month time.Month, day int) (Opening, bool) {
-	zone, err := w.location()
-	m := clock.FindStringSubmatch(w.Start)
-	if err != nil || m == nil {
+func (w Window) opening(zone *time.Location, year int, month time.Month, day int) (Opening, bool) {
+	if !clock.MatchString(w.Start) {
 		return Opening{}, false
 	}
 	weekday := weekdays()[time.Date(year, month, day, 12, 0, 0, 0, time.UTC).Weekday()]
-	found := false
-	for _, d := range w.Days {
-		found = found || d == weekday
-	}
-	if !found {
+	if !slices.Contains(w.Days, weekday) {
 		return Opening{}, false
 	}
 	var hour, minute int
 	fmt.Sscanf(w.Start, "%d:%d", &hour, &minute) // the form was checked above
 	t := time.Date(year, month, day, hour, minute, 0, 0, zone)
 	from, to := t.ZoneBounds()
-	switch h, m, _ := t.Clock(); {
-	case h == hour && m == minute: // it exists: the first of two, where the clock went back
+	asked := time.Date(year, month, day, hour, minute, 0, 0, time.UTC)
+	switch shown := onClock(t); {
+	case shown.Equal(asked): // it exists: the first of two, where the clock went back
 		if !from.IsZero() {
 			_, before := from.Add(-time.Second).Zone()
 			_, now := t.Zone()
-			if earlier := t.Add(time.Duration(now-before) * time.Second); earlier.Before(from) && sameClock(earlier, t) {
+			if earlier := t.Add(time.Duration(now-before) * time.Second); earlier.Before(from) && onClock(earlier).Equal(asked) {
 				t = earlier
 			}
 		}
-	case h*60+m > hour*60+minute:
+	case shown.After(asked):
 		t = from
 	default:
 		t = to
@@ -106,8 +102,11 @@ func (w Window) opening(year int, month time.Month, day int) (Opening, bool) {
 	return Opening{Window: w, Start: t, End: t.Add(w.Length.Duration())}, true
 }
 
-func sameClock(a, b time.Time) bool {
-	return a.Format("2006-01-02 15:04") == b.Format("2006-01-02 15:04")
+// onClock is what a clock there shows, as a time that compares with what is shown elsewhere.
+func onClock(t time.Time) time.Time {
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	return time.Date(year, month, day, hour, minute, second, 0, time.UTC)
 }
 
 // openings are the openings that begin within the days around t (days before, days after).
@@ -119,7 +118,7 @@ func (w Window) openings(t time.Time, before, after int) []Opening {
 	local := t.In(zone)
 	var all []Opening
 	for d := -before; d <= after; d++ {
-		if o, ok := w.opening(local.Year(), local.Month(), local.Day()+d); ok {
+		if o, ok := w.opening(zone, local.Year(), local.Month(), local.Day()+d); ok {
 			all = append(all, o)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -98,6 +99,14 @@ func (l leaf) get(c *Cluster) reflect.Value {
 	return v
 }
 
+// isList is 1 for lists and 0 for everything else, to sort by.
+func (l leaf) isList(c *Cluster) int {
+	if l.get(c).Kind() == reflect.Slice {
+		return 1
+	}
+	return 0
+}
+
 // set copies the value of a leaf; the zero value takes it out.
 func (l leaf) set(c *Cluster, value reflect.Value) {
 	v := reflect.ValueOf(c).Elem()
@@ -157,7 +166,8 @@ func minimal(full *Cluster) (live map[string]bool, err error) {
 			break
 		}
 	}
-	for _, l := range all { // a value that follows from another one that was added later
+	slices.SortStableFunc(all, func(a, b leaf) int { return b.isList(full) - a.isList(full) })
+	for _, l := range all { // what follows from another value goes, the long lists first
 		if live[l.path] && l.path != "apiVersion" && l.path != "name" && l.path != "target" {
 			delete(live, l.path)
 			if len(differs(build())) > 0 {
