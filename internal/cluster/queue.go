@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -68,7 +69,7 @@ func (m Marathon) queued(ctx context.Context, appID string) (*queueItem, error) 
 	return nil, nil
 }
 
-// rejects says why the last offers were not taken: "2 offers: both lack 1.5 GiB memory (largest 900 MiB)". It is
+// rejects says why the last offers were not taken: "2 offers: both lack 1.5 GiB memory, largest has 900 MiB". It is
 // empty when no offer was refused. agents fill in the largest amount where the offers are not known.
 func (q *queueItem) rejects(agents []Agent) string {
 	offers := 0
@@ -85,9 +86,9 @@ func (q *queueItem) rejects(agents []Agent) string {
 		return ""
 	}
 	if offers == 1 {
-		return "1 offer: " + strings.Join(parts, ", ")
+		return "1 offer: " + strings.Join(parts, "; ")
 	}
-	return fmt.Sprintf("%d offers: %s", offers, strings.Join(parts, ", "))
+	return fmt.Sprintf("%d offers: %s", offers, strings.Join(parts, "; "))
 }
 
 func howMany(n, of int) string {
@@ -109,17 +110,17 @@ func (q *queueItem) reason(row reject, agents []Agent) string {
 			text = "lacks " + need + unit
 		}
 		if largest != "" {
-			text += "; largest has " + largest
+			text += ", largest has " + largest
 		}
 		return text
 	}
 	switch row.Reason {
 	case "InsufficientCpus":
-		return lacks(number(q.App.CPUs), " cpus", q.largest("cpus", agents))
+		return lacks(number(q.App.CPUs), " cpus", q.largest("cpus", row.Reason, agents))
 	case "InsufficientMemory":
-		return lacks(mib(q.App.Mem), " memory", q.largest("mem", agents))
+		return lacks(mib(q.App.Mem), " memory", q.largest("mem", row.Reason, agents))
 	case "InsufficientDisk":
-		return lacks(mib(q.App.Disk), " disk", q.largest("disk", agents))
+		return lacks(mib(q.App.Disk), " disk", q.largest("disk", row.Reason, agents))
 	case "InsufficientGpus":
 		return lacks(number(q.App.GPUs), " gpus", "")
 	case "InsufficientPorts":
@@ -152,10 +153,14 @@ func (q *queueItem) ports() string {
 	return strings.Join(ports, " or ")
 }
 
-// largest is the biggest amount of one resource among the refused offers, else among what the agents have free.
-func (q *queueItem) largest(name string, agents []Agent) string {
+// largest is the biggest amount of one resource among the offers refused for the reason, else among what the agents
+// have free.
+func (q *queueItem) largest(name, reason string, agents []Agent) string {
 	most, known := 0.0, false
 	for _, unused := range q.Unused {
+		if !slices.Contains(unused.Reason, reason) {
+			continue
+		}
 		sum := 0.0
 		for _, r := range unused.Offer.Resources {
 			if r.Name == name {

@@ -86,6 +86,8 @@ func (w *wait) look(ctx context.Context) (App, bool, error) {
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return app, false, err
+	case ctx.Err() != nil:
+		return app, false, nil // keep the last verdict
 	case err != nil:
 		w.tell("Marathon does not answer: " + lastCause(err).Error())
 		return app, false, nil
@@ -104,7 +106,9 @@ func (w *wait) look(ctx context.Context) (App, bool, error) {
 		return app, false, nil
 	}
 	w.seen = ""
-	w.tell(w.why(ctx, app))
+	if reason := w.why(ctx, app); ctx.Err() == nil {
+		w.tell(reason)
+	}
 	return app, false, nil
 }
 
