@@ -134,7 +134,7 @@ type StoppedError struct {
 	Begun bool
 	// At lists the steps that were cut off.
 	At []string
-	// Cause is context.Canceled for Ctrl-C, ErrLeaseLost, or a deadline.
+	// Cause is the cause of the context: context.Canceled or a signal for an interrupt, ErrLeaseLost, or a deadline.
 	Cause error
 }
 
@@ -161,10 +161,10 @@ func (e *StoppedError) Unwrap() error { return e.Cause }
 
 // ExitCode is 6 where there is something to resume, and 130 for an interrupt before that.
 func (e *StoppedError) ExitCode() int {
-	if !e.Begun && errors.Is(e.Cause, context.Canceled) {
-		return 130
+	if e.Begun || errors.Is(e.Cause, ErrLeaseLost) || errors.Is(e.Cause, context.DeadlineExceeded) {
+		return 6
 	}
-	return 6
+	return 130
 }
 
 // Hint is the command that resumes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -69,7 +70,7 @@ func CreateJournal(dir, verb string) (*Journal, error) {
 		return nil, fmt.Errorf("creating the journal folder: %w", err)
 	}
 	for now := time.Now().UTC(); ; now = now.Add(time.Millisecond) {
-		path := filepath.Join(dir, now.Format("20060102T150405.000")+"-"+verb+".jsonl")
+		path := filepath.Join(dir, now.Format("20060102T150405.000")+"-"+strings.ReplaceAll(verb, " ", "-")+".jsonl")
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600)
 		if errors.Is(err, os.ErrExist) {
 			continue

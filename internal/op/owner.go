@@ -42,16 +42,22 @@ func (o Owner) String() string { return fmt.Sprintf("%s@%s, pid %d", o.User, o.H
 // gone says why the owner cannot hold the lock any more; it is empty for one that may. It is asked only by who has the
 // file's flock: on this host that already proves that no process holds it, another host may not see the flock.
 func (o Owner) gone(now time.Time) string {
-	self := CurrentOwner("", "")
 	switch {
 	case o.RunID == "":
 		return "nobody"
-	case o.Host == self.Host && (o.PID == self.PID || !alive(o.PID)):
+	case o.Dead():
 		return "its process has ended"
 	case now.Sub(o.Renewed) > o.Lease:
 		return fmt.Sprintf("not renewed for %s", shortDuration(now.Sub(o.Renewed).Round(time.Second)))
 	}
 	return ""
+}
+
+// Dead says that the owner was a process of this host that has ended. This process itself counts as ended: whoever asks
+// has another run.
+func (o Owner) Dead() bool {
+	self := CurrentOwner("", "")
+	return o.Host == self.Host && (o.PID == self.PID || !alive(o.PID))
 }
 
 func alive(pid int) bool {

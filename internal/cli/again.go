@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jomctl/jomctl/internal/op"
+)
+
+// again says that a command is carried out once more, with the journal of its first time.
+type again struct {
+	journal  string
+	rollback bool
+}
+
+// noRunError says that there is nothing for resume or rollback.
+type noRunError struct{ verb, dir string }
+
+// Error names the folder that was looked at.
+func (e *noRunError) Error() string {
+	return fmt.Sprintf("nothing to %s: no unfinished run in %s", e.verb, e.dir)
+}
+
+// Hint is the usual reason.
+func (e *noRunError) Hint() string {
+	return "the state is kept beside the cluster file: is --file the one that the run was started with?"
+}
+
+var _ interface{ Hint() string } = (*noRunError)(nil)
+
+// carryOn runs the command of the newest unfinished journal again.
+func (a *app) carryOn(ctx context.Context, verb string) error {
+	log, err := op.LastRun(a.global.journalDir())
+	if errors.Is(err, op.ErrNoRun) {
+		return &noRunError{verb: verb, dir: a.global.journalDir()}
+	}
+	if err != nil {
+		return err
+	}
+	meta := log.Meta()
+	if len(meta.Args) == 0 {
+		return fmt.Errorf("reading the journal %s: it does not say which command it is about", log.Path)
+	}
+	rollback := verb == op.VerbRollback || log.Last().Verb == op.VerbRollback
+	what := "resuming"
+	if rollback {
+		what = "rolling back"
+	}
+	a.say("%s %s, begun %s by %s@%s", what, meta.Verb, log.Records[0].Time.Local().Format("2006-01-02 15:04"), meta.User, meta.Host)
+	inner := &app{streams: a.streams, global: a.global, log: a.log, commands: a.commands, again: &again{journal: log.Path, rollback: rollback}}
+	return inner.run(ctx, meta.Args)
+}
+
+// commandLine is what has to be typed to get the same command with the same options of its own. The flags that all
+// commands have are left out: whoever resumes gives them anew, --yes above all.
+func commandLine(cmd *cobra.Command, args []string) []string {
+	var line []string
+	for c := cmd; c.HasParent(); c = c.Parent() {
+		line = append([]string{c.Name()}, line...)
+	}
+	cmd.LocalNonPersistentFlags().Visit(func(flag *pflag.Flag) {
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			for _, value := range list.GetSlice() {
+				line = append(line, "--"+flag.Name+"="+value)
+			}
+			return
+		}
+		line = append(line, "--"+flag.Name+"="+flag.Value.String())
+	})
+	if len(args) > 0 {
+		line = append(append(line, "--"), args...)
+	}
+	return line
+}

@@ -1,0 +1,290 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/ui"
+)
+
+// mutation is what a command wants to change.
+type mutation struct {
+	// Plan is the whole change. Its Verb is replaced by the command's.
+	Plan op.Plan
+	// Closes says that after it nothing is left to resume (destroy).
+	Closes bool
+	// Answer, where set, is asked after a run in which everything went well or nothing was to do: text is what stdout gets,
+	// data stands under "answer" with -o json. An error of it, such as one with exit code 4, is the command's.
+	Answer func(ctx context.Context, result op.Result) (text string, data any, err error)
+}
+
+// session is what a mutating command is prepared with. The lock is held, except for --plan.
+type session struct {
+	Cluster *config.Cluster
+	RunID   string
+	Log     *slog.Logger
+	// Streams are for questions that the plan depends on.
+	Streams ui.Streams
+	// Yes says that nothing is to be asked.
+	Yes bool
+	// AddLease takes a second lock that the run stands and falls with; a step may call it as soon as ZooKeeper serves. With
+	// --plan it does nothing.
+	AddLease func(ctx context.Context, lease op.Lease) error
+	// Say writes one line to stderr and the log, outside of steps.
+	Say func(format string, args ...any)
+}
+
+// prepare makes a mutation of the cluster file and the command's own options. It may look at the world, not change it.
+type prepare func(ctx context.Context, s *session) (mutation, error)
+
+// mutating makes a command that changes the cluster of a cobra.Command without RunE: it gets the flag --plan, and runs
+// lock, prepare, preview, confirmation, run, answer. What is typed after jomctl is the verb of its journal.
+func (a *app) mutating(cmd *cobra.Command, p prepare) *cobra.Command {
+	planOnly := false
+	cmd.Flags().BoolVar(&planOnly, "plan", false, "show what would be done, and do nothing")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cluster, err := config.Load(a.global.File)
+		if err != nil {
+			return err
+		}
+		if err := a.openLog(cmd.Name()); err != nil {
+			return err
+		}
+		m := &mutator{app: a, cmd: cmd, args: args, prepare: p}
+		m.session = &session{Cluster: cluster, RunID: uuid.NewString(), Log: a.logger(), Streams: a.streams, Yes: a.global.Yes, Say: a.say,
+			AddLease: func(context.Context, op.Lease) error { return nil }}
+		if planOnly {
+			return m.plan(cmd.Context())
+		}
+		return m.locked(cmd.Context())
+	}
+	return cmd
+}
+
+// mutator is one run of a mutating command.
+type mutator struct {
+	app     *app
+	cmd     *cobra.Command
+	args    []string
+	prepare prepare
+	session *session
+}
+
+// verb is the command as it is typed after jomctl.
+func (m *mutator) verb() string {
+	return strings.TrimPrefix(m.cmd.CommandPath(), m.cmd.Root().Name()+" ")
+}
+
+func (m *mutator) plan(ctx context.Context) error {
+	_, preview, err := m.look(ctx)
+	if err != nil {
+		return err
+	}
+	if m.app.global.Output == formatJSON {
+		return m.app.writeJSON(preview)
+	}
+	_, err = io.WriteString(m.app.streams.Out, previewText(preview))
+	return err
+}
+
+// look prepares the mutation and asks its probes.
+func (m *mutator) look(ctx context.Context) (mutation, op.PlanPreview, error) {
+	change, err := m.prepare(ctx, m.session)
+	if err != nil {
+		return mutation{}, op.PlanPreview{}, err
+	}
+	change.Plan.Verb = m.verb()
+	preview, err := op.Preview(ctx, change.Plan)
+	if err != nil {
+		return mutation{}, op.PlanPreview{}, err
+	}
+	return change, preview, preview.Err()
+}
+
+func (m *mutator) locked(ctx context.Context) error {
+	lock, held, err := op.AcquireLock(ctx, m.app.global.stateDir(), op.CurrentOwner(m.session.RunID, m.verb()),
+		op.LockOptions{Note: func(text string) { m.app.say("Note: %s", text) }})
+	if err != nil {
+		return err
+	}
+	m.session.AddLease = lock.AddLease
+	err = m.change(held)
+	return errors.Join(err, lock.Release())
+}
+
+// change previews, asks and runs, or rolls back.
+func (m *mutator) change(ctx context.Context) error {
+	before, err := m.unfinished()
+	if err != nil {
+		return err
+	}
+	if m.app.again != nil && m.app.again.rollback {
+		return m.rollBack(ctx, before)
+	}
+	change, preview, err := m.look(ctx)
+	if err != nil {
+		return err
+	}
+	if preview.Empty() && before == "" {
+		m.app.say("%s", firstLine(previewText(preview)))
+		return m.answer(ctx, change, op.Result{RunID: m.session.RunID, Verb: m.verb(), Outcome: op.OutcomeDone}, "")
+	}
+	if !preview.Empty() {
+		if err := m.confirm(ctx, previewText(preview), fmt.Sprintf("%s: make these changes", m.verb())); err != nil {
+			return err
+		}
+	}
+	journal, err := m.journal(before)
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	result, err := op.Run(ctx, change.Plan, m.options(journal, change.Closes))
+	if err != nil {
+		return err
+	}
+	return m.answer(ctx, change, result, journal.Path())
+}
+
+func (m *mutator) answer(ctx context.Context, change mutation, result op.Result, journal string) error {
+	text, data, err := "", any(nil), error(nil)
+	if change.Answer != nil {
+		if text, data, err = change.Answer(ctx, result); err != nil && data == nil {
+			return err
+		}
+	}
+	if m.app.global.Output != formatJSON {
+		_, writeErr := io.WriteString(m.app.streams.Out, text)
+		return errors.Join(err, writeErr)
+	}
+	if writeErr := m.app.writeResult(result, journal, data); writeErr != nil || err == nil {
+		return writeErr
+	}
+	m.app.say("%v", err)
+	return &reported{exitCode(err)}
+}
+
+// rollBack takes back what the journal says was begun.
+func (m *mutator) rollBack(ctx context.Context, path string) error {
+	change, err := m.prepare(ctx, m.session)
+	if err != nil {
+		return err
+	}
+	change.Plan.Verb = m.verb()
+	journal, err := op.OpenJournal(path)
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	begun := journal.Log().Begun()
+	text := fmt.Sprintf("rollback of %s: %d steps to take back\n", m.verb(), len(begun))
+	for _, id := range begun {
+		text += "  " + id + "\n"
+	}
+	if err := m.confirm(ctx, text, "Take these steps back, the last one first"); err != nil {
+		return err
+	}
+	result, err := op.Rollback(ctx, change.Plan, m.options(journal, false))
+	if err != nil {
+		return err
+	}
+	if m.app.global.Output == formatJSON {
+		err = m.app.writeResult(result, path, nil)
+	}
+	m.app.say("%s rolled back: %d steps taken back, %d kept", m.verb(), result.Count(op.OutcomeRolledBack), result.Count(op.OutcomeKept))
+	return errors.Join(err, &reported{exitRolledBack})
+}
+
+func (m *mutator) options(journal *op.Journal, closes bool) op.Options {
+	owner := op.CurrentOwner(m.session.RunID, m.verb())
+	return op.Options{
+		Journal:  journal,
+		Observer: watch{progress: ui.NewProgress(m.app.streams, m.app.global.Verbose), log: m.app.logger()},
+		Meta: op.Meta{
+			RunID: owner.RunID, User: owner.User, Host: owner.Host, PID: owner.PID, Closes: closes,
+			Args: commandLine(m.cmd, m.args), Version: currentBuild().Version, ConfigSHA256: fileSum(m.app.global.File),
+		},
+	}
+}
+
+// unfinished finds the journal to go on with: that of resume and rollback, or one that the same verb left behind.
+func (m *mutator) unfinished() (string, error) {
+	log, err := op.LastRun(m.app.global.journalDir())
+	switch again := m.app.again; {
+	case errors.Is(err, op.ErrNoRun) && again == nil:
+		return "", nil
+	case err != nil:
+		return "", err
+	case again != nil && again.journal != log.Path:
+		return "", fmt.Errorf("another run has worked since: %s", log.Path)
+	case log.Meta().Verb != m.verb():
+		m.app.say("Note: an unfinished %s of %s stays behind (`jomctl resume` goes on with it)", log.Meta().Verb, log.Time().Local().Format("2006-01-02 15:04"))
+		return "", nil
+	}
+	if sum := log.Meta().ConfigSHA256; sum != "" && sum != fileSum(m.app.global.File) {
+		m.app.say("Note: %s has changed since the unfinished %s of %s began", m.app.global.File, m.verb(), log.Time().Local().Format("2006-01-02 15:04"))
+	}
+	return log.Path, nil
+}
+
+func (m *mutator) journal(before string) (*op.Journal, error) {
+	if before != "" {
+		return op.OpenJournal(before)
+	}
+	return op.CreateJournal(m.app.global.journalDir(), m.verb())
+}
+
+// confirm shows what is going to happen and asks for it.
+func (m *mutator) confirm(ctx context.Context, text, question string) error {
+	if m.app.global.Yes {
+		m.app.say("%s", firstLine(text))
+		return nil
+	}
+	if _, err := io.WriteString(m.app.streams.Err, text); err != nil {
+		return err
+	}
+	if !m.app.streams.CanPrompt() {
+		return &usageError{errors.New("there is no terminal to ask on: say --yes to go ahead, or --plan to look only")}
+	}
+	yes, err := askYesNo(ctx, m.app.streams, question)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		return &declinedError{}
+	}
+	return nil
+}
+
+// declinedError is a question that was answered with no.
+type declinedError struct{}
+
+// Error says that nothing happened.
+func (*declinedError) Error() string { return "not confirmed: nothing was changed" }
+
+// ExitCode is that of an interrupt: it was ended by hand, before anything was begun.
+func (*declinedError) ExitCode() int { return exitInterrupted }
+
+var _ interface{ ExitCode() int } = (*declinedError)(nil)
+
+// fileSum is the checksum of a file, empty where it cannot be read.
+func fileSum(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

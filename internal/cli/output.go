@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/ui"
+)
+
+// writeJSON writes one value to stdout.
+func (a *app) writeJSON(value any) error {
+	encoder := json.NewEncoder(a.streams.Out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	return nil
+}
+
+// say writes one line to stderr and to the log.
+func (a *app) say(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	a.logger().Info(text)
+	fmt.Fprintln(a.streams.Err, text)
+}
+
+// previewText is the preview for people: what is to do, with counts of what is done.
+func previewText(preview op.PlanPreview) string {
+	var text strings.Builder
+	total := 0
+	for _, stage := range preview.Stages {
+		total += len(stage.Steps)
+	}
+	open := len(preview.Open())
+	if open == 0 {
+		return fmt.Sprintf("%s: nothing to do, all %d steps are done\n", preview.Verb, total)
+	}
+	fmt.Fprintf(&text, "%s: %d of %d steps to do\n", preview.Verb, open, total)
+	for _, stage := range preview.Stages {
+		writeStage(&text, stage)
+	}
+	return text.String()
+}
+
+func writeStage(w io.Writer, stage op.StagePreview) {
+	done := 0
+	for _, step := range stage.Steps {
+		if step.Err == nil && step.State == op.Done {
+			done++
+		}
+	}
+	if done == len(stage.Steps) {
+		fmt.Fprintf(w, "%s: done\n", stage.Name)
+		return
+	}
+	fmt.Fprintf(w, "%s\n", stage.Name)
+	for _, step := range stage.Steps {
+		switch {
+		case step.Err != nil:
+			fmt.Fprintf(w, "  error   %s: %s\n", step.Title, ui.Clean(step.Err.Error()))
+		case step.State != op.Done:
+			fmt.Fprintf(w, "  %-7s %s\n", step.State, step.Title)
+		}
+		for _, line := range step.Changes {
+			fmt.Fprintf(w, "          %s\n", ui.Clean(line))
+		}
+	}
+	if done > 0 {
+		fmt.Fprintf(w, "  (%d done)\n", done)
+	}
+}
+
+// resultJSON is a run as -o json shows it.
+type resultJSON struct {
+	Run     string           `json:"run"`
+	Verb    string           `json:"verb"`
+	Outcome op.Outcome       `json:"outcome"`
+	Elapsed float64          `json:"elapsedSeconds"`
+	Steps   []stepResultJSON `json:"steps"`
+	Log     string           `json:"log,omitempty"`
+	Journal string           `json:"journal,omitempty"`
+	// Answer is what the command has to say itself.
+	Answer any `json:"answer,omitempty"`
+}
+
+type stepResultJSON struct {
+	ID      string     `json:"id"`
+	Outcome op.Outcome `json:"outcome"`
+	Elapsed float64    `json:"elapsedSeconds"`
+}
+
+func (a *app) writeResult(result op.Result, journal string, answer any) error {
+	out := resultJSON{Run: result.RunID, Verb: result.Verb, Outcome: result.Outcome, Elapsed: result.Elapsed.Seconds(),
+		Steps: []stepResultJSON{}, Log: a.log.path, Journal: journal, Answer: answer}
+	for _, step := range result.Steps {
+		out.Steps = append(out.Steps, stepResultJSON{step.ID, step.Outcome, step.Elapsed.Seconds()})
+	}
+	return a.writeJSON(out)
+}
