@@ -200,7 +200,7 @@ func TestUnacknowledgedUpdates(t *testing.T) {
 func (a *program) awaitMeta(task, text string) {
 	a.t.Helper()
 	testkit.Eventually(a.t, 10*time.Second, task+" is kept with "+text, func(context.Context) bool {
-		names, _ := filepath.Glob(filepath.Join(a.work, "work", "meta", "slaves", "*", "frameworks", "*", "executors", task, "runs", "*", "tasks", task, "task.updates"))
+		names, _ := filepath.Glob(filepath.Join(a.work, "work", "meta", "slaves", "M-S0", "frameworks", "*", "executors", task, "runs", "*", "tasks", task, "task.updates"))
 		if len(names) != 1 {
 			return false
 		}
