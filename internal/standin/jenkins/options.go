@@ -1,0 +1,123 @@
+package jenkins
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/standin/jenkins/cloud"
+)
+
+const defaultVersion = "2.568.3"
+
+// options are the arguments of `java [-Dkey=value ...] -jar jenkins.war [--option=value ...]` and the environment.
+type options struct {
+	home     string
+	casc     string // CASC_JENKINS_CONFIG
+	address  string
+	prefix   string
+	version  string
+	wizard   bool
+	exitOnly bool // ExitLifecycle: a restart ends the process with 5
+
+	agentPort         string // property, "" = not set
+	agentPortEnforced bool
+	agentHost         string // advertised
+	agentBind         string
+
+	clock time.Duration
+	cloud cloud.Options
+	// unknown are arguments that mean nothing to the stand-in; they are named in the log.
+	unknown []string
+}
+
+func parseOptions(args []string, env func(string) string, log io.Writer) (*options, error) {
+	o := &options{version: defaultVersion, wizard: true, clock: 10 * time.Second, cloud: cloud.Defaults(), home: env("JENKINS_HOME"), casc: env("CASC_JENKINS_CONFIG")}
+	o.cloud.Log = log
+	if o.home == "" {
+		base, err := os.UserHomeDir()
+		if err != nil {
+			return nil, fmt.Errorf("find JENKINS_HOME: %w", err)
+		}
+		o.home = filepath.Join(base, ".jenkins")
+	}
+	home, err := filepath.Abs(o.home)
+	if err != nil {
+		return nil, fmt.Errorf("find JENKINS_HOME: %w", err)
+	}
+	o.home = home
+	host, port := "", "8080"
+	for i := 0; i < len(args); i++ {
+		key, value, _ := strings.Cut(args[i], "=")
+		switch {
+		case strings.HasPrefix(key, "-D"):
+			if err := o.property(strings.TrimPrefix(key, "-D"), value); err != nil {
+				return nil, err
+			}
+		case key == "-jar":
+			i++
+		case key == "--httpListenAddress":
+			host = value
+		case key == "--httpPort":
+			port = value
+		case key == "--prefix":
+			o.prefix = strings.TrimSuffix("/"+strings.Trim(value, "/"), "/")
+		case key == "--webroot", strings.HasPrefix(key, "-X"), strings.HasPrefix(key, "--add-opens"):
+		default:
+			o.unknown = append(o.unknown, args[i])
+		}
+	}
+	if _, err := strconv.Atoi(port); err != nil {
+		return nil, fmt.Errorf("--httpPort=%s is not a number", port)
+	}
+	o.address = host + ":" + port
+	if strings.Contains(host, ":") {
+		o.address = "[" + host + "]:" + port
+	}
+	return o, nil
+}
+
+// property sets one system property. Those of other programs are nobody's business.
+func (o *options) property(key, value string) error {
+	number := func() (int, error) {
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return 0, fmt.Errorf("-D%s=%s is not a number", key, value)
+		}
+		return n, nil
+	}
+	var n int
+	var err error
+	switch key {
+	case "hudson.model.LoadStatistics.clock":
+		n, err = number()
+		o.clock = time.Duration(n) * time.Millisecond
+	case "hudson.TcpSlaveAgentListener.hostName":
+		o.agentHost = value
+	case "jenkins.model.Jenkins.slaveAgentPort":
+		_, err = number()
+		o.agentPort = value
+	case "jenkins.model.Jenkins.slaveAgentPortEnforce":
+		o.agentPortEnforced = value == "true"
+	case "jenkins.install.runSetupWizard":
+		o.wizard = value != "false"
+	case "hudson.lifecycle":
+		o.exitOnly = value == "hudson.lifecycle.ExitLifecycle"
+	case "casc.jenkins.config":
+		o.casc = value
+	case "usi.jenkins.connection-retries":
+		o.cloud.ConnectionRetries, err = number()
+	case "jomctl.standin.agentListenAddress":
+		o.agentBind = value
+	case "jomctl.standin.idleSeconds":
+		n, err = number()
+		o.cloud.Idle = time.Duration(n) * time.Second
+	case "jomctl.standin.version":
+		o.version = value
+	}
+	return err
+}
