@@ -108,9 +108,11 @@ func (t mesosTree) library() string {
 		if path := filepath.Join(dir, "libmesos.so"); readable(path) {
 			return path
 		}
-		// Without the link of a development package there is only libmesos-1.11.0.so.
-		if found, _ := filepath.Glob(filepath.Join(dir, "libmesos[-.]*so*")); len(found) > 0 {
-			return found[0]
+		// Without the link of a development package there is only libmesos-1.11.0.so or libmesos.so.1.11.0.
+		for _, pattern := range []string{"libmesos-*.so", "libmesos.so.*"} {
+			if found, _ := filepath.Glob(filepath.Join(dir, pattern)); len(found) > 0 {
+				return found[0]
+			}
 		}
 	}
 	return ""

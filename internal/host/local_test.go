@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -75,7 +76,7 @@ func TestReapUnderEndsOnlyWhatLivesThere(t *testing.T) {
 		ended := make(chan struct{})
 		go func() { _ = cmd.Wait(); close(ended) }()
 		t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
-		testkit.Eventually(t, 10*time.Second, "it runs", func(context.Context) bool { return alive(cmd.Process.Pid) })
+		testkit.Eventually(t, 10*time.Second, "it runs", func(context.Context) bool { return commandOf(cmd.Process.Pid) != "" })
 		return cmd
 	}
 	task := start("MESOS_SANDBOX", dir+"/a1/slaves/s/runs/1", "exec sleep 1000")
@@ -83,6 +84,9 @@ func TestReapUnderEndsOnlyWhatLivesThere(t *testing.T) {
 	elsewhere := start("MESOS_SANDBOX", dir+"-other/a1", "exec sleep 1000")
 	unrelated := start("PWD_OF", dir, "exec sleep 1000")
 
+	found, err := ProcessesUnder(dir)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(found, func(p Process) bool { return p.PID == task.Process.Pid && p.Command != "" }))
 	reaped, err := ReapUnder(t.Context(), dir)
 	require.NoError(t, err)
 	pids := []int{}
