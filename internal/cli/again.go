@@ -62,7 +62,10 @@ func commandLine(cmd *cobra.Command, args []string) []string {
 	for c := cmd; c.HasParent(); c = c.Parent() {
 		line = append([]string{c.Name()}, line...)
 	}
-	cmd.LocalNonPersistentFlags().Visit(func(flag *pflag.Flag) {
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		if cmd.Root().PersistentFlags().Lookup(flag.Name) != nil {
+			return
+		}
 		if list, ok := flag.Value.(pflag.SliceValue); ok {
 			for _, value := range list.GetSlice() {
 				line = append(line, "--"+flag.Name+"="+value)

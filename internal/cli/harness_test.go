@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/ui"
+)
+
+// bench is a folder with a cluster file, and commands that make files in it.
+type bench struct {
+	t   *testing.T
+	dir string
+	// typed is what is typed at a terminal; without it there is no terminal.
+	typed string
+	// at is called in the Do of a step, and may fail it.
+	at func(ctx context.Context, step string, say op.Say) error
+	// seen are the values of the flag --with of each time that the command was prepared.
+	seen []string
+	// inside is called when the command is prepared.
+	inside func(s *session)
+	answer func(context.Context, op.Result) (string, any, error)
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{t: t, dir: t.TempDir()}
+	b.write("cluster.yaml", "apiVersion: jomctl/v1\nname: ci\ntarget: local\n")
+	return b
+}
+
+func (b *bench) path(parts ...string) string {
+	return filepath.Join(append([]string{b.dir}, parts...)...)
+}
+
+func (b *bench) write(name, text string) {
+	b.t.Helper()
+	require.NoError(b.t, os.WriteFile(b.path(name), []byte(text), 0o600))
+}
+
+func (b *bench) made() []string {
+	made := []string{}
+	for _, id := range []string{"one", "two", "three"} {
+		if _, err := os.Stat(b.path(id)); err == nil {
+			made = append(made, id)
+		}
+	}
+	return made
+}
+
+func (b *bench) step(id string) op.Step {
+	return op.Step{
+		ID:    id,
+		Title: "make " + id,
+		Probe: func(context.Context) (op.State, error) {
+			if _, err := os.Stat(b.path(id)); err == nil {
+				return op.Done, nil
+			}
+			return op.Needed, nil
+		},
+		Do: func(ctx context.Context, say op.Say) error {
+			if b.at != nil {
+				if err := b.at(ctx, id, say); err != nil {
+					return err
+				}
+			}
+			return os.WriteFile(b.path(id), nil, 0o600)
+		},
+		Undo:    func(context.Context, op.Say) error { return os.RemoveAll(b.path(id)) },
+		Changes: func(context.Context) []string { return []string{"+ " + id} },
+	}
+}
+
+func (b *bench) commands(a *app) []*cobra.Command {
+	return append(commands(a), b.build(a, "build", false), b.build(a, "wreck", true))
+}
+
+func (b *bench) build(a *app, name string, closes bool) *cobra.Command {
+	var with []string
+	cmd := &cobra.Command{Use: name, Args: cobra.MaximumNArgs(1)}
+	cmd.Flags().StringArrayVar(&with, "with", nil, "")
+	return a.mutating(cmd, func(_ context.Context, s *session) (mutation, error) {
+		b.seen = append(b.seen, fmt.Sprint(with))
+		if b.inside != nil {
+			b.inside(s)
+		}
+		return mutation{
+			Plan: op.Plan{Stages: []op.Stage{
+				{Name: "first", Steps: []op.Step{b.step("one"), b.step("two")}},
+				{Name: "then", Parallel: true, Steps: []op.Step{b.step("three")}},
+			}},
+			Closes: closes,
+			Answer: b.answer,
+		}, nil
+	})
+}
+
+// run carries out a command line and returns exit code, stdout and stderr.
+func (b *bench) run(args ...string) (int, string, string) {
+	b.t.Helper()
+	return b.runContext(context.Background(), args...)
+}
+
+func (b *bench) runContext(ctx context.Context, args ...string) (int, string, string) {
+	b.t.Helper()
+	streams, in, out, err := ui.Buffers()
+	in.WriteString(b.typed)
+	streams.InTTY, streams.ErrTTY = b.typed != "", b.typed != ""
+	streams.Env = func(name string) string { return map[string]string{"TERM": "dumb"}[name] }
+	code := execute(ctx, append([]string{"-f", b.path("cluster.yaml")}, args...), streams, b.commands)
+	return code, out.String(), err.String()
+}
+
+func (b *bench) ok(args ...string) (string, string) {
+	b.t.Helper()
+	code, out, err := b.run(args...)
+	require.Equal(b.t, 0, code, "%s\n%s", out, err)
+	return out, err
+}
+
+// fails makes one step fail from now on.
+func (b *bench) fails(step string) {
+	b.at = func(_ context.Context, id string, _ op.Say) error {
+		if id == step {
+			return fmt.Errorf("%s fell over", id)
+		}
+		return nil
+	}
+}
+
+func (b *bench) files(folder string) []string {
+	b.t.Helper()
+	found, err := filepath.Glob(b.path(".jomctl", folder, "*"))
+	require.NoError(b.t, err)
+	return found
+}
+
+// decode reads the one JSON value that stdout has to be.
+func decode(t *testing.T, out string) map[string]any {
+	t.Helper()
+	var value map[string]any
+	require.NoError(t, json.Unmarshal([]byte(out), &value), "%s", out)
+	return value
+}
