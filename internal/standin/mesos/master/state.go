@@ -1,0 +1,383 @@
+package master
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
+)
+
+// This file renders the endpoints that are older than the v1 API, with the field sets of a real master 1.11.
+
+type object map[string]any
+
+// double is a number that is always written with a decimal point, as the real programs write theirs.
+type double float64
+
+func (d double) MarshalJSON() ([]byte, error) { return wire.EncodeJSON(float64(d)), nil }
+
+func raw(message any) json.RawMessage { return wire.EncodeJSON(message) }
+
+// sum shows an amount as name: number, with the four scalars that are always there.
+func (b bag) object() object {
+	out := object{"cpus": double(0), "mem": double(0), "disk": double(0), "gpus": double(0)}
+	byName := map[string]amount{}
+	for key, a := range b {
+		byName[key.name] = byName[key.name].plus(a)
+	}
+	for name, a := range byName {
+		if len(a.ranges) > 0 || len(a.set) > 0 {
+			out[name] = a.text()
+			continue
+		}
+		out[name] = double(float64(a.milli) / 1000)
+	}
+	return out
+}
+
+func (b bag) ofRole(role string) bag {
+	out := bag{}
+	for key, a := range b {
+		if key.role == role {
+			out[key] = a
+		}
+	}
+	return out
+}
+
+// reserved is what each role has reserved.
+func (b bag) reserved() map[string]bag {
+	out := map[string]bag{}
+	for key, a := range b {
+		if key.role != anyRole {
+			addTo(out, key.role, bag{key: a})
+		}
+	}
+	return out
+}
+
+func (a *agent) object() object {
+	reserved := object{}
+	for role, amount := range a.total.reserved() {
+		reserved[role] = amount.object()
+	}
+	capabilities := []string{}
+	for _, capability := range agentCapabilities() {
+		capabilities = append(capabilities, capability.Type.String())
+	}
+	out := object{
+		"id": a.id, "hostname": a.info.Hostname, "port": a.info.GetPort(), "attributes": attributes(a.info), "pid": a.pid(),
+		"registered_time": double(seconds(a.registered)), "resources": a.total.object(), "used_resources": a.used.object(),
+		"offered_resources": a.offered.object(), "reserved_resources": reserved, "unreserved_resources": a.total.ofRole(anyRole).object(),
+		"active": a.active(), "deactivated": a.deactivated, "version": a.version, "capabilities": capabilities,
+	}
+	if !a.again.IsZero() {
+		out["reregistered_time"] = double(seconds(a.again))
+	}
+	if a.drain != nil {
+		out["drain_info"] = raw(a.drain.info())
+		out["estimated_drain_start_time_seconds"] = double(seconds(a.drain.since))
+	}
+	return out
+}
+
+// full is the agent with the lists that only /slaves has.
+func (a *agent) full() object {
+	out := a.object()
+	reserved := object{}
+	for role, amount := range a.total.reserved() {
+		reserved[role] = resourceList(amount.list(""))
+	}
+	out["reserved_resources_full"] = reserved
+	out["unreserved_resources_full"] = resourceList(a.total.ofRole(anyRole).list(""))
+	used, offered := []mesos.Resource{}, []mesos.Resource{}
+	for role, amount := range a.usedByRole() {
+		used = append(used, amount.list(role)...)
+	}
+	for role, amount := range a.offeredByRole() {
+		offered = append(offered, amount.list(role)...)
+	}
+	out["used_resources_full"], out["offered_resources_full"] = resourceList(used), resourceList(offered)
+	return out
+}
+
+func resourceList(list []mesos.Resource) json.RawMessage { return raw(list) }
+
+func attributes(info mesos.AgentInfo) object {
+	out := object{}
+	for _, one := range info.Attributes {
+		switch one.GetType() {
+		case mesos.SCALAR:
+			out[one.Name] = double(one.GetScalar().GetValue())
+		case mesos.RANGES:
+			out[one.Name] = amountOf(mesos.Resource{Type: ptr(mesos.RANGES), Ranges: one.Ranges}).text()
+		default:
+			out[one.Name] = one.GetText().GetValue()
+		}
+	}
+	return out
+}
+
+func (t *task) object() object {
+	statuses := []object{}
+	for _, status := range t.Statuses {
+		statuses = append(statuses, statusObject(status))
+	}
+	out := object{
+		"id": t.TaskID.Value, "name": t.Name, "framework_id": t.FrameworkID.Value, "executor_id": "", "slave_id": t.AgentID.Value,
+		"state": t.GetState().String(), "resources": t.amount.object(), "role": t.role(), "statuses": statuses,
+	}
+	if t.Labels != nil {
+		out["labels"] = raw(t.Labels.Labels)
+	}
+	if t.Discovery != nil {
+		out["discovery"] = raw(t.Discovery)
+	}
+	if t.Container != nil {
+		out["container"] = raw(t.Container)
+	}
+	if t.HealthCheck != nil {
+		out["health_check"] = raw(t.HealthCheck)
+	}
+	if t.User != nil {
+		out["user"] = *t.User
+	}
+	return out
+}
+
+func statusObject(status mesos.TaskStatus) object {
+	out := object{"state": status.GetState().String(), "timestamp": double(status.GetTimestamp())}
+	if status.ContainerStatus != nil {
+		container := *status.ContainerStatus
+		container.ExecutorPID = nil
+		out["container_status"] = raw(container)
+	}
+	if status.Healthy != nil {
+		out["healthy"] = *status.Healthy
+	}
+	if status.Labels != nil {
+		out["labels"] = raw(status.Labels.Labels)
+	}
+	return out
+}
+
+// summary is what a framework shows in /state-summary and, with more, in /frameworks and /state.
+func (fw *framework) summary() object {
+	capabilities := []string{}
+	for _, capability := range fw.info.Capabilities {
+		capabilities = append(capabilities, capability.Type.String())
+	}
+	return object{
+		"id": fw.id, "name": fw.info.Name, "used_resources": fw.used.object(), "offered_resources": fw.offered.object(),
+		"capabilities": capabilities, "hostname": fw.info.GetHostname(), "webui_url": fw.info.GetWebUiURL(),
+		"active": fw.active, "connected": fw.sub != nil, "recovered": fw.recovered,
+	}
+}
+
+func (fw *framework) object() object {
+	out := fw.summary()
+	all := fw.used.clone()
+	all.add(fw.offered)
+	out["user"], out["failover_timeout"] = fw.info.User, double(fw.info.GetFailoverTimeout())
+	out["checkpoint"], out["registered_time"] = fw.info.GetCheckpoint(), double(seconds(fw.registered))
+	out["unregistered_time"], out["resources"] = double(seconds(fw.ended)), all.object()
+	out["tasks"], out["unreachable_tasks"], out["completed_tasks"] = taskObjects(sortedTasks(fw.tasks)), taskObjects(fw.unreachable), taskObjects(fw.completed)
+	out["executors"], out["offer_constraints"] = []object{}, object{}
+	if fw.info.Principal != nil {
+		out["principal"] = *fw.info.Principal
+	}
+	if !fw.again.IsZero() {
+		out["reregistered_time"] = double(seconds(fw.again))
+	}
+	if fw.can(mesos.FrameworkInfo_Capability_MULTI_ROLE) {
+		out["roles"] = append([]string{}, fw.info.Roles...)
+	} else {
+		out["role"] = fw.info.GetRole()
+	}
+	if fw.info.Labels != nil {
+		out["labels"] = raw(fw.info.Labels.Labels)
+	}
+	offers := []object{}
+	for _, o := range fw.sortedOffers() {
+		offers = append(offers, object{
+			"id": o.id, "framework_id": fw.id, "allocation_info": object{"role": o.role}, "slave_id": o.agent.id, "resources": o.amount.object(),
+		})
+	}
+	out["offers"] = offers
+	return out
+}
+
+func taskObjects(tasks []*task) []object {
+	out := make([]object, len(tasks))
+	for i, t := range tasks {
+		out[i] = t.object()
+	}
+	return out
+}
+
+func (c *core) agentObjects(render func(*agent) object) []object {
+	out := []object{}
+	for _, a := range sortedAgents(c.agents) {
+		out = append(out, render(a))
+	}
+	return out
+}
+
+func (c *core) recoveredObjects() []object {
+	out := []object{}
+	for _, info := range sortedInfos(c.awaited) {
+		out = append(out, object{"id": info.GetID().GetValue(), "hostname": info.Hostname, "port": info.GetPort(), "attributes": attributes(info)})
+	}
+	return out
+}
+
+func (c *core) frameworkObjects() (active, completed []object) {
+	active, completed = []object{}, []object{}
+	for _, fw := range sortedFrameworks(c.frameworks) {
+		active = append(active, fw.object())
+	}
+	for _, fw := range c.completed {
+		completed = append(completed, fw.object())
+	}
+	return active, completed
+}
+
+// countedStates are the states that /state-summary counts.
+func countedStates() []mesos.TaskState {
+	return []mesos.TaskState{
+		mesos.TASK_STAGING, mesos.TASK_STARTING, mesos.TASK_RUNNING, mesos.TASK_KILLING, mesos.TASK_FINISHED,
+		mesos.TASK_KILLED, mesos.TASK_FAILED, mesos.TASK_LOST, mesos.TASK_ERROR, mesos.TASK_UNREACHABLE,
+	}
+}
+
+func (c *core) summaryObject() object {
+	agents, frameworks := []object{}, []object{}
+	agentStates, frameworkIDs := map[string]map[mesos.TaskState]int{}, map[string]map[string]bool{}
+	for _, fw := range sortedFrameworks(c.frameworks) {
+		states, agentIDs := map[mesos.TaskState]int{}, map[string]bool{}
+		fw.eachTask(func(t *task) {
+			id := t.AgentID.Value
+			states[t.GetState()]++
+			agentIDs[id] = true
+			if agentStates[id] == nil {
+				agentStates[id], frameworkIDs[id] = map[mesos.TaskState]int{}, map[string]bool{}
+			}
+			agentStates[id][t.GetState()]++
+			frameworkIDs[id][fw.id] = true
+		})
+		one := fw.summary()
+		count(one, states)
+		one["slave_ids"] = keysOf(agentIDs)
+		frameworks = append(frameworks, one)
+	}
+	for _, a := range sortedAgents(c.agents) {
+		one := a.object()
+		count(one, agentStates[a.id])
+		one["framework_ids"] = keysOf(frameworkIDs[a.id])
+		agents = append(agents, one)
+	}
+	return object{"hostname": c.info.GetHostname(), "slaves": agents, "frameworks": frameworks}
+}
+
+func (fw *framework) eachTask(do func(*task)) {
+	for _, t := range fw.tasks {
+		do(t)
+	}
+	for _, t := range fw.unreachable {
+		do(t)
+	}
+	for _, t := range fw.completed {
+		do(t)
+	}
+}
+
+func count(out object, states map[mesos.TaskState]int) {
+	for _, state := range countedStates() {
+		out[state.String()] = states[state]
+	}
+}
+
+// tasksObject is /tasks: newest first unless order is asc.
+func (c *core) tasksObject(limit, offset int, ascending bool) object {
+	var all []*task
+	for _, fw := range c.allFrameworks() {
+		fw.eachTask(func(t *task) { all = append(all, t) })
+	}
+	sortByStart(all, ascending)
+	all = all[min(max(offset, 0), len(all)):]
+	return object{"tasks": taskObjects(all[:min(max(limit, 0), len(all))])}
+}
+
+func (c *core) rolesObject() object {
+	type sums struct {
+		used, offered bag
+		frameworks    map[string]bool
+	}
+	roles := map[string]*sums{}
+	at := func(role string) *sums {
+		if roles[role] == nil {
+			roles[role] = &sums{bag{}, bag{}, map[string]bool{}}
+		}
+		return roles[role]
+	}
+	for _, fw := range c.frameworks {
+		for _, role := range fw.roles() {
+			at(role).frameworks[fw.id] = true
+		}
+		for _, t := range fw.tasks {
+			if t.counted {
+				at(t.role()).used.add(t.amount)
+			}
+		}
+		for _, o := range fw.offers {
+			at(o.role).offered.add(o.amount)
+		}
+	}
+	out := []object{}
+	for _, role := range keysOfMap(roles) {
+		s := roles[role]
+		all := s.used.clone()
+		all.add(s.offered)
+		out = append(out, object{
+			"name": role, "weight": double(1), "resources": all.quantities(), "allocated": s.used.quantities(), "offered": s.offered.quantities(),
+			"reserved": object{}, "frameworks": keysOf(s.frameworks),
+			"quota": object{"role": role, "guarantee": object{}, "limit": object{}, "consumed": s.used.quantities()},
+		})
+	}
+	return object{"roles": out}
+}
+
+// quantities are amounts as numbers only; ranges count their members.
+func (b bag) quantities() object {
+	out := object{}
+	for _, key := range b.keys() {
+		n := float64(b[key].milli) / 1000
+		for _, s := range b[key].ranges {
+			n += float64(s.end - s.begin + 1)
+		}
+		if n += float64(len(b[key].set)); n > 0 {
+			before, _ := out[key.name].(double)
+			out[key.name] = before + double(n)
+		}
+	}
+	return out
+}
+
+// queryNumber reads a number of a query; fallback when it is absent or none.
+func queryNumber(text string, fallback int) int {
+	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
+		return n
+	}
+	return fallback
+}
+
+func startOf(t *task) float64 {
+	if len(t.Statuses) > 0 {
+		return t.Statuses[0].GetTimestamp()
+	}
+	return seconds(time.Now())
+}
