@@ -114,12 +114,17 @@ func watchZooKeeper(d detector, servers []string, root, credentials string, time
 			lastNode = ""
 			d.tell(leader{})
 		}
+		// While a watch stands nothing needs to be asked again.
+		var again <-chan time.Time
+		if changed == nil {
+			again = time.After(time.Second)
+		}
 		select {
 		case <-stop:
 			return
 		case <-changed:
 		case <-events:
-		case <-time.After(time.Second):
+		case <-again:
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package fetch brings a task's URIs into its sandbox, as mesos-fetcher does: http, https, ftp-less, and local paths;
-// archives are extracted.
+// Package fetch brings a task's URIs into its sandbox, as mesos-fetcher does: http, https and local paths;
+// archives are extracted. It has no cache.
 package fetch
 
 import (
@@ -147,33 +147,25 @@ func (w *watched) Read(buffer []byte) (int, error) {
 	return n, err
 }
 
-// extractors are the file endings the real fetcher extracts, and with which program.
-var extractors = []struct {
-	endings []string
-	argv    func(file, dir string) []string
-}{
-	{[]string{".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz"}, func(file, dir string) []string {
-		return []string{"tar", "-C", dir, "-xf", file}
-	}},
-	{[]string{".zip"}, func(file, dir string) []string { return []string{"unzip", "-o", "-q", "-d", dir, file} }},
-}
+// tarballs are the file endings that tar extracts.
+var tarballs = []string{".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz"}
 
 func extract(file, dir string, log io.Writer) error {
-	for _, kind := range extractors {
-		for _, ending := range kind.endings {
-			if !strings.HasSuffix(file, ending) {
-				continue
-			}
-			argv := kind.argv(file, dir)
-			cmd := exec.Command(argv[0], argv[1:]...)
-			cmd.Stdout, cmd.Stderr = log, log
-			if err := cmd.Run(); err != nil {
-				return fmt.Errorf("extract with %s: %w", argv[0], err)
-			}
-			return nil
+	for _, ending := range tarballs {
+		if !strings.HasSuffix(file, ending) {
+			continue
 		}
+		cmd := exec.Command("tar", "-C", dir, "-xf", file)
+		cmd.Stdout, cmd.Stderr = log, log
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("extract with tar: %w", err)
+		}
+		return nil
 	}
-	if strings.HasSuffix(file, ".gz") {
+	switch {
+	case strings.HasSuffix(file, ".zip"):
+		return unzip(file, dir)
+	case strings.HasSuffix(file, ".gz"):
 		return gunzip(file)
 	}
 	return nil
