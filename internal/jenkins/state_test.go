@@ -20,7 +20,7 @@ func TestPhases(t *testing.T) {
 		f.phase = phase
 		assert.Equal(t, want, c.State(context.Background()).Phase, phase)
 	}
-	f.standIn = true
+	f.phase, f.standIn = "", true
 	assert.Equal(t, State{Phase: PhaseUp, Version: "2.568.2", Session: "1de3d5ed", StandIn: true}, c.State(context.Background()))
 	f.version = "" // a proxy's own page
 	assert.Equal(t, PhaseOther, c.State(context.Background()).Phase)
