@@ -97,3 +97,6 @@ func appNode(required ...string) *node {
 		"executorResources": object(nil, map[string]*node{"cpus": number(), "mem": number(), "disk": number()}),
 	})
 }
+
+// ValidID says whether a text may be an app's or group's id.
+func ValidID(id string) bool { return idPattern().MatchString(id) }
