@@ -15,11 +15,13 @@ import (
 
 // Main runs the program with the process's arguments and streams and returns the exit code. The first interrupt stops
 // what is running so that it can be resumed, the second ends the process at once.
-func Main() int {
+func Main() int { return system(commands) }
+
+func system(commands func(*app) []*cobra.Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return Run(ctx, os.Args[1:], ui.System())
+	return execute(ctx, os.Args[1:], ui.System(), commands)
 }
 
 // Run is the program: it carries out one command line and returns its exit code. Tests call it with buffers.

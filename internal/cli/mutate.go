@@ -151,7 +151,7 @@ func (m *mutator) change(ctx context.Context) error {
 		return err
 	}
 	defer journal.Close()
-	result, err := op.Run(ctx, change.Plan, m.options(journal, change.Closes))
+	result, err := op.Run(ctx, change.Plan, m.options(ctx, journal, change.Closes))
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (m *mutator) rollBack(ctx context.Context, path string) error {
 	if err := m.confirm(ctx, text, "Take these steps back, the last one first"); err != nil {
 		return err
 	}
-	result, err := op.Rollback(ctx, change.Plan, m.options(journal, false))
+	result, err := op.Rollback(ctx, change.Plan, m.options(ctx, journal, false))
 	if err != nil {
 		return err
 	}
@@ -207,11 +207,15 @@ func (m *mutator) rollBack(ctx context.Context, path string) error {
 	return errors.Join(err, &reported{exitRolledBack})
 }
 
-func (m *mutator) options(journal *op.Journal, closes bool) op.Options {
+func (m *mutator) options(ctx context.Context, journal *op.Journal, closes bool) op.Options {
 	owner := op.CurrentOwner(m.session.RunID, m.verb())
+	progress := ui.NewProgress(m.app.streams, m.app.global.Verbose)
+	stopping := context.AfterFunc(ctx, func() {
+		progress.Line("stopping as soon as the running steps have let go; a second Ctrl-C ends them at once")
+	})
 	return op.Options{
 		Journal:  journal,
-		Observer: watch{progress: ui.NewProgress(m.app.streams, m.app.global.Verbose), log: m.app.logger()},
+		Observer: watch{progress: progress, log: m.app.logger(), ended: func() { stopping() }},
 		Meta: op.Meta{
 			RunID: owner.RunID, User: owner.User, Host: owner.Host, PID: owner.PID, Closes: closes,
 			Args: commandLine(m.cmd, m.args), Version: currentBuild().Version, ConfigSHA256: fileSum(m.app.global.File),

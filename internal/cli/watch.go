@@ -11,6 +11,8 @@ import (
 type watch struct {
 	progress *ui.Progress
 	log      *slog.Logger
+	// ended is called when nothing more is going to be drawn.
+	ended func()
 }
 
 var _ op.Observer = watch{}
@@ -53,6 +55,7 @@ func (w watch) StepEnded(step op.Step, result op.StepResult) {
 }
 
 func (w watch) RunEnded(result op.Result, err error) {
+	w.ended()
 	w.progress.Close()
 	w.log.Info("run ended", "run", result.RunID, "verb", result.Verb, "outcome", result.Outcome, "elapsed", result.Elapsed, "error", err)
 }
