@@ -32,7 +32,8 @@ func (f *Fleet) haproxyCfg(h config.Host, socket string) []string {
 		"global",
 		"  log stdout format raw local0 notice",
 		"  stats socket " + haproxyQuote(socket) + " mode 600 level admin",
-		"  maxconn 2000",
+		// Few enough for a plain limit of 1024 open files.
+		"  maxconn 400",
 		"  nbthread 2",
 		"defaults",
 		"  mode http",
