@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,10 +19,15 @@ import (
 func Main() int { return system(commands) }
 
 func system(commands func(*app) []*cobra.Command) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	return execute(ctx, os.Args[1:], ui.System(), commands)
+}
+
+// stopSignals leaves out what was ignored from the start, because listening would end that: nohup ignores SIGHUP.
+func stopSignals() []os.Signal {
+	return slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
 }
 
 // Run is the program: it carries out one command line and returns its exit code. Tests call it with buffers.

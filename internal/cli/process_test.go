@@ -3,8 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -46,7 +49,12 @@ type process struct {
 // started runs `build --yes` until its second step waits.
 func (b *bench) started(env ...string) *process {
 	b.t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], "-f", b.path("cluster.yaml"), "build", "--yes"), stderr: &bytes.Buffer{}, ended: make(chan struct{})}
+	return b.start(exec.Command(os.Args[0], "-f", b.path("cluster.yaml"), "build", "--yes"), env...)
+}
+
+func (b *bench) start(cmd *exec.Cmd, env ...string) *process {
+	b.t.Helper()
+	p := &process{Cmd: cmd, stderr: &bytes.Buffer{}, ended: make(chan struct{})}
 	p.Env = append(append(os.Environ(), "BENCH="+b.dir), env...)
 	p.Stderr = p.stderr
 	require.NoError(b.t, p.Start())
@@ -91,6 +99,20 @@ func TestSignalsStopAProcessResumably(t *testing.T) {
 			require.Len(t, b.made(), 3)
 		})
 	}
+}
+
+func TestNohupIsRespected(t *testing.T) {
+	b := newBench(t)
+	p := b.start(exec.Command("nohup", os.Args[0], "-f", b.path("cluster.yaml"), "build", "--yes"))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
+	require.NoError(t, err)
+	match := regexp.MustCompile(`SigIgn:\s*([0-9a-f]+)`).FindSubmatch(status)
+	require.NotNil(t, match)
+	ignored, err := strconv.ParseUint(string(match[1]), 16, 64)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, ignored&1, "SIGHUP is signal 1, the lowest bit")
+	p.signal(t, syscall.SIGTERM)
+	require.Equal(t, 6, p.wait(t).ExitStatus())
 }
 
 func TestTheSecondInterruptEndsAProcessThatDoesNotListen(t *testing.T) {
