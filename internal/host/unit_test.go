@@ -166,12 +166,16 @@ func TestStopEndsTheGroupOrTheProcess(t *testing.T) {
 	for mode, childSurvives := range map[KillMode]bool{KillGroup: false, KillProcess: true} {
 		t.Run(string(mode), func(t *testing.T) {
 			r := newRig(t)
-			u := r.unit("sleep 1000 & echo $! > child; exec sleep 1000")
+			u := r.unit("sleep 1000 & echo $! >> child; exec sleep 1000")
 			u.KillMode = mode
 			r.apply(u)
 			r.await("the child is there", func() bool { return len(r.pids("child")) == 1 })
 			child := r.pids("child")[0]
-			t.Cleanup(func() { _ = syscall.Kill(child, syscall.SIGKILL) })
+			t.Cleanup(func() {
+				for _, pid := range r.pids("child") {
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
+			})
 
 			require.NoError(t, r.Units().Stop(t.Context(), "prog"))
 			s := r.status()
@@ -179,6 +183,7 @@ func TestStopEndsTheGroupOrTheProcess(t *testing.T) {
 			assert.False(t, alive(r.starts()[0]))
 			assert.Equal(t, childSurvives, alive(child))
 			assert.True(t, r.apply(u), "apply starts a stopped unit")
+			r.await("so that there is a second child", func() bool { return len(r.pids("child")) == 2 })
 		})
 	}
 }
