@@ -1,0 +1,257 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/manifoldco/promptui"
+)
+
+// Question is one question to the user.
+type Question struct {
+	// Label is the question itself, short and without a final colon.
+	Label string
+	// Help, where set, is written above the question, one line or more.
+	Help string
+	// Default is what Enter alone answers. For Select and Confirm it is the text of the option, or yes or no.
+	Default string
+	// Validate, where set, says what is wrong with an answer to Input or Secret; the question is then asked again.
+	Validate func(answer string) error
+	// Back lets the user go back one question: the answer to it is then ErrBack.
+	Back bool
+}
+
+// BackWord is what a user types to go back.
+const BackWord = "<"
+
+// Prompter asks questions. Every method gives ErrInterrupted after Ctrl-C, ErrInputEnded when the input ends, ErrNoTerminal
+// where nobody can be asked, and ErrBack where the question allows it.
+type Prompter interface {
+	// Input asks for a text; without a default it may be empty, if Validate lets it.
+	Input(q Question) (string, error)
+	// Secret is Input that does not show what is typed.
+	Secret(q Question) (string, error)
+	// Select asks for one of the options and gives its index.
+	Select(q Question, options []string) (int, error)
+	// Confirm asks for yes or no.
+	Confirm(q Question) (bool, error)
+	// Say writes lines between the questions.
+	Say(format string, args ...any)
+}
+
+// promptError ends a series of questions.
+type promptError struct {
+	text string
+	code int
+}
+
+func (e *promptError) Error() string { return e.text }
+
+// ExitCode is the exit code of a program that ends with this error.
+func (e *promptError) ExitCode() int { return e.code }
+
+// Is lets errors.Is find context.Canceled in an interruption.
+func (e *promptError) Is(target error) bool { return e.code == 130 && target == context.Canceled }
+
+// The ways in which a question goes unanswered.
+var (
+	// ErrInterrupted is Ctrl-C. Its exit code is 130.
+	ErrInterrupted error = &promptError{"interrupted", 130}
+	// ErrInputEnded is Ctrl-D or a terminal that is gone. Its exit code is 130.
+	ErrInputEnded error = &promptError{"the input ended before the question was answered", 130}
+	// ErrNoTerminal means that nobody can be asked. Its exit code is 2.
+	ErrNoTerminal error = &promptError{"there is no terminal to ask on", 2}
+	// ErrBack means that the user wants the previous question again.
+	ErrBack = errors.New("back to the previous question")
+)
+
+// terminalPrompter asks on a terminal: what it writes goes to Err.
+type terminalPrompter struct {
+	streams Streams
+	in      io.ReadCloser
+	out     io.WriteCloser
+}
+
+// NewPrompter asks on the terminal of the streams. Where In or Err is none, every question is ErrNoTerminal.
+func NewPrompter(streams Streams) Prompter {
+	return &terminalPrompter{streams: streams, in: byteReader{streams.In}, out: quietWriter{streams.Err}}
+}
+
+// byteReader reads one byte at a time, as readline buffers what it gets and loses what was typed ahead for the next question.
+type byteReader struct{ r io.Reader }
+
+// Read reads one byte.
+func (b byteReader) Read(p []byte) (int, error) { return b.r.Read(p[:min(len(p), 1)]) }
+
+// Close does nothing: the stream is needed for the next question.
+func (byteReader) Close() error { return nil }
+
+// quietWriter drops the bells with which readline answers every key of a list.
+type quietWriter struct{ w io.Writer }
+
+// Write writes p without bells.
+func (q quietWriter) Write(p []byte) (int, error) {
+	if _, err := q.w.Write(bytes.ReplaceAll(p, []byte{'\a'}, nil)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Close does nothing: the stream is needed for the next question.
+func (quietWriter) Close() error { return nil }
+
+// Say writes a line.
+func (t *terminalPrompter) Say(format string, args ...any) {
+	fmt.Fprintf(t.streams.Err, format+"\n", args...)
+}
+
+// Input asks for a text.
+func (t *terminalPrompter) Input(q Question) (string, error) { return t.text(q, 0) }
+
+// Secret asks for a text and shows a star for every letter.
+func (t *terminalPrompter) Secret(q Question) (string, error) { return t.text(q, '*') }
+
+// text asks until the answer is valid. The check is made after Enter, not by promptui at every key: its messages must fit one
+// line of the terminal, ours do not.
+func (t *terminalPrompter) text(q Question, mask rune) (string, error) {
+	if err := t.begin(q); err != nil {
+		return "", err
+	}
+	suffix := ": "
+	if q.Back {
+		suffix = " (" + BackWord + " goes back): "
+	}
+	for {
+		prompt := promptui.Prompt{
+			Label: q.Label, Default: q.Default, Mask: mask, Stdin: t.in, Stdout: t.out,
+			Templates: &promptui.PromptTemplates{
+				Prompt: t.bold("{{ . }}") + suffix, Valid: t.bold("{{ . }}") + suffix, Invalid: t.bold("{{ . }}") + suffix, Success: "{{ . }}: ",
+			},
+		}
+		answer, err := prompt.Run()
+		if err != nil {
+			return "", t.ended(err)
+		}
+		answer = strings.TrimSpace(answer)
+		if q.Back && answer == BackWord {
+			return "", ErrBack
+		}
+		if q.Validate == nil {
+			return answer, nil
+		}
+		problem := q.Validate(answer)
+		if problem == nil {
+			return answer, nil
+		}
+		t.Say("  %s", t.red(Clean(problem.Error())))
+	}
+}
+
+// Select asks for one of the options.
+func (t *terminalPrompter) Select(q Question, options []string) (int, error) {
+	if err := t.begin(q); err != nil {
+		return 0, err
+	}
+	type item struct{ Question, Text string }
+	var items []item
+	at := 0
+	for i, o := range options {
+		if o == q.Default {
+			at = i
+		}
+		items = append(items, item{q.Label, t.fit(o)})
+	}
+	if q.Back {
+		items = append(items, item{q.Label, BackWord + " back"})
+	}
+	pointer, initial := "▸", "{{ . }}"
+	if !t.streams.Unicode() {
+		pointer = ">"
+	}
+	list := promptui.Select{
+		Label: q.Label, Items: items, Size: min(len(items), 12), CursorPos: at, HideHelp: true, Stdin: t.in, Stdout: t.out,
+		Templates: &promptui.SelectTemplates{
+			Label: t.bold(initial) + " (arrow keys, Enter)", Active: pointer + " " + t.bold("{{ .Text }}"), Inactive: "  {{ .Text }}",
+			Selected: "{{ .Question }}: {{ .Text }}",
+		},
+	}
+	i, _, err := list.Run()
+	switch {
+	case err != nil:
+		return 0, t.ended(err)
+	case i == len(options):
+		return 0, ErrBack
+	}
+	return i, nil
+}
+
+// Confirm asks for yes or no.
+func (t *terminalPrompter) Confirm(q Question) (bool, error) {
+	q.Validate = func(answer string) error {
+		if _, err := YesNo(answer); err != nil {
+			return err
+		}
+		return nil
+	}
+	q.Label += " (yes or no)"
+	answer, err := t.text(q, 0)
+	if err != nil {
+		return false, err
+	}
+	return YesNo(answer)
+}
+
+// YesNo reads y, yes, n and no in any letter case.
+func YesNo(answer string) (bool, error) {
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true, nil
+	case "n", "no":
+		return false, nil
+	}
+	return false, errors.New("please answer yes or no")
+}
+
+// begin writes the help, if anybody can read it.
+func (t *terminalPrompter) begin(q Question) error {
+	if !t.streams.CanPrompt() {
+		return ErrNoTerminal
+	}
+	if q.Help != "" {
+		t.Say("\n%s", q.Help)
+	}
+	return nil
+}
+
+func (t *terminalPrompter) ended(err error) error {
+	switch {
+	case errors.Is(err, promptui.ErrInterrupt):
+		return ErrInterrupted
+	case errors.Is(err, promptui.ErrEOF), errors.Is(err, io.EOF):
+		return ErrInputEnded
+	}
+	return fmt.Errorf("ask on the terminal: %w", err)
+}
+
+// fit cuts an option to one line: promptui counts every option as one when it draws over them.
+func (t *terminalPrompter) fit(text string) string {
+	text = Clean(text)
+	if t.streams.Width > 20 {
+		text = Cut(text, t.streams.Width-6)
+	}
+	return text
+}
+
+func (t *terminalPrompter) bold(template string) string { return t.style("1", template) }
+func (t *terminalPrompter) red(text string) string      { return t.style("31", text) }
+
+func (t *terminalPrompter) style(code, text string) string {
+	if !t.streams.ErrColor() {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
