@@ -94,6 +94,8 @@ func TestConfigShowAndSchema(t *testing.T) {
 	b.write("cluster.yaml", out)
 	again, _ := b.ok("config", "show")
 	require.Equal(t, out, again, "what is shown is a valid file that means the same")
+	out, _ = b.ok("config", "show", "-o", "json")
+	require.Equal(t, "local", decode(t, out)["target"])
 	out, _ = b.ok("config", "schema")
 	require.Contains(t, decode(t, out)["$schema"], "json-schema.org")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"github.com/jomctl/jomctl/internal/config"
@@ -90,7 +91,13 @@ func runConfigShow(a *app) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.streams.Out.Write(config.Show(cluster))
+	text := config.Show(cluster)
+	if a.global.Output == formatJSON {
+		if text, err = yaml.YAMLToJSON(text); err != nil {
+			return fmt.Errorf("showing %s as JSON: %w", a.global.File, err)
+		}
+	}
+	_, err = a.streams.Out.Write(text)
 	return err
 }
 
