@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/internal/standin/mesos/master"
 	"github.com/jomctl/jomctl/internal/testkit"
 )
 
@@ -24,6 +25,8 @@ func TestMain(m *testing.M) {
 		os.Exit(Main(os.Args[1:]))
 	case "mesos-executor":
 		os.Exit(ExecutorMain(os.Args[1:]))
+	case "mesos-master":
+		os.Exit(master.Main(os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }
@@ -39,17 +42,17 @@ type program struct {
 }
 
 // startAgent runs an agent on a free port against the master, with its own folders unless flags say otherwise.
-func startAgent(t *testing.T, master string, flags ...string) *program {
+func startAgent(t *testing.T, leader string, flags ...string) *program {
 	t.Helper()
-	return startAgentIn(t, t.TempDir(), testkit.FreeAddr(t, "127.0.0.1"), master, flags...)
+	return startAgentIn(t, t.TempDir(), testkit.FreeAddr(t, "127.0.0.1"), leader, flags...)
 }
 
-func startAgentIn(t *testing.T, work, addr, master string, flags ...string) *program {
+func startAgentIn(t *testing.T, work, addr, leader string, flags ...string) *program {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 	args := append([]string{
-		"--master=" + master, "--ip=" + host, "--hostname=" + host, "--port=" + port, "--work_dir=" + work + "/work", "--runtime_dir=" + work + "/run",
+		"--master=" + leader, "--ip=" + host, "--hostname=" + host, "--port=" + port, "--work_dir=" + work + "/work", "--runtime_dir=" + work + "/run",
 		"--no-systemd_enable_support", "--launcher=posix",
 	}, flags...)
 	if !strings.Contains(strings.Join(flags, " "), "--resources") {
@@ -60,12 +63,17 @@ func startAgentIn(t *testing.T, work, addr, master string, flags ...string) *pro
 
 func startProgram(t *testing.T, work, addr string, args ...string) *program {
 	t.Helper()
+	return startNamed(t, "mesos-agent", work, addr, args...)
+}
+
+func startNamed(t *testing.T, name, work, addr string, args ...string) *program {
+	t.Helper()
 	a := &program{t: t, done: make(chan struct{}), work: work, addr: addr, out: filepath.Join(t.TempDir(), "agent.log")}
 	log, err := os.Create(a.out)
 	require.NoError(t, err)
 	defer log.Close()
 	a.cmd = exec.Command("/proc/self/exe", args...)
-	a.cmd.Args[0] = "mesos-agent"
+	a.cmd.Args[0] = name
 	a.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "SECRET_OF_THE_AGENT=1"}
 	a.cmd.Stdout, a.cmd.Stderr = log, log
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -84,6 +92,9 @@ func (a *program) cleanup() {
 	records, _ := filepath.Glob(filepath.Join(a.work, "run", "containers", "*", "task.pid"))
 	for _, name := range records {
 		killLeftovers(&task{container: filepath.Base(filepath.Dir(name)), runtime: filepath.Dir(name)})
+	}
+	if strings.Contains(a.log(), "DATA RACE") {
+		a.t.Error("a data race in the agent's process")
 	}
 	if a.t.Failed() {
 		a.t.Logf("agent's log:\n%s", a.log())

@@ -62,8 +62,11 @@ func (m *fakeMaster) addr() string { return strings.TrimPrefix(m.server.URL, "ht
 
 func (m *fakeMaster) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	if m.redirect != "" {
-		w.Header().Set("Location", "//"+m.redirect+r.URL.Path)
+	m.mu.Lock()
+	redirect := m.redirect
+	m.mu.Unlock()
+	if redirect != "" {
+		w.Header().Set("Location", "//"+redirect+r.URL.Path)
 		w.WriteHeader(http.StatusTemporaryRedirect)
 		return
 	}
@@ -86,6 +89,12 @@ func (m *fakeMaster) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
+}
+
+func (m *fakeMaster) redirectTo(addr string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.redirect = addr
 }
 
 func (m *fakeMaster) register(w http.ResponseWriter, r *http.Request, message wire.Register) {

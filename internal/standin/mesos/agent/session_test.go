@@ -35,7 +35,7 @@ func TestSilentMasterIsLeft(t *testing.T) {
 
 func TestRedirectIsFollowed(t *testing.T) {
 	leading, standby := newMaster(t), newMaster(t)
-	standby.redirect = leading.addr()
+	standby.redirectTo(leading.addr())
 	startAgent(t, standby.addr())
 	leading.awaitRegister(1)
 }
