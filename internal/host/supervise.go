@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -60,8 +61,21 @@ func Supervise(ctx context.Context, specPath string) int {
 		s.say("read the unit: %v", err)
 		return 1
 	}
+	go s.untilGone(specPath, cancel)
 	s.run(ctx)
 	return 0
+}
+
+// untilGone stops the unit when its folder has been deleted by hand: nobody could find its program any more.
+func (s *supervisor) untilGone(specPath string, stop func()) {
+	for {
+		time.Sleep(rotateEvery)
+		if _, err := os.Stat(specPath); errors.Is(err, fs.ErrNotExist) {
+			s.say("%s is gone", specPath)
+			stop()
+			return
+		}
+	}
 }
 
 func (s *supervisor) say(format string, args ...any) {

@@ -261,6 +261,14 @@ func TestRemoveWithoutASupervisorEndsTheProgram(t *testing.T) {
 	require.NoError(t, r.Units().Remove(t.Context(), "prog"), "twice is no error")
 }
 
+func TestAUnitWhoseFolderIsDeletedEnds(t *testing.T) {
+	r := newRig(t)
+	r.apply(r.unit("exec sleep 1000"))
+	pid, supervisor := r.status().PID, r.supervisor()
+	require.NoError(t, os.RemoveAll(r.Dir()))
+	r.await("program and supervisor end", func() bool { return !alive(pid) && !supervisor.alive() })
+}
+
 func TestTwoSupervisorsNeverRunForOneUnit(t *testing.T) {
 	r := newRig(t)
 	r.apply(r.unit("exec sleep 1000"))
