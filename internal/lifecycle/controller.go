@@ -1,0 +1,254 @@
+package lifecycle
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/jomctl/jomctl/bundles"
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/home"
+	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// provisionerClock is the interval (ms) in which Jenkins looks whether it needs more build agents. Its default of 10 s
+// makes the first build after a start wait 80 s longer.
+const provisionerClock = 2000
+
+// heapShare is how much of the app's memory the controller's heap may take; the rest is the JVM's own.
+const heapShare = 0.6
+
+// controller is everything of the controller that lies on disk beside its home.
+type controller struct {
+	env *Env
+	war war
+	// dir is the folder of all this, home JENKINS_HOME.
+	dir, home string
+}
+
+func (e *Env) controller() controller {
+	c := controller{env: e, war: warOf(e.Cluster, e.Release), dir: filepath.Join(e.Cluster.StateDir(), "shared", "controller")}
+	c.home = e.Cluster.Jenkins.Home.Path
+	base := filepath.Join(e.Cluster.StateDir(), "shared")
+	if host, ok := provision.HomeHost(e.Cluster); ok {
+		base = e.Fleet.Machine(host.Name).Dir()
+		c.dir = filepath.Join(base, "controller")
+	}
+	if c.home == "" {
+		c.home = filepath.Join(base, "jenkins_home")
+	}
+	return c
+}
+
+// plugins is the folder of the plugins of a real war, or empty.
+func (c controller) plugins() string {
+	if !c.war.real() {
+		return ""
+	}
+	if given := c.env.Cluster.Jenkins.Plugins; given != "" {
+		return c.env.Cluster.Resolve(given)
+	}
+	if !c.war.remote() {
+		beside := filepath.Join(filepath.Dir(c.war.source), "plugins")
+		if info, err := os.Stat(beside); err == nil && info.IsDir() {
+			return beside
+		}
+	}
+	return ""
+}
+
+// hasPlugin says whether the plugin will be there: given, or in the home already.
+func (c controller) hasPlugin(name string) bool {
+	if !c.war.real() {
+		return true
+	}
+	for _, dir := range []string{c.plugins(), filepath.Join(c.home, "plugins")} {
+		for _, ending := range []string{".hpi", ".jpi"} {
+			if _, err := os.Stat(filepath.Join(dir, name+ending)); dir != "" && err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// version is the core that must come up; empty while a war that is not fetched yet is a release's own.
+func (c controller) version() string {
+	if !c.war.real() {
+		return c.env.Release.Core.Version
+	}
+	if version, err := provision.WarVersion(c.war.path()); err == nil {
+		return version
+	}
+	return ""
+}
+
+// files are all files of the controller with their content. The hash of the password stays the same as long as it
+// belongs to the password, because each hashing gives another one.
+func (c controller) files() ([]provision.File, error) {
+	cloud, err := c.env.cloud()
+	if err != nil {
+		return nil, err
+	}
+	password, err := c.env.Cluster.Jenkins.Admin.Password.Resolve(c.env.Cluster)
+	if err != nil {
+		return nil, fmt.Errorf("reading the admin's password: %w", err)
+	}
+	hash, err := c.passwordHash(password)
+	if err != nil {
+		return nil, err
+	}
+	seed, err := jenkins.HomeFiles(jenkins.Home{Version: c.version(), User: c.env.Cluster.Jenkins.Admin.User, PasswordHash: hash,
+		Cloud: cloud, Casc: c.hasPlugin("configuration-as-code")})
+	if err != nil {
+		return nil, err
+	}
+	files := []provision.File{{Path: c.hashFile(), Data: []byte(hash + "\n"), Mode: 0o600}}
+	for _, file := range seed {
+		path := filepath.Join(c.dir, "seed", filepath.FromSlash(file.Path))
+		if file.Path == "jenkins.yaml" {
+			// Beside the home and not in it, so that a changed cloud reaches a controller that has a home already.
+			path = c.cascFile()
+		}
+		files = append(files, provision.File{Path: path, Data: file.Data, Mode: file.Mode})
+	}
+	run, err := json.MarshalIndent(c.run(), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the controller file: %w", err)
+	}
+	return append(files, provision.File{Path: c.runFile(), Data: append(run, '\n'), Mode: 0o644}), nil
+}
+
+func (c controller) runFile() string  { return filepath.Join(c.dir, "controller.json") }
+func (c controller) cascFile() string { return filepath.Join(c.dir, "jenkins.yaml") }
+func (c controller) hashFile() string { return filepath.Join(c.dir, "admin.hash") }
+
+func (c controller) passwordHash(password string) (string, error) {
+	old, err := os.ReadFile(c.hashFile())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("reading the admin's password hash: %w", err)
+	}
+	if hash := strings.TrimSpace(string(old)); jenkins.PasswordMatches(hash, password) {
+		return hash, nil
+	}
+	return jenkins.HashPassword(password)
+}
+
+// run is what jomhome is told.
+func (c controller) run() home.Controller {
+	properties := []string{
+		"-Djenkins.install.runSetupWizard=false",
+		// A restart from within ends the process, and Marathon starts it again with everything prepared anew.
+		"-Dhudson.lifecycle=hudson.lifecycle.ExitLifecycle",
+		"-Dhudson.TcpSlaveAgentListener.hostName=$HOST",
+		"-Dhudson.model.LoadStatistics.clock=" + strconv.Itoa(provisionerClock),
+		// Otherwise the plugin gives a master up for good that was away for half a minute.
+		"-Dusi.jenkins.connection-retries=-1",
+	}
+	arguments := []string{"--httpListenAddress=$HOST", "--httpPort=$PORT0", "--webroot=$MESOS_SANDBOX/war"}
+	argv := []string{c.env.Programs.Standin, "jenkins"}
+	if c.war.real() {
+		heap := int(math.Floor(float64(c.env.Cluster.Jenkins.App.Mem.MiB()) * heapShare))
+		argv = []string{c.env.Programs.Jenkins.Java.Program(), fmt.Sprintf("-Xmx%dm", heap), "-Djava.awt.headless=true"}
+		arguments = append([]string{"-jar", c.war.path()}, arguments...)
+	} else {
+		idle := c.env.Cluster.Jenkins.Cloud.Templates[0].Idle.Duration()
+		properties = append(properties, fmt.Sprintf("-Djomctl.standin.idleSeconds=%d", int(math.Ceil(idle.Seconds()))),
+			"-Djomctl.standin.version="+c.env.Release.Core.Version, "-Djomctl.standin.agentListenAddress=$HOST")
+	}
+	out := home.Controller{Home: c.home, Seed: filepath.Join(c.dir, "seed"), Plugins: c.plugins(),
+		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", AgentPort: true, BootSeconds: 60}
+	if c.hasPlugin("configuration-as-code") {
+		out.Env = []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}
+	}
+	return out
+}
+
+// document is the controller's app. A change of any file that the controller reads at its start changes the document, so
+// that a deployment restarts it.
+func (c controller) document(files []provision.File) ([]byte, error) {
+	sum := sha256.New()
+	for _, file := range files {
+		fmt.Fprintf(sum, "%s %d\n", file.Path, len(file.Data))
+		sum.Write(file.Data)
+	}
+	if err := c.pluginDigest(sum); err != nil {
+		return nil, err
+	}
+	j := c.env.Cluster.Jenkins
+	constraints := append([][]string{}, j.App.Constraints...)
+	if host, ok := provision.HomeHost(c.env.Cluster); ok && !pinned(constraints) {
+		constraints = append(constraints, []string{"hostname", "CLUSTER", host.Address})
+	}
+	jomhome := shellQuote(c.env.Programs.Jomhome)
+	return c.env.Release.Document(bundles.App{
+		ID:            c.env.AppID(),
+		Command:       "exec " + jomhome + " run --config " + shellQuote(c.runFile()),
+		HealthCommand: jomhome + " check http://$HOST:$PORT0/login",
+		CPUs:          j.App.CPUs, MemMiB: j.App.Mem.MiB(), HTTPPort: j.App.HTTPPort, AgentPort: j.App.AgentPort,
+		GraceSeconds: int(j.App.Grace.Duration().Seconds()), Constraints: constraints,
+		Labels: map[string]string{"MARATHON_SINGLE_INSTANCE_APP": "true"},
+		Env:    map[string]string{"JOMCTL_CONFIG": hex.EncodeToString(sum.Sum(nil)), "JOMCTL_RELEASE": c.env.Release.Name},
+	})
+}
+
+// pluginDigest adds name, size and time of each plugin; their content would be too much to read for every look.
+func (c controller) pluginDigest(sum interface{ Write([]byte) (int, error) }) error {
+	dir := c.plugins()
+	if dir == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("reading the plugins: %w", err)
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			return fmt.Errorf("reading the plugins: %w", err)
+		}
+		fmt.Fprintf(sum, "%s %d %d\n", entry.Name(), info.Size(), info.ModTime().Unix())
+	}
+	return nil
+}
+
+func pinned(constraints [][]string) bool {
+	for _, constraint := range constraints {
+		if len(constraint) == 3 && strings.TrimPrefix(constraint[0], "@") == "hostname" {
+			return true
+		}
+	}
+	return false
+}
+
+// stale are the files that are missing or different on disk.
+func stale(files []provision.File) ([]string, error) {
+	var paths []string
+	for _, file := range files {
+		data, err := os.ReadFile(file.Path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if err != nil || !bytes.Equal(data, file.Data) {
+			paths = append(paths, file.Path)
+		}
+	}
+	return paths, nil
+}
+
+func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// templateUse is what one build agent of the template takes from Mesos.
+func templateUse(t config.Template) (cpus, memMiB float64) {
+	return t.CPUs, float64(t.Mem.MiB() + jenkins.ExtraMem)
+}

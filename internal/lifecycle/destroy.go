@@ -1,0 +1,184 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// Destroy is the plan that stops exactly what was started and removes it. What the user keeps: cluster.yaml, journals and
+// logs, and a home that lies outside the state folder.
+func Destroy(e *Env) op.Plan {
+	var stop []op.Stage
+	for _, role := range []string{provision.RoleEdge, provision.RoleMarathon, provision.RoleMesosAgent, provision.RoleMesosMaster, provision.RoleZooKeeper} {
+		var steps []op.Step
+		for _, s := range e.Fleet.Services(role) {
+			steps = append(steps, removeStep(s))
+		}
+		stop = append(stop, op.Stage{Name: "Stop " + role, Parallel: true, Steps: steps})
+	}
+	stages := []op.Stage{{Name: "Controller", Steps: []op.Step{e.deleteAppStep()}}}
+	stages = append(stages, stop...)
+	return op.Plan{Verb: "destroy", Stages: append(stages, op.Stage{Name: "Clean up", Steps: []op.Step{
+		e.reapStep(),
+		e.filesGoneStep(),
+	}})}
+}
+
+// KeptHome is the home that a destroy leaves alone, empty when it goes with the rest.
+func (e *Env) KeptHome() string {
+	home := e.controller().home
+	if rel, err := filepath.Rel(e.Cluster.StateDir(), home); err == nil && !strings.HasPrefix(rel, "..") {
+		return ""
+	}
+	return home
+}
+
+// deleteAppStep lets the controller end as it should while there is a Marathon that can tell it. Without one the steps
+// after it end it all the same.
+func (e *Env) deleteAppStep() op.Step {
+	m := e.Marathon
+	m.Patience = time.Millisecond
+	skip := false
+	gone := func(ctx context.Context) error {
+		_, err := m.App(ctx, e.AppID())
+		if errors.Is(err, cluster.ErrNotFound) {
+			return e.noTasks(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("Marathon is not there to be asked: %w", err)
+		}
+		return errors.New("the controller's app is still there")
+	}
+	return op.Step{ID: "controller-app", Title: "Controller " + e.AppID() + " stopped", Budget: time.Minute,
+		Probe: func(ctx context.Context) (op.State, error) {
+			if skip || !e.anyActive(ctx, provision.RoleMarathon) {
+				return op.Done, nil
+			}
+			return needed(gone(ctx) == nil), nil
+		},
+		Changes: func(context.Context) []string {
+			return []string{"delete " + e.AppID() + " and wait until its task has ended"}
+		},
+		Do: func(ctx context.Context, say op.Say) error {
+			defer func() { skip = true }()
+			limited, cancel := context.WithTimeout(ctx, 45*time.Second)
+			defer cancel()
+			if err := m.Delete(limited, e.AppID()); err != nil && !errors.Is(err, cluster.ErrNotFound) {
+				say("Marathon cannot stop the controller (%v): it is ended with its host", err)
+				return ctx.Err()
+			}
+			if err := wait(limited, say, gone); err != nil {
+				say("the controller does not end (%v): it is ended with its host", err)
+			}
+			return ctx.Err()
+		},
+	}
+}
+
+// noTasks is nil when no task of the controller's app runs any more.
+func (e *Env) noTasks(ctx context.Context) error {
+	m := e.Mesos
+	m.Patience = time.Millisecond
+	state, err := m.State(ctx)
+	if err != nil {
+		return err
+	}
+	prefix := strings.ReplaceAll(strings.TrimPrefix(e.AppID(), "/"), "/", "_") + "."
+	for _, framework := range state.Frameworks {
+		for _, task := range framework.Tasks {
+			if strings.HasPrefix(task.ID, prefix) {
+				return fmt.Errorf("task %s is %s", task.ID, task.State)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Env) anyActive(ctx context.Context, role string) bool {
+	return slices.ContainsFunc(e.Fleet.Services(role), func(s provision.Service) bool {
+		status, err := s.Host.Units().Status(ctx, s.Unit.Name)
+		return err == nil && status.Active
+	})
+}
+
+func removeStep(s provision.Service) op.Step {
+	return op.Step{ID: s.Role + "-" + s.Host.Name(), Title: s.Title() + " stopped", Budget: time.Minute,
+		Probe: func(ctx context.Context) (op.State, error) {
+			units, err := s.Host.Units().List(ctx)
+			return needed(!slices.ContainsFunc(units, func(u host.Status) bool { return u.Name == s.Unit.Name })), err
+		},
+		Changes: func(context.Context) []string { return []string{"stop " + s.Title() + " and remove its data"} },
+		Do:      func(ctx context.Context, _ op.Say) error { return s.Remove(ctx) },
+	}
+}
+
+// reapStep ends what Mesos agents have left behind: executors live on when their agent goes.
+func (e *Env) reapStep() op.Step {
+	done := false
+	return op.Step{ID: "left-over-tasks", Title: "No task left over", Budget: time.Minute,
+		Probe: func(context.Context) (op.State, error) {
+			_, err := os.Stat(e.hostsDir())
+			return needed(done || errors.Is(err, fs.ErrNotExist)), nil
+		},
+		Changes: func(context.Context) []string {
+			return []string{"end every task whose sandbox is below " + e.hostsDir()}
+		},
+		Do: func(ctx context.Context, say op.Say) error {
+			reaped, err := host.ReapUnder(ctx, e.hostsDir())
+			if err != nil {
+				return err
+			}
+			if len(reaped) > 0 {
+				say("ended %d left-over processes", len(reaped))
+			}
+			done = true
+			return nil
+		},
+	}
+}
+
+func (e *Env) hostsDir() string { return filepath.Join(e.Cluster.StateDir(), "hosts") }
+
+// filesGoneStep removes what installing has made in the state folder, and nothing else.
+func (e *Env) filesGoneStep() op.Step {
+	state := e.Cluster.StateDir()
+	paths := []string{e.hostsDir(), filepath.Join(state, "shared"), e.proofFile()}
+	if path, isFile := e.Cluster.Jenkins.Admin.Password.Path(e.Cluster); isFile && filepath.Dir(path) == filepath.Join(state, "secrets") {
+		paths = append(paths, path)
+	}
+	there := func() []string {
+		return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+			_, err := os.Lstat(path)
+			return errors.Is(err, fs.ErrNotExist)
+		})
+	}
+	return op.Step{ID: "files", Title: "Files removed",
+		Probe: func(context.Context) (op.State, error) { return needed(len(there()) == 0), nil },
+		Changes: func(context.Context) []string {
+			var lines []string
+			for _, path := range there() {
+				lines = append(lines, "remove "+path)
+			}
+			return lines
+		},
+		Do: func(context.Context, op.Say) error {
+			var problems []error
+			for _, path := range paths {
+				problems = append(problems, os.RemoveAll(path))
+			}
+			return errors.Join(problems...)
+		},
+	}
+}

@@ -1,0 +1,145 @@
+// Package lifecycle is what can be done to a cluster: install, prove and destroy. Each is one function that returns its
+// plan as a literal list of stages.
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"github.com/jomctl/jomctl/bundles"
+	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// Env is one cluster with everything that its operations work on.
+type Env struct {
+	Cluster   *config.Cluster
+	Release   *bundles.Release
+	Programs  provision.Programs
+	Fleet     *provision.Fleet
+	ZooKeeper cluster.ZooKeeper
+	Mesos     cluster.Mesos
+	Marathon  cluster.Marathon
+
+	findings []provision.Finding
+}
+
+// Open looks at the machine, finds the programs of a cluster and makes its clients. What is missing is no error here:
+// Preflight reports it together with everything else.
+func Open(ctx context.Context, c *config.Cluster) (*Env, error) {
+	programs, findings := provision.PreflightLocal(ctx, c, "")
+	env, err := open(c, programs)
+	if err != nil {
+		return nil, err
+	}
+	env.findings = findings
+	return env, nil
+}
+
+// Look is Open for those who only look at a cluster that runs, and is quicker: no program is asked for its version.
+func Look(c *config.Cluster) (*Env, error) { return open(c, provision.Programs{}) }
+
+func open(c *config.Cluster, programs provision.Programs) (*Env, error) {
+	if c.Target != config.TargetLocal {
+		return nil, &Refusal{
+			Problem: fmt.Sprintf("target %s cannot be installed by this version of jomctl", c.Target),
+			Fix:     "use target local",
+		}
+	}
+	name := c.Release
+	if filepath.Base(name) != name {
+		name = c.Resolve(name)
+	}
+	release, err := bundles.Load(name)
+	if err != nil {
+		return nil, &Refusal{Problem: err.Error(), Fix: "set `release` in " + c.File}
+	}
+	fleet, err := provision.NewLocalFleet(c, programs)
+	if err != nil {
+		return nil, err
+	}
+	env := &Env{Cluster: c, Release: release, Programs: programs, Fleet: fleet,
+		ZooKeeper: cluster.ZooKeeper{Servers: provision.ZooKeeperServers(c)}}
+	var masters, marathons []string
+	for _, h := range c.HostsWith(config.RoleControl) {
+		masters = append(masters, net.JoinHostPort(h.Address, strconv.Itoa(provision.MasterPort)))
+		marathons = append(marathons, "http://"+net.JoinHostPort(h.Address, strconv.Itoa(provision.MarathonPort)))
+	}
+	env.Mesos = cluster.Mesos{Masters: masters}
+	env.Marathon = cluster.Marathon{URLs: marathons, Mesos: &env.Mesos}
+	return env, nil
+}
+
+// URL is where people and build agents reach the controller: the edge of the first control host.
+func (e *Env) URL() string { return e.edge(provision.EdgeControllerPort) }
+
+func (e *Env) edge(port int) string {
+	return "http://" + net.JoinHostPort(e.Cluster.HostsWith(config.RoleControl)[0].Address, strconv.Itoa(port))
+}
+
+// AppID is the controller's app.
+func (e *Env) AppID() string { return "/" + e.Cluster.Name + "/jenkins" }
+
+// Jenkins is a client of the controller as its admin.
+func (e *Env) Jenkins() (*jenkins.Client, error) {
+	password, err := e.Cluster.Jenkins.Admin.Password.Resolve(e.Cluster)
+	if err != nil {
+		return nil, fmt.Errorf("reading the admin's password: %w", err)
+	}
+	return jenkins.New(e.URL(), e.Cluster.Jenkins.Admin.User, password), nil
+}
+
+// cloud is the Mesos cloud of the controller. It reaches the masters through the edge, as the plugin looks for the leader
+// only once.
+func (e *Env) cloud() (jenkins.Cloud, error) {
+	who, err := user.Current()
+	if err != nil {
+		return jenkins.Cloud{}, fmt.Errorf("finding the user that runs the build agents: %w", err)
+	}
+	return jenkins.Cloud{
+		Master: e.edge(provision.EdgeMasterPort), FrameworkName: e.frameworkName(), FrameworkID: e.frameworkID(), User: who.Username,
+		URL: e.URL(), AgentPort: e.Cluster.Jenkins.App.AgentPort, Templates: e.Cluster.Jenkins.Cloud.Templates,
+	}, nil
+}
+
+func (e *Env) frameworkName() string { return "jenkins-" + e.Cluster.Name }
+
+// frameworkEpoch is raised after a teardown, as Mesos never takes a framework back. Nothing tears it down in a cluster
+// that lives, so it is the first.
+const frameworkEpoch = 1
+
+func (e *Env) frameworkID() string { return jenkins.FrameworkID(e.Cluster.Name, frameworkEpoch) }
+
+// Framework tells the proof what the controller's framework holds in Mesos now.
+func (e *Env) Framework(ctx context.Context) (jenkins.FrameworkUse, error) {
+	use := jenkins.FrameworkUse{ID: e.frameworkID()}
+	state, err := e.Mesos.State(ctx)
+	if err != nil {
+		return use, err
+	}
+	framework, known := state.Framework(e.frameworkID())
+	if !known {
+		return use, nil
+	}
+	use.Known, use.Active, use.CPUs, use.MemMiB = true, framework.Active, framework.Used.CPUs, framework.Used.Mem
+	for _, task := range framework.Tasks {
+		use.Tasks = append(use.Tasks, jenkins.FrameworkTask{ID: task.ID, Host: task.Host, State: task.State})
+	}
+	return use, nil
+}
+
+// hostName is the name of the host with the address, or the address itself.
+func (e *Env) hostName(address string) string {
+	for _, h := range e.Cluster.Hosts {
+		if h.Address == address {
+			return h.Name
+		}
+	}
+	return address
+}

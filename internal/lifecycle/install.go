@@ -1,0 +1,410 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// Budgets of the waits: several times what was measured on two busy cores.
+const (
+	startBudget  = 60 * time.Second
+	leaderBudget = 90 * time.Second
+	tick         = 100 * time.Millisecond
+)
+
+// InstallOptions shape an install. TakeLease takes the run's lock in ZooKeeper, which may not be there yet when the run
+// begins; LeaseHeld says whether that is done, or not wanted.
+type InstallOptions struct {
+	Proof     ProofOptions
+	LeaseHeld func() bool
+	TakeLease func(context.Context) error
+}
+
+// Install is the plan from nothing, or from wherever an earlier run ended, to a proven cluster.
+func Install(e *Env, opts InstallOptions) op.Plan {
+	return op.Plan{Verb: "install", Stages: []op.Stage{
+		{Name: "Files", Steps: []op.Step{
+			e.warStep(),
+			e.passwordStep(),
+			e.filesStep(),
+		}},
+		{Name: "ZooKeeper", Parallel: true, Steps: e.serviceSteps(provision.RoleZooKeeper)},
+		{Name: "Coordination", Steps: []op.Step{e.quorumStep(), e.leaseStep(opts.LeaseHeld, opts.TakeLease)}},
+		{Name: "Mesos masters", Parallel: true, Steps: e.serviceSteps(provision.RoleMesosMaster)},
+		{Name: "Mesos leader", Steps: []op.Step{e.leaderStep()}},
+		{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: append(append(e.agentSteps(),
+			e.marathonSteps()...), e.serviceSteps(provision.RoleEdge)...)},
+		{Name: "Controller", Steps: []op.Step{
+			e.appStep(),
+			e.readyStep(),
+		}},
+		{Name: "Proof", Steps: []op.Step{e.proofStep(opts.Proof)}},
+	}}
+}
+
+func needed(done bool) op.State {
+	if done {
+		return op.Done
+	}
+	return op.Needed
+}
+
+func (e *Env) warStep() op.Step {
+	c := e.controller()
+	title := "jenkins.war is the stand-in's"
+	if c.war.real() {
+		title = "jenkins.war fetched and verified"
+	}
+	return op.Step{ID: "war", Title: title,
+		Probe:   func(context.Context) (op.State, error) { return needed(!c.war.real() || c.war.cached()), nil },
+		Changes: func(context.Context) []string { return []string{"copy " + c.war.source + " to " + c.war.path()} },
+		Do:      c.war.fetch,
+		Budget:  30 * time.Minute,
+	}
+}
+
+func (e *Env) passwordStep() op.Step {
+	secret := e.Cluster.Jenkins.Admin.Password
+	return op.Step{ID: "admin-password", Title: "Admin password in " + string(secret),
+		Probe: func(context.Context) (op.State, error) {
+			there, err := secretThere(secret, e.Cluster)
+			return needed(there), err
+		},
+		Changes: func(context.Context) []string { return []string{"generate " + string(secret) + " (mode 0600)"} },
+		Do:      func(context.Context, op.Say) error { return generate(secret, e.Cluster) },
+	}
+}
+
+func (e *Env) filesStep() op.Step {
+	c := e.controller()
+	return op.Step{ID: "controller-files", Title: "Controller's first files, cloud and start command",
+		Probe: func(context.Context) (op.State, error) {
+			if there, err := secretThere(e.Cluster.Jenkins.Admin.Password, e.Cluster); err != nil || !there {
+				return op.Later, err
+			}
+			if c.war.real() && !c.war.cached() {
+				return op.Later, nil
+			}
+			files, err := c.files()
+			if err != nil {
+				return op.Needed, err
+			}
+			paths, err := stale(files)
+			return needed(len(paths) == 0), err
+		},
+		Changes: func(context.Context) []string { return []string{"write " + c.dir} },
+		Do: func(ctx context.Context, _ op.Say) error {
+			files, err := c.files()
+			if err != nil {
+				return err
+			}
+			machine := e.Fleet.Machines()[0] // all local hosts share this machine's disk
+			for _, file := range files {
+				if _, err := machine.WriteFile(ctx, file.Path, file.Data, file.Mode); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// serviceStep applies one service; ready, where set, says whether it serves.
+func serviceStep(s provision.Service, ready func(context.Context) error) op.Step {
+	probe := func(ctx context.Context) (op.State, []string, error) {
+		done, changes, err := s.Probe(ctx)
+		if err == nil && done && ready != nil {
+			if problem := ready(ctx); problem != nil {
+				return op.Needed, []string{"wait until it serves (now: " + problem.Error() + ")"}, nil
+			}
+		}
+		return needed(done), changes, err
+	}
+	return op.Step{ID: s.Role + "-" + s.Host.Name(), Title: s.Title(), Budget: startBudget,
+		Probe: func(ctx context.Context) (op.State, error) {
+			state, _, err := probe(ctx)
+			return state, err
+		},
+		Changes: func(ctx context.Context) []string {
+			_, changes, _ := probe(ctx) // the probe has just said whether it can look
+			return changes
+		},
+		Do: func(ctx context.Context, say op.Say) error {
+			if _, err := s.Apply(ctx); err != nil {
+				return err
+			}
+			if ready == nil {
+				return nil
+			}
+			return wait(ctx, say, ready)
+		},
+	}
+}
+
+// wait asks until there is no error, and says what is missing whenever that changes.
+func wait(ctx context.Context, say op.Say, ready func(context.Context) error) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	said := ""
+	for {
+		err := ready(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		if text := err.Error(); text != said {
+			said = text
+			say("%s", text)
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, context.Cause(ctx))
+		case <-ticker.C:
+		}
+	}
+}
+
+func (e *Env) serviceSteps(role string) []op.Step {
+	var steps []op.Step
+	for _, s := range e.Fleet.Services(role) {
+		steps = append(steps, serviceStep(s, nil))
+	}
+	return steps
+}
+
+func (e *Env) quorumStep() op.Step {
+	return op.Step{ID: "zookeeper-quorum", Title: "ZooKeeper serves with a quorum", Budget: leaderBudget,
+		Probe: func(ctx context.Context) (op.State, error) { return needed(e.ZooKeeper.Healthy(ctx) == nil), nil },
+		Do:    func(ctx context.Context, say op.Say) error { return wait(ctx, say, e.ZooKeeper.Healthy) },
+	}
+}
+
+// leaseStep takes the second lock as soon as there is a ZooKeeper to take it from. held says whether it is taken already.
+func (e *Env) leaseStep(held func() bool, take func(context.Context) error) op.Step {
+	return op.Step{ID: "lease", Title: "Lock in ZooKeeper", Budget: startBudget,
+		Probe: func(context.Context) (op.State, error) { return needed(held()), nil },
+		Do:    func(ctx context.Context, _ op.Say) error { return take(ctx) },
+	}
+}
+
+func (e *Env) leaderStep() op.Step {
+	ready := func(ctx context.Context) error {
+		m := e.Mesos
+		m.Patience = time.Millisecond // the step's own wait is the patience
+		return m.Ready(ctx)
+	}
+	return op.Step{ID: "mesos-leader", Title: "A Mesos master leads and has recovered", Budget: leaderBudget,
+		Probe: func(ctx context.Context) (op.State, error) { return needed(ready(ctx) == nil), nil },
+		Do:    func(ctx context.Context, say op.Say) error { return wait(ctx, say, ready) },
+	}
+}
+
+func (e *Env) agentSteps() []op.Step {
+	var steps []op.Step
+	for _, s := range e.Fleet.Services(provision.RoleMesosAgent) {
+		address := s.Host.Address()
+		steps = append(steps, serviceStep(s, func(ctx context.Context) error {
+			m := e.Mesos
+			m.Patience = time.Millisecond
+			state, err := m.State(ctx)
+			if err != nil {
+				return err
+			}
+			for _, agent := range state.Agents {
+				if agent.Hostname == address && agent.Active {
+					return nil
+				}
+			}
+			return errors.New("not registered with the leading master yet")
+		}))
+	}
+	return steps
+}
+
+func (e *Env) marathonSteps() []op.Step {
+	var steps []op.Step
+	for i, s := range e.Fleet.Services(provision.RoleMarathon) {
+		m := e.Marathon
+		m.URLs, m.Patience = m.URLs[i:i+1], time.Millisecond
+		step := serviceStep(s, func(ctx context.Context) error {
+			info, err := m.Info(ctx)
+			if err != nil {
+				return err
+			}
+			if info.Leader == "" || info.FrameworkID == "" {
+				return errors.New("Marathon has no leader that is registered with Mesos yet")
+			}
+			return nil
+		})
+		// A Marathon that meets its own old election entry ends itself, and is started again 11 s later.
+		step.Budget = leaderBudget
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+func (e *Env) appStep() op.Step {
+	c := e.controller()
+	document := func() ([]byte, error) {
+		files, err := c.files()
+		if err != nil {
+			return nil, err
+		}
+		return c.document(files)
+	}
+	look := func(ctx context.Context) (op.State, []string, error) {
+		doc, err := document()
+		if err != nil {
+			return op.Later, nil, nil // what it is made of is not there yet
+		}
+		m := e.Marathon
+		m.Patience = time.Millisecond
+		app, err := m.App(ctx, e.AppID())
+		if errors.Is(err, cluster.ErrNotFound) {
+			return op.Needed, []string{"deploy " + e.AppID()}, nil
+		}
+		if err != nil {
+			return op.Later, nil, nil // Marathon is not there yet
+		}
+		changes, err := cluster.Diff(doc, app.Raw)
+		if err != nil || len(changes) > 0 {
+			return op.Needed, changes, err
+		}
+		if len(app.Current()) != 1 || len(app.Tasks) != 1 {
+			return op.Needed, []string{fmt.Sprintf("wait until one task runs (now: %d of %d)", len(app.Current()), len(app.Tasks))}, nil
+		}
+		return op.Done, nil, nil
+	}
+	return op.Step{ID: "controller-app", Title: "Controller " + e.AppID() + " deployed through Marathon",
+		Budget: e.Cluster.Jenkins.App.Grace.Duration() + leaderBudget,
+		Probe: func(ctx context.Context) (op.State, error) {
+			state, _, err := look(ctx)
+			return state, err
+		},
+		Changes: func(ctx context.Context) []string {
+			_, changes, _ := look(ctx)
+			return changes
+		},
+		Do: func(ctx context.Context, say op.Say) error {
+			doc, err := document()
+			if err != nil {
+				return err
+			}
+			if err := e.makeHome(); err != nil {
+				return err
+			}
+			deployed, err := e.Marathon.Deploy(ctx, doc)
+			if err != nil {
+				return err
+			}
+			m := e.Marathon
+			m.Tick = 2 * tick
+			_, err = m.WaitDeployed(ctx, e.AppID(), deployed.Version, func(text string) { say("%s", text) })
+			return err
+		},
+	}
+}
+
+// makeHome makes the folder of the home, so that an unwritable place is an error here and not a task that fails for ever.
+func (e *Env) makeHome() error {
+	if err := os.MkdirAll(e.controller().home, 0o755); err != nil {
+		return &Refusal{Problem: fmt.Sprintf("making the home: %v", err), Fix: "set jenkins.home.path to a folder that you may write"}
+	}
+	return nil
+}
+
+func (e *Env) readyStep() op.Step {
+	c := e.controller()
+	return op.Step{ID: "controller-ready", Title: "Controller ready, secured, agent port open",
+		Budget: e.Cluster.Jenkins.App.Grace.Duration(),
+		Probe: func(ctx context.Context) (op.State, error) {
+			client, err := e.Jenkins()
+			if err != nil {
+				return op.Later, nil
+			}
+			defer client.Close()
+			_, err = client.Ready(ctx, c.want())
+			return needed(err == nil), nil
+		},
+		Do: func(ctx context.Context, say op.Say) error {
+			client, err := e.Jenkins()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			explained := make(chan struct{})
+			go func() {
+				defer close(explained)
+				e.explainFailures(ctx, say)
+			}()
+			_, err = client.WaitReady(ctx, c.want(), tick, func(text string) { say("%s", text) })
+			cancel()
+			<-explained
+			return err
+		},
+	}
+}
+
+func (c controller) want() jenkins.Want {
+	return jenkins.Want{Version: c.version(), AgentPort: c.env.Cluster.Jenkins.App.AgentPort, Secured: true}
+}
+
+// explainFailures says why the controller's task ended, as the API of Jenkins cannot tell while there is no Jenkins.
+func (e *Env) explainFailures(ctx context.Context, say op.Say) {
+	ticker := time.NewTicker(2 * time.Second)
+	defer ticker.Stop()
+	said := ""
+	if app, err := e.Marathon.App(ctx, e.AppID()); err == nil && app.LastFailure != nil {
+		said = app.LastFailure.TaskID // that one is history
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		app, err := e.Marathon.App(ctx, e.AppID())
+		if err != nil || app.LastFailure == nil || app.LastFailure.TaskID == said {
+			continue
+		}
+		said = app.LastFailure.TaskID
+		text := fmt.Sprintf("the controller's task failed on %s: %s", e.hostName(app.LastFailure.Host), app.LastFailure.Message)
+		if stderr, err := e.Mesos.TaskLog(ctx, said, "stderr", 2000); err == nil {
+			text += "; its last words: " + lastLine(stderr)
+		}
+		say("%s", text)
+	}
+}
+
+// Preflight finds everything that keeps the cluster from being installed, before anything is touched.
+func (e *Env) Preflight() []provision.Finding {
+	return append(append([]provision.Finding{}, e.findings...), e.controller().preflight()...)
+}
+
+func (c controller) preflight() []provision.Finding {
+	var findings []provision.Finding
+	if !c.war.real() {
+		return nil
+	}
+	if !c.hasPlugin("mesos") {
+		findings = append(findings, provision.Finding{Subject: "plugins", Problem: "a real Jenkins needs the Mesos plugin (mesos.hpi 2.0) with its dependencies, and none was found",
+			Fix: "name a folder with the *.hpi files in jenkins.plugins, or put them into `plugins` beside the war"})
+	}
+	if c.env.Cluster.Jenkins.Cloud.Line == config.LineLibmesos {
+		findings = append(findings, provision.Finding{Subject: "jenkins.cloud.line", Problem: "libmesos is not rendered by this version of jomctl", Fix: "use `line: http`"})
+	}
+	return append(findings, c.war.preflight()...)
+}

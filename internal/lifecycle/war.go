@@ -1,0 +1,168 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jomctl/jomctl/bundles"
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// war is the jenkins.war that a cluster runs. The zero war is the stand-in.
+type war struct {
+	// source is a file or URL.
+	source string
+	// sha256 is what the file must have; empty accepts a file of the user's own as it is.
+	sha256 string
+	// cache is the folder that keeps a copy, so that the user's file may go away.
+	cache string
+}
+
+// Refusal is something that the operation will not do, found before anything was changed. Its exit code is 3.
+type Refusal struct {
+	Problem, Fix string
+}
+
+// Error is the problem.
+func (r *Refusal) Error() string { return r.Problem }
+
+// Hint is the fix.
+func (r *Refusal) Hint() string { return r.Fix }
+
+// ExitCode is that of a refused preflight.
+func (r *Refusal) ExitCode() int { return 3 }
+
+func warOf(c *config.Cluster, release *bundles.Release) war {
+	if c.Jenkins.War == "standin" {
+		return war{}
+	}
+	w := war{source: c.Jenkins.War, sha256: c.Jenkins.SHA256, cache: filepath.Join(c.StateDir(), "cache", "wars")}
+	if w.source == "" {
+		w.source = release.Core.URL
+	}
+	if w.remote() {
+		if w.sha256 == "" {
+			w.sha256 = release.Core.SHA256
+		}
+		return w
+	}
+	w.source = c.Resolve(w.source)
+	return w
+}
+
+func (w war) real() bool { return w.source != "" }
+
+func (w war) remote() bool {
+	return strings.HasPrefix(w.source, "http://") || strings.HasPrefix(w.source, "https://")
+}
+
+// path is where the cached copy lies: by checksum for a download, by the file's own path for a file.
+func (w war) path() string {
+	key := w.sha256
+	if key == "" {
+		sum := sha256.Sum256([]byte(w.source))
+		key = "file-" + hex.EncodeToString(sum[:8])
+	}
+	return filepath.Join(w.cache, key, "jenkins.war")
+}
+
+// cached says whether the copy is there and is what it should be. A file that has changed since is fetched again.
+func (w war) cached() bool {
+	info, err := os.Stat(w.path())
+	if err != nil {
+		return false
+	}
+	if w.remote() {
+		return true // it was verified before it got its name
+	}
+	source, err := os.Stat(w.source)
+	return err != nil || source.Size() == info.Size() && !source.ModTime().After(info.ModTime())
+}
+
+// fetch brings the war into the cache, verified. A cut-off or wrong one never gets the final name.
+func (w war) fetch(ctx context.Context, say op.Say) error {
+	if err := os.MkdirAll(filepath.Dir(w.path()), 0o755); err != nil {
+		return fmt.Errorf("making the war cache: %w", err)
+	}
+	temp, err := os.CreateTemp(filepath.Dir(w.path()), ".jenkins-*.war")
+	if err != nil {
+		return fmt.Errorf("making the war cache: %w", err)
+	}
+	defer os.Remove(temp.Name())
+	sum := sha256.New()
+	say("reading %s", w.source)
+	copied := w.copyTo(ctx, io.MultiWriter(temp, sum))
+	if err := errors.Join(copied, temp.Chmod(0o644), temp.Sync(), temp.Close()); err != nil {
+		return fmt.Errorf("fetching %s: %w", w.source, err)
+	}
+	got := hex.EncodeToString(sum.Sum(nil))
+	if w.sha256 != "" && got != w.sha256 {
+		return &Refusal{
+			Problem: fmt.Sprintf("jenkins.war: %s has sha256 %s, want %s", w.source, got, w.sha256),
+			Fix:     "use the release's own war, or write the checksum you trust into jenkins.sha256",
+		}
+	}
+	if _, err := provision.WarVersion(temp.Name()); err != nil {
+		return &Refusal{Problem: fmt.Sprintf("jenkins.war: %s: %v", w.source, err), Fix: "name a jenkins.war as the Jenkins project publishes it"}
+	}
+	return os.Rename(temp.Name(), w.path())
+}
+
+func (w war) copyTo(ctx context.Context, to io.Writer) error {
+	if !w.remote() {
+		file, err := os.Open(w.source)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		_, err = io.Copy(to, file)
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.source, nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Timeout: 30 * time.Minute}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the server answers %s", response.Status)
+	}
+	_, err = io.Copy(to, response.Body)
+	return err
+}
+
+// preflight checks what can be known before anything is copied.
+func (w war) preflight() []provision.Finding {
+	if w.remote() || w.sha256 == "" || w.cached() {
+		return nil
+	}
+	file, err := os.Open(w.source)
+	if err != nil {
+		return nil // that it cannot be read is found with the programs
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return []provision.Finding{{Subject: "jenkins.war", Problem: err.Error(), Fix: "name a file that can be read"}}
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != w.sha256 {
+		return []provision.Finding{{Subject: "jenkins.war", Problem: fmt.Sprintf("%s has sha256 %s, want %s", w.source, got, w.sha256),
+			Fix: "use the release's own war, or write the checksum you trust into jenkins.sha256"}}
+	}
+	return nil
+}
