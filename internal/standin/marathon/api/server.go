@@ -3,7 +3,6 @@ package api
 
 import (
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -54,7 +53,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Marathon-Leader", "http://"+s.ID)
 	h.Set("X-Frame-Options", "DENY")
-	h.Set("X-XSS-Protection", "1; mode=block")
+	h["X-XSS-Protection"] = []string{"1; mode=block"}
 	h.Set("Cache-Control", "no-cache, no-store, must-revalidate")
 	h.Set("Pragma", "no-cache")
 	h.Set("Expires", "0")
@@ -109,7 +108,7 @@ func (x *exchange) request(force bool) core.Request {
 
 // json answers with a document; only successes carry Vary and are gzipped.
 func (x *exchange) json(status int, value any) {
-	body, err := json.Marshal(value)
+	body, err := spec.JSON(value)
 	if err != nil {
 		x.message(http.StatusInternalServerError, err.Error())
 		return

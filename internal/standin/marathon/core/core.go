@@ -229,6 +229,7 @@ func (c *Core) Start(stop <-chan struct{}) {
 	for _, i := range c.insts {
 		if i.Condition == running {
 			c.startChecks(i)
+			c.inheritHealth(i)
 		}
 	}
 	c.progress()

@@ -127,6 +127,23 @@ func (c *Core) startReadiness(ctx context.Context, i *Instance, app *spec.App, t
 	})
 }
 
+// inheritHealth fills in what an earlier leader has stored about a running instance.
+func (c *Core) inheritHealth(i *Instance) {
+	app := c.specOf(i)
+	if app == nil || i.MesosHealth == nil {
+		return
+	}
+	for n, h := range app.HealthChecks {
+		switch {
+		case !h.Mesos() || n >= len(i.health):
+		case *i.MesosHealth:
+			i.health[n].firstSuccess, i.health[n].lastSuccess = c.now(), c.now()
+		default:
+			i.health[n].lastFailure, i.health[n].failures = c.now(), 1
+		}
+	}
+}
+
 func (c *Core) stopChecks(i *Instance) {
 	if i.stopChecks != nil {
 		i.stopChecks()
@@ -151,7 +168,10 @@ func (c *Core) mesosHealth(i *Instance, status *mesos.TaskStatus) {
 	if status.Healthy == nil {
 		return
 	}
-	i.mesosHealth = ptr(*status.Healthy)
+	if i.MesosHealth == nil || *i.MesosHealth != *status.Healthy {
+		i.MesosHealth = ptr(*status.Healthy)
+		c.saveInstance(i)
+	}
 	app := c.specOf(i)
 	if app == nil {
 		return

@@ -46,8 +46,9 @@ type Instance struct {
 	StagedAt      string            `json:"stagedAt,omitempty"`
 	StartedAt     string            `json:"startedAt,omitempty"`
 	LostAt        time.Time         `json:"lostAt"`
+	// MesosHealth is what Mesos said last about this task. It is stored, so that a new leader knows it at once.
+	MesosHealth *bool `json:"healthy,omitempty"`
 
-	mesosHealth  *bool // what Mesos said last about this task
 	health       []*healthResult
 	endedAt      time.Time
 	killSent     time.Time

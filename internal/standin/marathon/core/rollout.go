@@ -206,5 +206,5 @@ func (c *Core) countsAsHealthy(i *Instance) bool {
 	if app == nil || len(app.HealthChecks) == 0 {
 		return true
 	}
-	return i.mesosHealth != nil && *i.mesosHealth
+	return i.MesosHealth != nil && *i.MesosHealth
 }

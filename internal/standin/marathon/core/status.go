@@ -282,7 +282,7 @@ func (c *Core) taskEnded(i *Instance, status *mesos.TaskStatus, condition string
 	now := c.now()
 	delete(c.mesos.inFlight, i.ID)
 	c.stopChecks(i)
-	i.endedAt, i.mesosHealth, i.ready = now, nil, false
+	i.endedAt, i.MesosHealth, i.ready = now, nil, false
 	if condition != "Killed" {
 		c.recordFailure(i, status)
 	}

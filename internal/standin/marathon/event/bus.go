@@ -2,7 +2,6 @@
 package event
 
 import (
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -61,7 +60,7 @@ func (b *Bus) Close() {
 
 // Publish sends fields (a struct or map that becomes a JSON object) with eventType and timestamp added.
 func (b *Bus) Publish(kind string, fields any) {
-	data, err := json.Marshal(fields)
+	data, err := spec.JSON(fields)
 	if err != nil || len(data) < 2 {
 		data = []byte("{}")
 	}

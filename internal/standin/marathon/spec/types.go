@@ -2,6 +2,7 @@
 package spec
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -269,3 +270,14 @@ func (a *App) Clone() *App {
 
 // Timestamp is Marathon's form of a time: UTC with milliseconds.
 func Timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// JSON encodes as Marathon does: on one line, with <, > and & as they are.
+func JSON(value any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
