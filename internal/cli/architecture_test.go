@@ -51,10 +51,14 @@ func room(path string) (name, command string) {
 	return parts[0], ""
 }
 
+// isContract says that a package is a contract suite: test code that tests of several packages share.
+func isContract(path string) bool { return strings.HasSuffix(path, "/contract") }
+
 // forbidden says why one package of the project may not import another; empty where it may.
 func forbidden(from, to string, test bool) string {
 	source, command := room(from)
 	target, _ := room(to)
+	test = test || isContract(from)
 	above, known := layers[source]
 	if !known {
 		return fmt.Sprintf("%s is in no room that this test knows", from)
@@ -63,6 +67,8 @@ func forbidden(from, to string, test bool) string {
 	switch {
 	case !known:
 		return fmt.Sprintf("%s is in no room that this test knows", to)
+	case isContract(to) && !test && source != "e2e":
+		return "contract suites are for tests only"
 	case source == target && source != "cmd":
 		return ""
 	case target == "testkit" && test:
@@ -147,6 +153,9 @@ func TestForbiddenEdges(t *testing.T) {
 		{"internal/cluster", "internal/standin/mesos/master", true, false},
 		{"e2e", "internal/standin/mesos/master", true, true},
 		{"internal/standin/mesos/master", "internal/standin/mesos/wire", false, true},
+		{"internal/standin/mesos/contract", "internal/testkit", false, true},
+		{"internal/standin/mesos/master", "internal/standin/mesos/contract", true, true},
+		{"internal/standin/mesos/master", "internal/standin/mesos/contract", false, false},
 		{"internal/util", "internal/config", false, false},
 		{"internal/cli", "internal/util", false, false},
 	} {
