@@ -43,11 +43,14 @@ type framework struct {
 	completed []*task
 }
 
-func (f *framework) checkpoint() bool { return f.info.Checkpoint != nil && *f.info.Checkpoint }
+func (f *framework) checkpoint() bool { return checkpoints(f.info) }
+
+func checkpoints(info mesos.FrameworkInfo) bool { return info.Checkpoint != nil && *info.Checkpoint }
 
 // task is one command task with its executor, whose id is the task's.
 type task struct {
 	framework *framework
+	owner     mesos.FrameworkInfo // as it was at the launch; like info never changed
 	info      mesos.TaskInfo
 	container string // uuid
 	sandbox   string

@@ -30,13 +30,13 @@ func (a *Agent) environment(t *task) []string {
 	env["MESOS_AGENT_ENDPOINT"] = a.cfg.endpoint()
 	env["MESOS_SLAVE_PID"] = "slave(1)@" + a.cfg.endpoint()
 	env["MESOS_SLAVE_ID"] = a.agentID()
-	env["MESOS_FRAMEWORK_ID"] = t.framework.info.ID.GetValue()
+	env["MESOS_FRAMEWORK_ID"] = t.owner.ID.GetValue()
 	env["MESOS_EXECUTOR_ID"] = t.id()
 	env["MESOS_DIRECTORY"], env["MESOS_SANDBOX"] = t.sandbox, t.sandbox
 	env["MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD"] = formatDuration(grace)
 	env["MESOS_HTTP_COMMAND_EXECUTOR"] = "0"
 	env["MESOS_CHECKPOINT"] = "0"
-	if t.framework.checkpoint() {
+	if checkpoints(t.owner) {
 		env["MESOS_CHECKPOINT"] = "1"
 		env["MESOS_RECOVERY_TIMEOUT"] = formatDuration(a.cfg.recoveryTimeout)
 		env["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = formatDuration(a.cfg.reregistrationTimeout)

@@ -1,16 +1,20 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gogo/protobuf/proto"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	pb "github.com/mesos/mesos-go/api/v1/lib/agent"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/testkit"
 )
 
 func TestEndpoints(t *testing.T) {
@@ -104,7 +108,11 @@ func TestStateTellsOfTasks(t *testing.T) {
 	master.await("done", mesos.TASK_FINISHED)
 	master.run("live", "echo $$; exec sleep 1000 # with a long comment")
 	agent.awaitLineOf(master, "live")
-	_, body, _ := agent.ask("GET", "/state", "")
+	var body string
+	testkit.Eventually(t, 10*time.Second, "the first executor is a completed one", func(context.Context) bool {
+		_, body, _ = agent.ask("GET", "/state", "")
+		return strings.Contains(body, `"completed_executors":[{"id":"done"`)
+	})
 	var state struct {
 		Attributes map[string]string
 		Allocated  map[string]any `json:"unreserved_resources_allocated"`

@@ -42,12 +42,11 @@ func (a *Agent) run(order wire.Run) {
 		return
 	}
 	a.log.info("Got assigned task '%s' for framework %s", id, order.Framework.ID.GetValue())
-	t := &task{framework: fw, info: order.Task, container: uuid.NewString(), state: mesos.TASK_STAGING}
+	t := &task{framework: fw, owner: order.Framework, info: order.Task, container: uuid.NewString(), state: mesos.TASK_STAGING}
 	t.sandbox = a.store.sandbox(a.info.ID.GetValue(), fw.info.ID.GetValue(), id, t.container)
 	t.runtime = filepath.Join(a.cfg.runtimeDir, "containers", t.container)
 	fw.tasks[id] = t
 	go func() {
-		// The description is not changed after this point, so it can be read without the lock.
 		if err := a.launch(t); err != nil {
 			a.launchFailed(t, err)
 		}
@@ -109,7 +108,7 @@ func (a *Agent) launch(t *task) error {
 
 // canRun refuses what this stand-in does not do, in the words of the real agent where it would refuse too.
 func (a *Agent) canRun(t *task) error {
-	for _, id := range []string{t.id(), t.framework.info.ID.GetValue()} {
+	for _, id := range []string{t.id(), t.owner.ID.GetValue()} {
 		if id == "" || id == "." || id == ".." || strings.ContainsAny(id, "/\x00") || len(id) > 255 {
 			return launchFailed("id '%s' cannot be a folder's name", id)
 		}
@@ -179,7 +178,7 @@ func (w account) own(dir string) error {
 // taskUser finds the user of the command or the framework. Without root nobody can be switched to.
 func (a *Agent) taskUser(t *task) (account, error) {
 	none := account{uid: -1, gid: -1}
-	name := t.framework.info.User
+	name := t.owner.User
 	if t.info.Command.User != nil {
 		name = *t.info.Command.User
 	}
@@ -238,8 +237,8 @@ func (a *Agent) startExecutor(t *task, who account, out logs) error {
 	env := a.environment(t)
 	launch := execute.Launch{
 		Task: t.info, Env: env, Sandbox: t.sandbox, UID: who.uid, GID: who.gid, Groups: who.groups,
-		Checkpoint: t.framework.checkpoint(), RecoveryTimeout: a.cfg.recoveryTimeout.Seconds(),
-		ReportKilling: capable(t.framework.info, mesos.FrameworkInfo_Capability_TASK_KILLING_STATE),
+		Checkpoint: checkpoints(t.owner), RecoveryTimeout: a.cfg.recoveryTimeout.Seconds(),
+		ReportKilling: capable(t.owner, mesos.FrameworkInfo_Capability_TASK_KILLING_STATE),
 	}
 	if c := t.info.Container; c != nil && c.GetType() == mesos.ContainerInfo_DOCKER {
 		if launch.Docker, err = a.dockerRun(t, env, out); err != nil {
