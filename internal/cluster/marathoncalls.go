@@ -44,7 +44,7 @@ func (m Marathon) Info(ctx context.Context) (MarathonInfo, error) {
 			BuildRef string `json:"buildref"`
 		}
 		_ = json.Unmarshal(f.last.body, &more)
-		info.StandIn = more.BuildRef == "stand-in"
+		info.StandIn = isStandIn(more.BuildRef)
 		return nil
 	}
 	err := m.run(ctx, a)
@@ -131,11 +131,18 @@ func (m Marathon) deploy(ctx context.Context, doc []byte, force bool) (Deployed,
 		return Deployed{Version: found.Version, Deployment: first(found.Deployments)}, nil
 	}
 	var answer *marathon.DeploymentID
+	var used *fence
 	err = m.run(ctx, attempt{what: "deploy the app", on: head.ID, done: same,
-		setup: func(f *fence) { f.body, f.query = doc, "partialUpdate=false" },
+		setup: func(f *fence) { used, f.body, f.query = f, doc, "partialUpdate=false" },
 		call: func(c marathon.Marathon) (err error) {
-			answer, err = c.UpdateApplication(&marathon.Application{ID: head.ID}, force)
-			return err
+			if answer, err = c.UpdateApplication(&marathon.Application{ID: head.ID}, force); err != nil {
+				answer = nil
+				return err
+			}
+			if id := used.last.header.Get("Marathon-Deployment-Id"); id != "" {
+				answer.DeploymentID = id
+			}
+			return nil
 		}})
 	if err != nil {
 		return Deployed{}, err

@@ -109,7 +109,7 @@ func masterHealth(ctx context.Context, addr string) MasterHealth {
 			return health
 		}
 	}
-	health.Version, health.StandIn = version.Version, version.BuildUser == "stand-in"
+	health.Version, health.StandIn = version.Version, isStandIn(version.BuildUser)
 	health.Elected = metrics["master/elected"] == 1
 	health.Recovered = metrics["registrar/log/recovered"] == 1
 	return health
@@ -122,7 +122,7 @@ func (m Mesos) StandIn(ctx context.Context) (standIn bool, version string, err e
 		BuildUser string `json:"build_user"`
 	}
 	err = m.call(ctx, request{method: http.MethodGet, url: "/version"}, &answer)
-	return answer.BuildUser == "stand-in", answer.Version, failed("ask Mesos for its version", m.names(), err)
+	return isStandIn(answer.BuildUser), answer.Version, failed("ask Mesos for its version", m.names(), err)
 }
 
 func (m Mesos) names() string { return strings.Join(m.Masters, ",") }
@@ -178,3 +178,6 @@ func final(err error) bool {
 	var kind *json.UnmarshalTypeError
 	return errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, context.Canceled)
 }
+
+// isStandIn knows what a stand-in writes where the real program names its build.
+func isStandIn(build string) bool { return build == "stand-in" }

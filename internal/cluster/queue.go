@@ -78,8 +78,11 @@ func (q *queueItem) rejects(agents []Agent) string {
 	}
 	var parts []string
 	for _, row := range q.Summary.Last {
-		if row.Declined > 0 {
-			parts = append(parts, howMany(row.Declined, offers)+" "+q.reason(row, agents))
+		if row.Declined == 0 {
+			continue
+		}
+		if reason := q.reason(row, agents); reason != "" {
+			parts = append(parts, howMany(row.Declined, offers)+" "+reason)
 		}
 	}
 	if len(parts) == 0 {
@@ -104,27 +107,31 @@ func howMany(n, of int) string {
 }
 
 func (q *queueItem) reason(row reject, agents []Agent) string {
-	lacks := func(need, unit string, largest string) string {
-		text := "lack " + need + unit
-		if row.Declined == 1 {
-			text = "lacks " + need + unit
+	lack := "lack "
+	if row.Declined == 1 {
+		lack = "lacks "
+	}
+	amount := func(name string, need float64, write func(float64) string, unit string) string {
+		most, known := q.largest(name, row.Reason, agents)
+		switch {
+		case !known:
+			return lack + write(need) + unit
+		case most >= need:
+			return "" // the summary is about an earlier definition of the app
 		}
-		if largest != "" {
-			text += ", largest has " + largest
-		}
-		return text
+		return lack + write(need) + unit + ", largest has " + write(most)
 	}
 	switch row.Reason {
 	case "InsufficientCpus":
-		return lacks(number(q.App.CPUs), " cpus", q.largest("cpus", row.Reason, agents))
+		return amount("cpus", q.App.CPUs, number, " cpus")
 	case "InsufficientMemory":
-		return lacks(mib(q.App.Mem), " memory", q.largest("mem", row.Reason, agents))
+		return amount("mem", q.App.Mem, mib, " memory")
 	case "InsufficientDisk":
-		return lacks(mib(q.App.Disk), " disk", q.largest("disk", row.Reason, agents))
+		return amount("disk", q.App.Disk, mib, " disk")
 	case "InsufficientGpus":
-		return lacks(number(q.App.GPUs), " gpus", "")
+		return lack + number(q.App.GPUs) + " gpus"
 	case "InsufficientPorts":
-		return lacks("port "+q.ports(), "", "")
+		return lack + "port " + q.ports()
 	case "UnfulfilledConstraint":
 		if len(q.App.Constraints) == 0 {
 			return "under maintenance or outside the master's region"
@@ -155,8 +162,7 @@ func (q *queueItem) ports() string {
 
 // largest is the biggest amount of one resource among the offers refused for the reason, else among what the agents
 // have free.
-func (q *queueItem) largest(name, reason string, agents []Agent) string {
-	most, known := 0.0, false
+func (q *queueItem) largest(name, reason string, agents []Agent) (most float64, known bool) {
 	for _, unused := range q.Unused {
 		if !slices.Contains(unused.Reason, reason) {
 			continue
@@ -169,21 +175,16 @@ func (q *queueItem) largest(name, reason string, agents []Agent) string {
 		}
 		most, known = max(most, sum), true
 	}
-	if !known {
-		for _, a := range agents {
-			if a.Active {
-				free := a.Free()
-				most, known = max(most, map[string]float64{"cpus": free.CPUs, "mem": free.Mem, "disk": free.Disk}[name]), true
-			}
+	if known {
+		return most, true
+	}
+	for _, a := range agents {
+		if a.Active {
+			free := a.Free()
+			most, known = max(most, map[string]float64{"cpus": free.CPUs, "mem": free.Mem, "disk": free.Disk}[name]), true
 		}
 	}
-	switch {
-	case !known:
-		return ""
-	case name == "cpus":
-		return number(most)
-	}
-	return mib(most)
+	return most, known
 }
 
 func number(f float64) string {

@@ -57,6 +57,12 @@ func TestRejectsSingleOfferAndNone(t *testing.T) {
 	assert.Equal(t, "1 offer: it under maintenance or outside the master's region", q.rejects(nil))
 }
 
+func TestRejectsOfAnEarlierDefinitionAreNotRepeated(t *testing.T) {
+	q := recordedQueue(t, "queue-mem.json")
+	q.App.Mem = 32
+	assert.Empty(t, q.rejects(nil))
+}
+
 func TestEveryReasonOfMarathonHasWords(t *testing.T) {
 	q := recordedQueue(t, "queue-mem.json")
 	for _, row := range q.Summary.Last {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -237,9 +238,17 @@ func starting(app App) string {
 	return unsettled(app)
 }
 
+// executorLine is one of the lines that the Mesos executor adds to a task's stderr.
+var executorLine = regexp.MustCompile(`^[IWEF]\d{4,8} \d\d:\d\d:\d\d`)
+
 func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return shorten(strings.TrimSpace(lines[len(lines)-1]), 200)
+	last := ""
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !executorLine.MatchString(line) {
+			last = line
+		}
+	}
+	return shorten(last, 200)
 }
 
 // lastCause drops what a caller has already said itself.

@@ -128,7 +128,7 @@ func TestWaitDeployedTellsWhyATaskFails(t *testing.T) {
 	m.app["id"] = "/jenkins"
 	m.queue = []byte(strings.ReplaceAll(string(testdata(t, "queue-backoff.json")), `"/fail"`, `"/jenkins"`))
 	failed := task(m.app)["id"].(string)
-	mesos := fakeSandbox(t, failed, "starting\nRunning with Java 17, older than the minimum\n")
+	mesos := fakeSandbox(t, failed, "starting\nRunning with Java 17, older than the minimum\nI1121 07:10:46.691000 4711 executor.cpp:1042] Command exited with status 3 (pid: 4712)\n")
 	c := m.client()
 	c.Mesos = &mesos
 	ctx, cancel := context.WithCancelCause(context.Background())
