@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/chzyer/readline"
 	"github.com/manifoldco/promptui"
 )
 
@@ -115,28 +116,23 @@ func (t *terminalPrompter) Input(q Question) (string, error) { return t.text(q, 
 // Secret asks for a text and shows a star for every letter.
 func (t *terminalPrompter) Secret(q Question) (string, error) { return t.text(q, '*') }
 
-// text asks until the answer is valid. The check is made after Enter, not by promptui at every key: its messages must fit one
-// line of the terminal, ours do not.
+// text asks until the answer is valid. It uses the line editor of promptui without promptui's text prompt: that one draws
+// from two goroutines at once when Enter is pressed, and its messages must fit one line of the terminal.
 func (t *terminalPrompter) text(q Question, mask rune) (string, error) {
 	if err := t.begin(q); err != nil {
 		return "", err
 	}
-	suffix := ": "
-	if q.Back {
-		suffix = " (" + BackWord + " goes back): "
-	}
 	for {
-		prompt := promptui.Prompt{
-			Label: q.Label, Default: q.Default, Mask: mask, Stdin: t.in, Stdout: t.out,
-			Templates: &promptui.PromptTemplates{
-				Prompt: t.bold("{{ . }}") + suffix, Valid: t.bold("{{ . }}") + suffix, Invalid: t.bold("{{ . }}") + suffix, Success: "{{ . }}: ",
-			},
-		}
-		answer, err := prompt.Run()
+		answer, err := t.line(q, mask)
 		if err != nil {
-			return "", t.ended(err)
+			return "", err
 		}
-		answer = strings.TrimSpace(answer)
+		if mask == 0 {
+			answer = strings.TrimSpace(Clean(answer))
+		}
+		if answer == "" {
+			answer = q.Default
+		}
 		if q.Back && answer == BackWord {
 			return "", ErrBack
 		}
@@ -149,6 +145,30 @@ func (t *terminalPrompter) text(q Question, mask rune) (string, error) {
 		}
 		t.Say("  %s", t.red(Clean(problem.Error())))
 	}
+}
+
+// line reads one line with the keys for editing.
+func (t *terminalPrompter) line(q Question, mask rune) (string, error) {
+	label := Clean(q.Label)
+	if q.Default != "" {
+		label += " [" + Clean(q.Default) + "]"
+	}
+	if q.Back {
+		label += " (" + BackWord + " goes back)"
+	}
+	editor, err := readline.NewEx(&readline.Config{
+		Prompt: t.bold(label) + ": ", Stdin: t.in, Stdout: t.out, Stderr: t.out,
+		HistoryLimit: -1, EnableMask: mask != 0, MaskRune: mask, InterruptPrompt: "\n", EOFPrompt: "\n",
+	})
+	if err != nil {
+		return "", fmt.Errorf("ask on the terminal: %w", err)
+	}
+	defer editor.Close()
+	answer, err := editor.Readline()
+	if err != nil {
+		return "", t.ended(err)
+	}
+	return answer, nil
 }
 
 // Select asks for one of the options.
@@ -229,7 +249,7 @@ func (t *terminalPrompter) begin(q Question) error {
 
 func (t *terminalPrompter) ended(err error) error {
 	switch {
-	case errors.Is(err, promptui.ErrInterrupt):
+	case errors.Is(err, promptui.ErrInterrupt), errors.Is(err, readline.ErrInterrupt):
 		return ErrInterrupted
 	case errors.Is(err, promptui.ErrEOF), errors.Is(err, io.EOF):
 		return ErrInputEnded
