@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -82,14 +83,8 @@ func FindJava(ctx context.Context, folders ...string) []Java {
 		candidates = append(candidates, found...)
 	}
 	var all []Java
-	seen := map[string]bool{}
-	for _, home := range candidates {
-		real, err := filepath.EvalSymlinks(filepath.Join(home, "bin", "java"))
-		if err != nil || seen[real] {
-			continue
-		}
-		seen[real] = true
-		if j, err := ReadJava(ctx, filepath.Dir(filepath.Dir(real))); err == nil {
+	for _, j := range readJavas(ctx, candidates) {
+		if j.Major > 0 {
 			all = append(all, j)
 		}
 	}
@@ -99,6 +94,31 @@ func FindJava(ctx context.Context, folders ...string) []Java {
 		}
 		return strings.Compare(b.Version, a.Version)
 	})
+	return all
+}
+
+// readJavas asks all installations at the same time, as each takes a moment; what does not answer has no major version.
+func readJavas(ctx context.Context, candidates []string) []Java {
+	var homes []string
+	for _, home := range candidates {
+		real, err := filepath.EvalSymlinks(filepath.Join(home, "bin", "java"))
+		if err != nil {
+			continue
+		}
+		if home = filepath.Dir(filepath.Dir(real)); !slices.Contains(homes, home) {
+			homes = append(homes, home)
+		}
+	}
+	all := make([]Java, len(homes))
+	var wait sync.WaitGroup
+	for i, home := range homes {
+		wait.Go(func() {
+			if j, err := ReadJava(ctx, home); err == nil {
+				all[i] = j
+			}
+		})
+	}
+	wait.Wait()
 	return all
 }
 

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 // newConfig is a local cluster in a folder of its own, with a network of its own, so that tests do not meet.
 func newConfig(t *testing.T, change ...func(*config.Cluster)) *config.Cluster {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "jp") // not t.TempDir, whose paths are too long for a socket
+	dir, err := os.MkdirTemp("", "j p") // not t.TempDir, whose paths are too long for a socket; blanks must do no harm
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	c := &config.Cluster{APIVersion: config.APIVersion, Name: "ci", Target: config.TargetLocal,

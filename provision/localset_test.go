@@ -72,7 +72,7 @@ func TestAWholeLocalClusterRunsATask(t *testing.T) {
 		}
 		return json.Unmarshal([]byte(body), &slaves) == nil && len(slaves.Slaves) == 2 && slaves.Slaves[0].Active && slaves.Slaves[1].Active
 	})
-	app := fmt.Sprintf(`{"id":"/task","cmd":"env > environment; echo $$ > %s/pid; exec sleep 1000","cpus":0.1,"mem":32,"instances":1,
+	app := fmt.Sprintf(`{"id":"/task","cmd":"env > environment; echo $$ > '%s/pid'; exec sleep 1000","cpus":0.1,"mem":32,"instances":1,
 		"requirePorts":true,"portDefinitions":[{"port":%d}]}`, c.Dir(), c.Jenkins.App.HTTPPort)
 	testkit.Eventually(t, 60*time.Second, "the edge has a Marathon that takes the app", func(context.Context) bool {
 		code, _ := ask("POST", marathon+"/v2/apps", app)
