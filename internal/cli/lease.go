@@ -46,5 +46,6 @@ func (z zooKeeperLease) Acquire(ctx context.Context, owner op.Owner) (<-chan str
 		}
 		_ = json.Unmarshal(held.Owner, &other)
 	}
-	return nil, nil, &op.LockedError{Owner: other, Age: time.Since(other.Started), What: "ZooKeeper node " + held.Path}
+	return nil, nil, &op.LockedError{Owner: other, Age: time.Since(other.Started), What: "ZooKeeper node " + held.Path,
+		Advice: "wait for the other run, or end it where it runs; the lock of a dead one goes by itself when its ZooKeeper session ends"}
 }

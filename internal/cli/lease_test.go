@@ -43,6 +43,7 @@ func TestLeaseOfAnotherRunIsALockedError(t *testing.T) {
 	require.ErrorContains(t, err, `locked by "upgrade" of ann@elsewhere, pid 4`)
 	require.ErrorContains(t, err, "ZooKeeper node /jomctl/ci/lock")
 	require.Equal(t, 5, exitCode(err))
+	require.Contains(t, hintOf(err), "goes by itself")
 }
 
 func TestLeaseOfADeadRunOfThisHostIsTakenOver(t *testing.T) {

@@ -151,7 +151,9 @@ func (m *mutator) change(ctx context.Context) error {
 		return err
 	}
 	defer journal.Close()
-	result, err := op.Run(ctx, change.Plan, m.options(ctx, journal, change.Closes))
+	opts, undraw := m.options(ctx, journal, change.Closes)
+	defer undraw()
+	result, err := op.Run(ctx, change.Plan, opts)
 	if err != nil {
 		return err
 	}
@@ -196,7 +198,9 @@ func (m *mutator) rollBack(ctx context.Context, path string) error {
 	if err := m.confirm(ctx, text, "Take these steps back, the last one first"); err != nil {
 		return err
 	}
-	result, err := op.Rollback(ctx, change.Plan, m.options(ctx, journal, false))
+	opts, undraw := m.options(ctx, journal, false)
+	defer undraw()
+	result, err := op.Rollback(ctx, change.Plan, opts)
 	if err != nil {
 		return err
 	}
@@ -207,20 +211,25 @@ func (m *mutator) rollBack(ctx context.Context, path string) error {
 	return errors.Join(err, &reported{exitRolledBack})
 }
 
-func (m *mutator) options(ctx context.Context, journal *op.Journal, closes bool) op.Options {
+// options starts drawing, too; what it returns second ends that.
+func (m *mutator) options(ctx context.Context, journal *op.Journal, closes bool) (opts op.Options, undraw func()) {
 	owner := op.CurrentOwner(m.session.RunID, m.verb())
 	progress := ui.NewProgress(m.app.streams, m.app.global.Verbose)
 	stopping := context.AfterFunc(ctx, func() {
 		progress.Line("stopping as soon as the running steps have let go; a second Ctrl-C ends them at once")
 	})
+	undraw = func() {
+		stopping()
+		progress.Close()
+	}
 	return op.Options{
 		Journal:  journal,
-		Observer: watch{progress: progress, log: m.app.logger(), ended: func() { stopping() }},
+		Observer: watch{progress: progress, log: m.app.logger(), undraw: undraw},
 		Meta: op.Meta{
 			RunID: owner.RunID, User: owner.User, Host: owner.Host, PID: owner.PID, Closes: closes,
 			Args: commandLine(m.cmd, m.args), Version: currentBuild().Version, ConfigSHA256: fileSum(m.app.global.File),
 		},
-	}
+	}, undraw
 }
 
 // unfinished finds the journal to go on with: that of resume and rollback, or one that the same verb left behind.

@@ -11,8 +11,8 @@ import (
 type watch struct {
 	progress *ui.Progress
 	log      *slog.Logger
-	// ended is called when nothing more is going to be drawn.
-	ended func()
+	// undraw ends the drawing.
+	undraw func()
 }
 
 var _ op.Observer = watch{}
@@ -55,7 +55,6 @@ func (w watch) StepEnded(step op.Step, result op.StepResult) {
 }
 
 func (w watch) RunEnded(result op.Result, err error) {
-	w.ended()
-	w.progress.Close()
+	w.undraw()
 	w.log.Info("run ended", "run", result.RunID, "verb", result.Verb, "outcome", result.Outcome, "elapsed", result.Elapsed, "error", err)
 }

@@ -107,7 +107,7 @@ func repair(file *os.File, path string) (*Journal, error) {
 	}
 	log, size, err := parseJournal(data)
 	if err != nil {
-		return nil, fmt.Errorf("reading the journal %s: %w", path, err)
+		return nil, &brokenError{path, err}
 	}
 	log.Path = path
 	if size == len(data) && (size == 0 || data[size-1] == '\n') {

@@ -74,6 +74,7 @@ func TestJournalThatIsBrokenInTheMiddleIsRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("{\"kind\":\"begin-run\"}\nnonsense\n{\"kind\":\"end-run\"}\n"), 0o600))
 	_, err := op.ReadJournal(path)
 	require.ErrorContains(t, err, "line 2")
+	require.Contains(t, hint(t, err), "move it away")
 	_, err = op.OpenJournal(path)
 	require.ErrorContains(t, err, "line 2")
 	require.NoError(t, os.WriteFile(path, append([]byte("{\"kind\":\"begin-run\"}\n"), make([]byte, 512)...), 0o600))

@@ -15,6 +15,25 @@ import (
 // ErrNoRun says that there is no unfinished run.
 var ErrNoRun = errors.New("there is no unfinished run")
 
+// brokenError is a journal that is broken before its last line, which no interruption can do.
+type brokenError struct {
+	path string
+	err  error
+}
+
+// Error names the file and the line.
+func (e *brokenError) Error() string { return fmt.Sprintf("reading the journal %s: %v", e.path, e.err) }
+
+// Unwrap returns what is wrong with the line.
+func (e *brokenError) Unwrap() error { return e.err }
+
+// Hint says how to go on without it.
+func (e *brokenError) Hint() string {
+	return "the file was changed by something else; move it away to go on without it (nothing else depends on it)"
+}
+
+var _ hinter = (*brokenError)(nil)
+
 // Log is what a journal says. The zero Log is that of a run that never began.
 type Log struct {
 	Path    string
@@ -31,7 +50,7 @@ func ReadJournal(path string) (Log, error) {
 	}
 	log, _, err := parseJournal(data)
 	if err != nil {
-		return Log{}, fmt.Errorf("reading the journal %s: %w", path, err)
+		return Log{}, &brokenError{path, err}
 	}
 	log.Path = path
 	return log, nil

@@ -103,6 +103,8 @@ type LockedError struct {
 	Age time.Duration
 	// What is the lock: a path, or where a lease is kept.
 	What string
+	// Advice replaces the hint where `jomctl unlock` is not the way out.
+	Advice string
 }
 
 // Error names the owner, what it does and for how long.
@@ -118,5 +120,8 @@ func (e *LockedError) ExitCode() int { return 5 }
 
 // Hint says what to do.
 func (e *LockedError) Hint() string {
+	if e.Advice != "" {
+		return e.Advice
+	}
 	return "wait for it to end, or end it; if it is certainly gone: `jomctl unlock --force`"
 }
