@@ -82,6 +82,11 @@ func TestAWholeLocalClusterRunsATask(t *testing.T) {
 		_, body := ask("GET", marathon+"/v2/apps/task", "")
 		return strings.Contains(body, "TASK_RUNNING") && strings.Contains(body, fmt.Sprintf(`"ports":[%d]`, c.Jenkins.App.HTTPPort))
 	})
+	pidFile := filepath.Join(c.Dir(), "pid")
+	testkit.Eventually(t, 10*time.Second, "the task has written its pid", func(context.Context) bool {
+		info, err := os.Stat(pidFile)
+		return err == nil && info.Size() > 0
+	})
 	tasks, err := host.ProcessesUnder(c.StateDir())
 	require.NoError(t, err)
 	require.NotEmpty(t, tasks)
@@ -89,7 +94,7 @@ func TestAWholeLocalClusterRunsATask(t *testing.T) {
 	for _, agent := range f.Services(RoleMesosAgent) {
 		require.NoError(t, agent.Host.Units().Stop(t.Context(), agent.Unit.Name))
 	}
-	pid, err := os.ReadFile(filepath.Join(c.Dir(), "pid"))
+	pid, err := os.ReadFile(pidFile)
 	require.NoError(t, err)
 	assert.DirExists(t, "/proc/"+strings.TrimSpace(string(pid)), "the task survives its agent")
 	apply(t, f.Services(RoleMesosAgent)...)
