@@ -39,7 +39,9 @@ var (
 type StepError struct {
 	Verb string
 	Step string
-	Err  error
+	// Begun says that the journal has something to resume or to take back.
+	Begun bool
+	Err   error
 }
 
 // Error names the step and what it failed on.
@@ -59,11 +61,15 @@ func (e *StepError) ExitCode() int {
 
 // Hint is the cause's own, followed by the command that goes on from here.
 func (e *StepError) Hint() string {
+	next := fmt.Sprintf("nothing was changed; when that is put right: `jomctl %s` again", e.Verb)
+	if e.Begun {
+		next = goOn(e.Verb)
+	}
 	var inner hinter
 	if errors.As(e.Err, &inner) && inner.Hint() != "" {
-		return inner.Hint() + "\n" + goOn(e.Verb)
+		return inner.Hint() + "\n" + next
 	}
-	return goOn(e.Verb)
+	return next
 }
 
 func goOn(verb string) string {

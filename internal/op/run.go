@@ -176,7 +176,7 @@ func (r *runner) step(ctx context.Context, step Step, act func(context.Context, 
 			outcome = OutcomeStopped
 		}
 		recorded := r.record(Record{Kind: KindFailed, Step: step.ID, Error: err.Error()})
-		err = join(&StepError{Verb: r.opts.Meta.Verb, Step: step.ID, Err: err}, recorded)
+		err = join(&StepError{Verb: r.opts.Meta.Verb, Step: step.ID, Begun: len(r.opts.Journal.Log().Begun()) > 0, Err: err}, recorded)
 	}
 	r.end(step, StepResult{ID: step.ID, Title: step.Title, Outcome: outcome, Elapsed: time.Since(started), Err: err})
 	return err

@@ -157,9 +157,12 @@ func TestACauseKeepsItsExitCodeAndHint(t *testing.T) {
 	plan := edit(w.plan(), "a1", func(s *op.Step) {
 		s.Do = func(context.Context, op.Say) error { return refused{} }
 	})
-	_, err := op.Run(context.Background(), plan, op.Options{})
+	plan = edit(plan, "a1", func(s *op.Step) {
+		s.Probe = func(context.Context) (op.State, error) { return "", refused{} }
+	})
+	_, err := op.Run(context.Background(), plan, op.Options{Journal: journal(t)})
 	require.Equal(t, 3, exitCode(t, err))
-	require.Contains(t, hint(t, err), "say yes\ngo on with")
+	require.Equal(t, "say yes\nnothing was changed; when that is put right: `jomctl install` again", hint(t, err))
 }
 
 // watcher calls ended when a step has ended.
