@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -17,6 +16,7 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/scheduler"
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
 	"github.com/jomctl/jomctl/internal/testkit"
 )
 
@@ -92,10 +92,11 @@ func (f *fakeFramework) subscribe(ctx context.Context, master string) {
 	f.mu.Lock()
 	f.stream, f.leader = response.Header.Get("Mesos-Stream-Id"), response.Request.URL.Host
 	f.mu.Unlock()
-	records := bufio.NewReader(response.Body)
+	records := wire.NewRecordReader(response.Body)
 	for {
 		var event scheduler.Event
-		if readRecord(records, &event) != nil {
+		content, err := records.Next()
+		if err != nil || json.Unmarshal(content, &event) != nil {
 			return
 		}
 		f.handle(ctx, &event)

@@ -72,7 +72,7 @@ func plain(w http.ResponseWriter, code int, text string) {
 	_, _ = w.Write([]byte(text))
 }
 
-// reply writes JSON: as a call of ?jsonp=NAME where asked, compressed where accepted.
+// reply writes a value as JSON.
 func reply(w http.ResponseWriter, r *http.Request, value any) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -81,7 +81,12 @@ func reply(w http.ResponseWriter, r *http.Request, value any) {
 		plain(w, http.StatusInternalServerError, err.Error())
 		return
 	}
-	content, kind := bytes.TrimSuffix(b.Bytes(), []byte("\n")), "application/json"
+	answer(w, r, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+}
+
+// answer writes JSON: as a call of ?jsonp=NAME where asked, compressed where accepted.
+func answer(w http.ResponseWriter, r *http.Request, content []byte) {
+	kind := "application/json"
 	if name := r.URL.Query().Get("jsonp"); name != "" {
 		content, kind = []byte(name+"("+string(content)+");"), "text/javascript"
 	}

@@ -65,13 +65,13 @@ func TestOperatorCallsThatFail(t *testing.T) {
 		{`{`, "application/json", "", 400, "Failed to parse body into JSON: syntax error at line 1 near: "},
 		{`{"type":"NOPE"}`, "application/json", "", 400, "Failed to validate agent::Call: Expecting 'type' to be present"},
 		{`{}`, "application/json", "", 400, "Failed to validate agent::Call: Expecting 'type' to be present"},
-		{`{"type":5}`, "application/json", "", 400, "Failed to convert JSON into Call protobuf: Not expecting a JSON number"},
+		{`{"type":5}`, "application/json", "", 400, "Failed to convert JSON into Call protobuf: Not expecting a JSON number for field 'type'"},
 		{`{"type":"GET_HEALTH"}`, "application/json; charset=utf-8", "", 415, "Expecting 'Content-Type' of application/json or application/x-protobuf"},
 		{`{"type":"GET_HEALTH"}`, "", "", 400, "Expecting 'Content-Type' to be present"},
 		{`{"type":"GET_HEALTH"}`, "application/json", "text/html", 406, "Expecting 'Accept' to allow application/json or application/x-protobuf"},
 		{`{"type":"PRUNE_IMAGES"}`, "application/json", "", 501, "The stand-in for mesos-agent leaves out PRUNE_IMAGES"},
 		{`{"type":"READ_FILE"}`, "application/json", "", 400, "Failed to validate agent::Call: Expecting 'read_file' to be present"},
-		{`{"type":"GET_HEALTH","unknown":1}`, "application/json", "*/*", 200, `{"get_health":{"healthy":true},"type":"GET_HEALTH"}`},
+		{`{"type":"GET_HEALTH","unknown":1}`, "application/json", "*/*", 200, `{"type":"GET_HEALTH","get_health":{"healthy":true}}`},
 	} {
 		headers := []string{}
 		if c.kind != "" {

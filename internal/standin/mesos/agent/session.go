@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -12,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -191,9 +189,9 @@ func (a *Agent) register(parent context.Context, addr string) error {
 	// A master that hangs before its first word must not hold the agent for ever.
 	watchdog := time.AfterFunc(30*time.Second, cancel)
 	defer watchdog.Stop()
-	records := bufio.NewReader(response.Body)
+	records := wire.NewRecordReader(response.Body)
 	var first wire.ToAgent
-	if err := readRecord(records, &first); err != nil || first.Registered == nil {
+	if err := next(records, &first); err != nil || first.Registered == nil {
 		return fmt.Errorf("register with %s: no answer: %w", addr, err)
 	}
 	if err := a.accepted(*first.Registered); err != nil {
@@ -219,7 +217,7 @@ func (a *Agent) register(parent context.Context, addr string) error {
 	for {
 		watchdog.Reset(patience)
 		var message wire.ToAgent
-		if err := readRecord(records, &message); err != nil {
+		if err := next(records, &message); err != nil {
 			return fmt.Errorf("registration with %s broke: %w", addr, err)
 		}
 		if message.Ping != nil {
@@ -310,18 +308,9 @@ func (a *Agent) unregister() {
 	a.leave(0)
 }
 
-// readRecord reads one RecordIO record: its length in decimal, a newline, that many bytes.
-func readRecord(r *bufio.Reader, into any) error {
-	line, err := r.ReadString('\n')
+func next(records *wire.RecordReader, into *wire.ToAgent) error {
+	content, err := records.Next()
 	if err != nil {
-		return err
-	}
-	size, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || size < 0 || size > 64<<20 {
-		return fmt.Errorf("bad record length %q", line)
-	}
-	content := make([]byte, size)
-	if _, err := io.ReadFull(r, content); err != nil {
 		return err
 	}
 	return json.Unmarshal(content, into)

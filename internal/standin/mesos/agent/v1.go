@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -14,6 +13,8 @@ import (
 	"github.com/gogo/protobuf/proto"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	pb "github.com/mesos/mesos-go/api/v1/lib/agent"
+
+	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
 )
 
 const (
@@ -32,8 +33,8 @@ func (a *Agent) operator(w http.ResponseWriter, r *http.Request) {
 	var call pb.Call
 	switch kind {
 	case asJSON:
-		if problem := parseCall(content, &call); problem != "" {
-			plain(w, http.StatusBadRequest, problem)
+		if err := wire.DecodeJSON(content, "Call", &call); err != nil {
+			plain(w, http.StatusBadRequest, err.Error())
 			return
 		}
 	case asProtobuf:
@@ -54,7 +55,7 @@ func (a *Agent) operator(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusNotAcceptable, fmt.Sprintf("Expecting 'Accept' to allow %s or %s", asJSON, asProtobuf))
 		return
 	}
-	response, failed := a.answer(&call)
+	response, failed := a.operate(&call)
 	if failed != nil {
 		plain(w, failed.code, failed.text)
 		return
@@ -69,36 +70,7 @@ func (a *Agent) operator(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(content)
 		return
 	}
-	shown, err := tidy(response)
-	if err != nil {
-		plain(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	reply(w, r, shown)
-}
-
-// parseCall reads a call as the real agent does: an unknown type counts as absent, unknown fields are ignored.
-func parseCall(content []byte, call *pb.Call) string {
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(content, &raw); err != nil {
-		if json.Valid(content) {
-			return "Failed to parse body into JSON: not an object"
-		}
-		return "Failed to parse body into JSON: syntax error at line 1 near: "
-	}
-	var name string
-	if json.Unmarshal(raw["type"], &name) != nil && raw["type"] != nil {
-		return "Failed to convert JSON into Call protobuf: Not expecting a JSON number"
-	}
-	kind, known := pb.Call_Type_value[name]
-	if !known {
-		return "Failed to validate agent::Call: Expecting 'type' to be present"
-	}
-	if err := json.Unmarshal(content, call); err != nil {
-		return "Failed to convert JSON into Call protobuf: " + err.Error()
-	}
-	call.Type = pb.Call_Type(kind)
-	return ""
+	answer(w, r, wire.EncodeJSON(response))
 }
 
 func accepts(values []string) (string, bool) {
@@ -127,7 +99,7 @@ type refusal struct {
 	text string
 }
 
-func (a *Agent) answer(call *pb.Call) (*pb.Response, *refusal) {
+func (a *Agent) operate(call *pb.Call) (*pb.Response, *refusal) {
 	response := &pb.Response{Type: pb.Response_Type(pb.Response_Type_value[call.Type.String()])}
 	switch call.Type {
 	case pb.Call_GET_HEALTH:

@@ -53,7 +53,9 @@ func (a *Agent) v1Task(t *task) mesos.Task {
 }
 
 func (a *Agent) v1Tasks() *pb.Response_GetTasks {
-	all := &pb.Response_GetTasks{}
+	all := &pb.Response_GetTasks{
+		PendingTasks: []mesos.Task{}, QueuedTasks: []mesos.Task{}, LaunchedTasks: []mesos.Task{}, TerminatedTasks: []mesos.Task{}, CompletedTasks: []mesos.Task{},
+	}
 	for _, fw := range append(a.liveFrameworks(), a.completed...) {
 		for _, t := range fw.completed {
 			all.CompletedTasks = append(all.CompletedTasks, a.v1Task(t))
@@ -89,7 +91,7 @@ func (a *Agent) v1Executor(t *task) pb.Response_GetExecutors_Executor {
 }
 
 func (a *Agent) v1Executors() *pb.Response_GetExecutors {
-	all := &pb.Response_GetExecutors{}
+	all := &pb.Response_GetExecutors{Executors: []pb.Response_GetExecutors_Executor{}, CompletedExecutors: []pb.Response_GetExecutors_Executor{}}
 	for _, fw := range append(a.liveFrameworks(), a.completed...) {
 		for _, t := range fw.tasks {
 			all.Executors = append(all.Executors, a.v1Executor(t))
@@ -102,7 +104,7 @@ func (a *Agent) v1Executors() *pb.Response_GetExecutors {
 }
 
 func (a *Agent) v1Frameworks() *pb.Response_GetFrameworks {
-	all := &pb.Response_GetFrameworks{}
+	all := &pb.Response_GetFrameworks{Frameworks: []pb.Response_GetFrameworks_Framework{}, CompletedFrameworks: []pb.Response_GetFrameworks_Framework{}}
 	for _, fw := range a.frameworks {
 		all.Frameworks = append(all.Frameworks, pb.Response_GetFrameworks_Framework{FrameworkInfo: fw.info})
 	}
@@ -112,6 +114,7 @@ func (a *Agent) v1Frameworks() *pb.Response_GetFrameworks {
 	return all
 }
 
+// v1Containers is nil without containers: the real answer has nothing but its type then.
 func (a *Agent) v1Containers() *pb.Response_GetContainers {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -133,6 +136,9 @@ func (a *Agent) v1Containers() *pb.Response_GetContainers {
 				},
 			})
 		}
+	}
+	if len(all.Containers) == 0 {
+		return nil
 	}
 	return all
 }
