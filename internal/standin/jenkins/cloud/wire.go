@@ -35,6 +35,8 @@ type wire struct {
 	client *http.Client
 	mu     sync.Mutex
 	stream string
+	// leader is where a call of this stream was redirected to; later calls go there at once, SUBSCRIBE never does.
+	leader string
 }
 
 func newWire(base string) *wire {
@@ -51,6 +53,9 @@ type events struct {
 }
 
 func (w *wire) subscribe(ctx context.Context, call *scheduler.Call) (*events, error) {
+	w.mu.Lock()
+	w.leader = ""
+	w.mu.Unlock()
 	resp, err := w.post(ctx, call, "")
 	if err != nil {
 		return nil, err
@@ -116,13 +121,13 @@ func refused(resp *http.Response) error {
 	return fmt.Errorf("master answered %s: %s", resp.Status, text)
 }
 
-// post begins at the configured address every time and follows 307 to the leader.
+// post follows 307 to the leader.
 func (w *wire) post(ctx context.Context, call *scheduler.Call, stream string) (*http.Response, error) {
 	body, err := call.Marshal()
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", call.Type, err)
 	}
-	address := w.base + "/api/v1/scheduler"
+	address := w.address()
 	for range maxRedirects + 1 {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 		if err != nil {
@@ -148,8 +153,22 @@ func (w *wire) post(ctx context.Context, call *scheduler.Call, stream string) (*
 			return nil, fmt.Errorf("send %s: redirect without a usable Location", call.Type)
 		}
 		address = next.String()
+		if stream != "" {
+			w.mu.Lock()
+			w.leader = address
+			w.mu.Unlock()
+		}
 	}
 	return nil, errors.New("too many redirects between masters")
+}
+
+func (w *wire) address() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.leader != "" {
+		return w.leader
+	}
+	return w.base + "/api/v1/scheduler"
 }
 
 // resolveMaster turns mesosMasterUrl into http://host:port. A zk:// address is read once; the leader's hostname is used.
