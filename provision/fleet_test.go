@@ -73,7 +73,7 @@ func TestTheStandInsJavaIsOnlyInTheTasksPath(t *testing.T) {
 	p := standins()
 	p.Standin = script(t, filepath.Join(t.TempDir(), "it's standin"), `echo "$@"`)
 	s := newFleet(t, c, p).Services(RoleMesosAgent)[0]
-	require.Len(t, s.Files, 1)
+	require.Len(t, s.Files, 2)
 	java := writeFile(t, filepath.Join(t.TempDir(), "java"), string(s.Files[0].Data), s.Files[0].Mode)
 	out, err := exec.Command(java, "-jar", "agent jar").CombinedOutput()
 	require.NoError(t, err)
@@ -81,7 +81,7 @@ func TestTheStandInsJavaIsOnlyInTheTasksPath(t *testing.T) {
 
 	p.Jenkins = JenkinsProgram{Version: "2.568.2", File: "/opt/jenkins.war", Java: Java{Home: "/opt/jdk-25", Major: 25}}
 	s = newFleet(t, c, p).Services(RoleMesosAgent)[0]
-	assert.Empty(t, s.Files)
+	assert.Len(t, s.Files, 1, "only the record of its offer")
 	assert.Contains(t, strings.Join(s.Unit.Argv, " "), `"JAVA_HOME":"/opt/jdk-25"`)
 	assert.Contains(t, strings.Join(s.Unit.Argv, " "), `"PATH":"/opt/jdk-25/bin:`+systemPath+`"`)
 }

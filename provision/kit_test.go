@@ -132,3 +132,8 @@ func script(t *testing.T, path, text string) string {
 	t.Helper()
 	return writeFile(t, path, "#!/bin/sh\n"+text+"\n", 0o755)
 }
+
+func awaitText(t *testing.T, read func() string, want string) {
+	t.Helper()
+	testkit.Eventually(t, 15*time.Second, fmt.Sprintf("the text is %q", want), func(context.Context) bool { return read() == want })
+}

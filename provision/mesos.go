@@ -64,20 +64,22 @@ func (f *Fleet) MesosAgent(h config.Host) Service {
 	dir := s.Dirs[0]
 	work, run, fetch, home := dir+"/work", dir+"/run", dir+"/fetch", dir+"/home"
 	s.Dirs = append(s.Dirs, work, run, fetch, home)
-	s.Files = f.taskPrograms(s.Host)
+	o := f.offer(h)
+	s.identity = &identity{host: s.Host, unit: s.Unit.Name, offer: o, record: dir + "/offer.json", latest: work + "/meta/slaves/latest"}
+	s.Files = append(f.taskPrograms(s.Host), o.file(s.identity.record))
 	s.Unit.Argv = append(f.mesosProgram(m.Agent, RoleMesosAgent),
 		"--ip="+h.Address, "--hostname="+h.Address, fmt.Sprintf("--port=%d", AgentPort),
 		"--master="+ZooKeeperURL(f.config, MastersPath),
 		"--work_dir="+work, "--runtime_dir="+run, "--fetcher_cache_dir="+fetch,
-		"--resources="+f.resources(h),
+		"--resources="+o.resources(),
 		"--launcher=posix", "--isolation=posix/cpu,posix/mem", "--containerizers=mesos", "--no-systemd_enable_support",
 		"--executor_registration_timeout=5mins",
 		// Once started with `additive` an agent must stay with it, so it is there from the first start.
 		"--reconfiguration_policy=additive",
 		"--gc_delay=1days",
 		"--executor_environment_variables="+f.taskEnv(s.Host, home))
-	if len(h.Attributes) > 0 {
-		s.Unit.Argv = append(s.Unit.Argv, "--attributes="+strings.Join(pairs(h.Attributes, ":"), ";"))
+	if len(o.Attributes) > 0 {
+		s.Unit.Argv = append(s.Unit.Argv, "--attributes="+strings.Join(pairs(o.Attributes, ":"), ";"))
 	}
 	if m.LauncherDir != "" {
 		s.Unit.Argv = append(s.Unit.Argv, "--launcher_dir="+m.LauncherDir)
@@ -90,15 +92,19 @@ func (f *Fleet) MesosAgent(h config.Host) Service {
 	return s.seal()
 }
 
-// resources is the --resources flag: what the host offers without its reserve. The controller's fixed ports must be in it,
-// as no offer would ever have them otherwise.
-func (f *Fleet) resources(h config.Host) string {
+// offer is what the host offers without its reserve.
+func (f *Fleet) offer(h config.Host) offer {
 	r := f.config.Local.Resources
 	if h.Reserve != nil {
 		r.CPUs, r.Mem = r.CPUs-h.Reserve.CPUs, r.Mem-h.Reserve.Mem
 	}
-	return fmt.Sprintf("cpus:%s;mem:%d;disk:%d;ports:%s", strconv.FormatFloat(max(r.CPUs, 0), 'f', -1, 64),
-		max(r.Mem.MiB(), 0), r.Disk.MiB(), taskPorts(f.config.Jenkins.App))
+	return offer{Address: h.Address, CPUs: max(r.CPUs, 0), Mem: max(r.Mem.MiB(), 0), Disk: r.Disk.MiB(),
+		Ports: taskPorts(f.config.Jenkins.App), Attributes: h.Attributes}
+}
+
+// resources is the --resources flag. The controller's fixed ports are in it, as no offer would ever have them otherwise.
+func (o offer) resources() string {
+	return fmt.Sprintf("cpus:%s;mem:%d;disk:%d;ports:%s", strconv.FormatFloat(o.CPUs, 'f', -1, 64), o.Mem, o.Disk, o.Ports)
 }
 
 // taskEnv is the environment of all tasks. They do not inherit the agent's: without a PATH here, `java` would be

@@ -41,6 +41,9 @@ type Service struct {
 	Dirs  []string
 	Files []File
 	Unit  host.Unit
+
+	// identity is set for a Mesos agent.
+	identity *identity
 }
 
 // Title names the service and its host for people.
@@ -79,6 +82,15 @@ func (s Service) Probe(ctx context.Context) (done bool, changes []string, err er
 	if err != nil {
 		return false, nil, s.wrap("look at its unit", err)
 	}
+	if s.identity != nil {
+		ends, err := s.identity.mustEnd(ctx)
+		if err != nil {
+			return false, nil, s.wrap("look at its last offer", err)
+		}
+		if ends {
+			changes = append(changes, "give "+s.Role+" a new identity, as it cannot offer less or other than before; its tasks end")
+		}
+	}
 	switch {
 	case !status.Active:
 		changes = append(changes, "start "+s.Role)
@@ -114,6 +126,15 @@ func (s Service) Apply(ctx context.Context) (changed bool, err error) {
 	for _, dir := range s.Dirs {
 		if err := s.Host.MkdirAll(ctx, dir, 0o755); err != nil {
 			return changed, s.wrap("make "+dir, err)
+		}
+	}
+	if s.identity != nil {
+		ends, err := s.identity.mustEnd(ctx)
+		if err == nil && ends {
+			err = s.identity.end(ctx)
+		}
+		if err != nil {
+			return false, s.wrap("give it a new identity", err)
 		}
 	}
 	for _, f := range s.Files {

@@ -1,0 +1,104 @@
+package provision
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/host"
+)
+
+// offer is what a Mesos agent says about itself when it registers. An agent that comes back with less than before, or
+// with other attributes, ends at once ("Incompatible agent info detected"), again and again; so does one whose old
+// identity the masters know under another address.
+type offer struct {
+	Address    string            `json:"address"`
+	CPUs       float64           `json:"cpus"`
+	Mem        int               `json:"mem"`  // MiB
+	Disk       int               `json:"disk"` // MiB
+	Ports      string            `json:"ports"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// accepts says whether an agent that has registered with the old offer may come back with this one.
+func (o offer) accepts(old offer) bool {
+	for name, value := range old.Attributes {
+		if o.Attributes[name] != value {
+			return false
+		}
+	}
+	for _, ports := range strings.Split(strings.Trim(old.Ports, "[]"), ",") {
+		if !strings.Contains(","+strings.Trim(o.Ports, "[]")+",", ","+ports+",") {
+			return false
+		}
+	}
+	return o.Address == old.Address && o.CPUs >= old.CPUs && o.Mem >= old.Mem && o.Disk >= old.Disk
+}
+
+func (o offer) file(path string) File {
+	data, err := json.Marshal(o)
+	if err != nil { // strings and numbers always marshal
+		panic(err)
+	}
+	return text(path, string(data))
+}
+
+// identity lets a Mesos agent begin a new life where its old one forbids the new offer.
+type identity struct {
+	host  host.Machine
+	unit  string
+	offer offer
+	// record is the file with the last offer, latest the agent's own link to its identity.
+	record, latest string
+}
+
+// mustEnd says whether the agent has registered with an offer that the new one cannot follow.
+func (i identity) mustEnd(ctx context.Context) (bool, error) {
+	data, err := i.host.ReadFile(ctx, i.record)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var old offer
+	if err := json.Unmarshal(data, &old); err != nil {
+		return true, nil //nolint:nilerr // a record that cannot be read allows nothing
+	}
+	return !i.offer.accepts(old), nil
+}
+
+// end lets the agent end its tasks and sign off, and forgets its identity.
+func (i identity) end(ctx context.Context) error {
+	units := i.host.Units()
+	status, err := units.Status(ctx, i.unit)
+	if err != nil {
+		return err
+	}
+	if status.Running {
+		// SIGUSR1 ends the executors and tells the master, where SIGTERM would leave both as they are.
+		if _, err := i.host.Run(ctx, "kill", "-USR1", fmt.Sprint(status.PID)); err != nil {
+			return err
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	for pid := status.PID; status.Running && status.PID == pid; {
+		select {
+		case <-limited.Done():
+			status.Running = false // Stop ends it
+		case <-time.After(50 * time.Millisecond):
+			if status, err = units.Status(ctx, i.unit); err != nil {
+				return err
+			}
+		}
+	}
+	if err := units.Stop(ctx, i.unit); err != nil {
+		return err
+	}
+	return i.host.Remove(ctx, i.latest)
+}
