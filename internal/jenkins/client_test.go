@@ -89,7 +89,7 @@ func TestBuildsAreFoundBehindAnotherRootURL(t *testing.T) {
 	assert.EqualValues(t, 1, item.Build)
 	build, err := c.Build(ctx, "one", 1)
 	require.NoError(t, err)
-	assert.Equal(t, "jenkins-agent-mesos-one", build.Node)
+	assert.Equal(t, "jenkins-agent-mesos-one-1", build.Node)
 	assert.Equal(t, int64(1795247140932), build.Started.UnixMilli())
 }
 

@@ -39,11 +39,14 @@ type fakeJenkins struct {
 	// shared: all builds on one node; storm: tasks without a node.
 	shared bool
 	storm  int
+	// missed: the first builds start half a minute apart, and none waits for another.
+	missed bool
 	why    string
 }
 
 type fakeItem struct {
 	id        int64
+	number    int
 	job       string
 	looks     int
 	building  bool
@@ -170,7 +173,13 @@ func (f *fakeJenkins) post(w http.ResponseWriter, r *http.Request, path string) 
 		w.WriteHeader(302)
 	case parts[2] == "build":
 		id := int64(len(f.items) + 17)
-		f.items[id] = &fakeItem{id: id, job: parts[1]}
+		number := 1
+		for _, i := range f.items {
+			if i.job == parts[1] {
+				number++
+			}
+		}
+		f.items[id] = &fakeItem{id: id, job: parts[1], number: number}
 		w.Header().Set("Location", fmt.Sprintf("%squeue/item/%d/", f.root, id))
 		w.WriteHeader(201)
 	default:
@@ -230,7 +239,7 @@ func (f *fakeJenkins) get(w http.ResponseWriter, path string) {
 func (f *fakeJenkins) item(i *fakeItem) map[string]any {
 	out := map[string]any{"id": i.id, "why": f.why, "task": map[string]any{"name": i.job, "url": f.root + "job/" + i.job + "/"}, "cancelled": i.cancelled}
 	if i.building {
-		out["why"], out["executable"] = nil, map[string]any{"number": 1, "url": f.root + "job/" + i.job + "/1/"}
+		out["why"], out["executable"] = nil, map[string]any{"number": i.number, "url": fmt.Sprintf("%sjob/%s/%d/", f.root, i.job, i.number)}
 	}
 	return out
 }
@@ -241,8 +250,8 @@ func (f *fakeJenkins) look(i *fakeItem) map[string]any {
 	for n := range f.storm {
 		f.tasks[fmt.Sprintf("jenkins-agent-mesos-storm-%d-%d", i.looks, n)] = true
 	}
-	if f.wait >= 0 && i.looks > f.wait && !i.building && !i.cancelled {
-		i.building, i.looks, i.node = true, 0, "jenkins-agent-mesos-"+i.job
+	if f.wait >= 0 && i.looks > f.wait+int(f.late(i)/30_000) && !i.building && !i.cancelled {
+		i.building, i.looks, i.node = true, 0, fmt.Sprintf("jenkins-agent-mesos-%s-%d", i.job, i.number)
 		if f.shared {
 			i.node = "jenkins-agent-mesos-one"
 		}
@@ -261,17 +270,17 @@ func (f *fakeJenkins) getJob(w http.ResponseWriter, write func(any), parts []str
 		return
 	}
 	for _, i := range f.items {
-		if i.job != parts[1] || !i.building || parts[2] != "1" {
+		if i.job != parts[1] || !i.building || parts[2] != strconv.Itoa(i.number) {
 			continue
 		}
 		everybody := true
 		for _, other := range f.items {
 			everybody = everybody && other.building
 		}
-		if i.looks++; i.looks > f.work && everybody && i.result == "" {
+		if i.looks++; i.looks > f.work && (everybody || f.late(i) > 0) && i.result == "" {
 			i.result = f.result
 		}
-		build := map[string]any{"number": 1, "building": i.result == "", "result": nil, "builtOn": i.node, "timestamp": 1795247140932, "duration": 0, "url": f.root + "job/" + i.job + "/1/"}
+		build := map[string]any{"number": i.number, "building": i.result == "", "result": nil, "builtOn": i.node, "timestamp": 1795247140932 + f.late(i), "duration": 0, "url": f.root + "job/" + i.job + "/1/"}
 		if i.result != "" {
 			build["result"], build["duration"] = i.result, 20000
 		}
@@ -279,6 +288,14 @@ func (f *fakeJenkins) getJob(w http.ResponseWriter, write func(any), parts []str
 		return
 	}
 	page(w, 404, "Not Found - Jenkins")
+}
+
+// late is how much later than the others a build of the first round started, in ms.
+func (f *fakeJenkins) late(i *fakeItem) int64 {
+	if !f.missed || i.number > 1 {
+		return 0
+	}
+	return i.id * 30_000
 }
 
 // Framework makes the fake the Mesos of its own cloud.

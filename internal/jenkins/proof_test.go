@@ -38,6 +38,19 @@ func TestProofPasses(t *testing.T) {
 	assert.Contains(t, text, "all builds succeeded; 5 build agents still hold 1 cpus and 2720 MiB")
 }
 
+func TestProofIsMadeOnceMoreWhenBuildsMissEachOther(t *testing.T) {
+	f := newJenkins(t)
+	f.missed, f.linger = true, 3
+	proof, err := f.client().Prove(context.Background(), options(), f, nil)
+	require.NoError(t, err)
+	assert.True(t, proof.Passed)
+	assert.Equal(t, 5, proof.AtOnce)
+	require.Len(t, proof.Notes, 1)
+	assert.Contains(t, proof.Notes[0], "of 5 builds ran at the same time, because their build agents came up over 2m0s")
+	assert.EqualValues(t, 2, proof.Builds[0].Number)
+	assert.Equal(t, 10, f.seen("POST /job/ci-proof-")-5-5, "five jobs are updated, ten builds are started, five jobs are deleted")
+}
+
 func TestProofFailsHonestly(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(f *fakeJenkins, o *ProofOptions)

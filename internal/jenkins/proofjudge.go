@@ -123,6 +123,33 @@ func (p *proof) judge() {
 	}
 }
 
+// missed says that everything else went well, but not all builds ran at the same time.
+func (p *proof) missed() bool {
+	nodes := map[string]bool{}
+	for _, b := range p.builds {
+		if b.Result != "SUCCESS" || !p.tasks[b.Node] {
+			return false
+		}
+		nodes[b.Node] = true
+	}
+	n := len(p.builds)
+	return len(p.out.Failures) == 0 && len(nodes) == n && max(p.out.AtOnce, overlap(p.builds)) < n
+}
+
+// spread is the time between the first and the last start.
+func spread(builds []*proofBuild) time.Duration {
+	first, last := builds[0].Started, builds[0].Started
+	for _, b := range builds {
+		if b.Started.Before(first) {
+			first = b.Started
+		}
+		if b.Started.After(last) {
+			last = b.Started
+		}
+	}
+	return last.Sub(first).Round(time.Second)
+}
+
 // overlap is how many builds ran at one moment, by the controller's own clock: polls may miss it.
 func overlap(builds []*proofBuild) int {
 	most := 0
