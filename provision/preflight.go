@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,6 +24,10 @@ import (
 func PreflightLocal(ctx context.Context, c *config.Cluster, dir string) (Programs, []Finding) {
 	programs, findings := FindPrograms(ctx, c, dir)
 	p := preflight{config: c, programs: programs, findings: findings}
+	if runtime.GOOS != "linux" {
+		p.add("system", "target local needs Linux, and this is "+runtime.GOOS, "use a Linux machine, or target hosts from here")
+		return programs, p.findings
+	}
 	fleet, err := NewLocalFleet(c, programs)
 	if err != nil {
 		p.add("target", err.Error(), "")
@@ -109,7 +114,7 @@ func (p *preflight) disk() {
 	if !p.programs.Jenkins.Standin {
 		need = 3 * config.GiB // the unpacked war, the plugins, a home, logs, workspaces
 	}
-	free := config.Size(int64(st.Bavail) * st.Bsize)
+	free := config.Size(int64(st.Bavail) * int64(st.Bsize)) //nolint:unconvert // another type elsewhere
 	if free < need {
 		p.add("disk", fmt.Sprintf("%d MiB are free at %s, and %d MiB are needed", free.MiB(), have, need.MiB()), "make room, or move cluster.yaml to another disk")
 	}

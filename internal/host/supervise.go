@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -190,12 +189,7 @@ func environment(env map[string]string) []string {
 
 // wait waits for the program, and ends what is left of its group while the dead program still keeps the pid.
 func (s *supervisor) wait(cmd *exec.Cmd, p process) Exit {
-	for {
-		err := unix.Waitid(unix.P_PID, p.PID, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
+	untilDead(p.PID)
 	s.killGroup(p)
 	_ = cmd.Wait()
 	exit := Exit{Code: cmd.ProcessState.ExitCode(), Time: time.Now()}
