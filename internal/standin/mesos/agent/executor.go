@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -33,17 +34,13 @@ func socketPair() (*execute.Conn, *os.File, error) {
 // listen follows one executor until it goes away.
 func (a *Agent) listen(t *task, conn *execute.Conn) {
 	_ = conn.SetReadDeadline(time.Now().Add(a.cfg.registrationTimeout))
-	registered := false
 	for {
 		var message execute.FromExecutor
 		if err := conn.Receive(&message); err != nil {
-			a.lostExecutor(t, conn, registered)
+			a.lostExecutor(t, conn, errors.Is(err, os.ErrDeadlineExceeded))
 			return
 		}
-		if !registered {
-			registered = true
-			_ = conn.SetReadDeadline(time.Time{})
-		}
+		_ = conn.SetReadDeadline(time.Time{})
 		a.fromExecutor(t, conn, message)
 	}
 }
@@ -65,11 +62,11 @@ func (a *Agent) fromExecutor(t *task, conn *execute.Conn, message execute.FromEx
 	}
 }
 
-func (a *Agent) lostExecutor(t *task, conn *execute.Conn, registered bool) {
+func (a *Agent) lostExecutor(t *task, conn *execute.Conn, tooLate bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_ = conn.Close()
-	if !terminal(t.state) && !registered {
+	if !terminal(t.state) && tooLate {
 		_ = syscall.Kill(t.executorPID, syscall.SIGKILL)
 		a.terminate(t, mesos.TASK_FAILED, mesos.REASON_EXECUTOR_REGISTRATION_TIMEOUT,
 			"Executor did not register within "+formatDuration(a.cfg.registrationTimeout))

@@ -150,7 +150,7 @@ func (a *Agent) stay(current leader, d detector, stop <-chan struct{}) (leader, 
 	go func() {
 		defer close(ended)
 		wait := 50 * time.Millisecond
-		for ctx.Err() == nil {
+		for ctx.Err() == nil && !a.isLeaving() {
 			began := time.Now()
 			if err := a.register(ctx, current.addr); err != nil && ctx.Err() == nil {
 				a.log.warn("Master disconnected! %v", err)
@@ -173,6 +173,12 @@ func (a *Agent) stay(current leader, d detector, stop <-chan struct{}) (leader, 
 	case next := <-d.leaders:
 		return next, true
 	}
+}
+
+func (a *Agent) isLeaving() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.leaving
 }
 
 // register opens one registration and follows it until it breaks.

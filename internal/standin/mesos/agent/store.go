@@ -176,10 +176,14 @@ func readUpdates(path string) (all, unacked []mesos.TaskStatus) {
 	}
 }
 
+// removeTask forgets a task in one step, so that a crash on the way leaves no half of it.
 func (s *store) removeTask(agent string, t *task) {
-	if t.framework.checkpoint() {
-		_ = os.RemoveAll(filepath.Dir(filepath.Dir(s.runDir(agent, t))))
+	if !t.framework.checkpoint() {
+		return
 	}
+	aside := filepath.Join(s.frameworkDir(agent, t.framework), "gone-"+t.container)
+	_ = os.Rename(filepath.Dir(filepath.Dir(s.runDir(agent, t))), aside)
+	_ = os.RemoveAll(aside)
 }
 
 func (s *store) removeFramework(agent string, fw *framework) {

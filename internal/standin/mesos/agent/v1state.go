@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"slices"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	pb "github.com/mesos/mesos-go/api/v1/lib/agent"
 )
@@ -16,6 +18,12 @@ func (a *Agent) answerState(response *pb.Response, kind pb.Call_Type) bool {
 	switch kind {
 	case pb.Call_GET_AGENT:
 		info := a.info
+		info.Resources = slices.Clone(info.Resources)
+		for i := range info.Resources {
+			if role(info.Resources[i]) == "*" {
+				info.Resources[i].Role = nil // the real answer shows reserved roles only
+			}
+		}
 		response.GetAgent = &pb.Response_GetAgent{AgentInfo: &info}
 	case pb.Call_GET_TASKS:
 		response.GetTasks = a.v1Tasks()
