@@ -18,6 +18,11 @@ const proofBuilds = 5
 func Default(c *Cluster) {
 	local := c.Target == TargetLocal
 	set(&c.Release, "default")
+	for _, h := range c.HostsWith(RoleControl) {
+		if h.Is(RoleMesosAgent) {
+			set(&c.Jenkins.App.HTTPPort, 8088) // Marathon has 8080 on that host
+		}
+	}
 	c.Jenkins.defaults(local)
 	c.Components.defaults(local)
 	if local {

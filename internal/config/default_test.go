@@ -72,7 +72,8 @@ func TestDefaultIsStable(t *testing.T) {
 }
 
 func TestHostsGivenOnLocalSetTheNumbers(t *testing.T) {
-	c := parse(t, threeLines+"hosts:\n  - {name: x, address: 127.0.99.1, roles: [control, mesos-agent]}\njenkins: {app: {httpPort: 8088}}\n")
+	c := parse(t, threeLines+"hosts:\n  - {name: x, address: 127.0.99.1, roles: [control, mesos-agent]}\n")
+	assert.Equal(t, 8088, c.Jenkins.App.HTTPPort, "Marathon is on 8080 there")
 	assert.Equal(t, 1, c.Local.Control)
 	assert.Equal(t, 1, c.Local.Agents)
 	assert.Len(t, c.HostsWith(RoleMesosAgent), 1)
