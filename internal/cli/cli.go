@@ -38,11 +38,16 @@ func Run(ctx context.Context, args []string, streams ui.Streams) int {
 // commands are all commands, in the order of the help.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
+		newInstallCommand(a),
+		newStatusCommand(a),
+		newProveCommand(a),
+		newDestroyCommand(a),
 		newResumeCommand(a),
 		newRollbackCommand(a),
 		newUnlockCommand(a),
 		newConfigCommand(a),
 		newVersionCommand(a),
+		newSuperviseCommand(),
 	}
 }
 

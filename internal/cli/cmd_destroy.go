@@ -23,7 +23,7 @@ func newDestroyCommand(a *app) *cobra.Command {
 		if err != nil {
 			return mutation{}, err
 		}
-		return mutation{Plan: lifecycle.Destroy(env), Closes: true, Answer: func(context.Context, op.Result) (string, any, error) {
+		return mutation{Plan: lifecycle.Destroy(env), Closes: true, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
 			text := fmt.Sprintf("Cluster %s is gone; %s is kept\n", s.Cluster.Name, s.Cluster.File)
 			kept := []string{s.Cluster.File}
 			if home := env.KeptHome(); home != "" {

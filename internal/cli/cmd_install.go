@@ -2,13 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jomctl/jomctl/internal/cluster"
-	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/op"
@@ -38,7 +39,7 @@ func newInstallCommand(a *app) *cobra.Command {
 		if err := opts.proof.check(); err != nil {
 			return err
 		}
-		if err := a.clusterFile(cmd.Context(), cmd.Flags(), &opts.cluster); err != nil {
+		if err := a.clusterFile(cmd.Context(), &opts.cluster); err != nil {
 			return err
 		}
 		return run(cmd, args)
@@ -55,7 +56,7 @@ func install(ctx context.Context, s *session, opts *installOptions) (mutation, e
 	if findings := env.Preflight(); len(findings) > 0 {
 		return mutation{}, &preflightError{findings}
 	}
-	for _, note := range config.Notes(s.Cluster) {
+	for _, note := range env.Notes() {
 		s.Say("Note: %s", note)
 	}
 	s.Say("%s", componentLine(env.Components()))
@@ -84,7 +85,7 @@ func install(ctx context.Context, s *session, opts *installOptions) (mutation, e
 			}
 		}},
 	})
-	return mutation{Plan: plan, Answer: func(context.Context, op.Result) (string, any, error) {
+	return mutation{Plan: plan, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
 		return installText(env, proof), map[string]any{"url": env.URL(), "proof": proofOf(proof), "components": env.Components(),
 			"admin": map[string]string{"user": s.Cluster.Jenkins.Admin.User, "password": string(s.Cluster.Jenkins.Admin.Password)}}, nil
 	}}, nil
@@ -140,4 +141,21 @@ func installText(env *lifecycle.Env, proof jenkins.Proof) string {
 	}
 	fmt.Fprintf(&text, "Jenkins:   %s\nLog in as: %s, password in %s\nNext:      jomctl status, jomctl prove, jomctl destroy\n", env.URL(), admin.User, where)
 	return text.String()
+}
+
+// clusterFile sees to it that there is a cluster file: the one that is there, one from flags, or one that was asked for.
+func (a *app) clusterFile(ctx context.Context, flags *InstallFlags) error {
+	cluster, written, err := flags.Ensure(a.global.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !a.streams.CanPrompt():
+		return &usageError{fmt.Errorf("there is no %s and no terminal to ask on: say what to install with flags, at the least `--name NAME --target local --yes`; "+
+			"further ones are --control, --agents, --base-address, --host, --scm-repository, --admin-user, --label, --idle (see `jomctl install --help`)", a.global.File)}
+	case errors.Is(err, fs.ErrNotExist):
+		return a.askForCluster(ctx)
+	case err != nil:
+		return err
+	case written:
+		a.say("wrote %s", cluster.File)
+	}
+	return nil
 }

@@ -61,7 +61,7 @@ func newProveCommand(a *app) *cobra.Command {
 				s.Say("%s", proofText(p))
 			}
 		}})
-		return mutation{Plan: plan, Closes: true, Answer: func(context.Context, op.Result) (string, any, error) {
+		return mutation{Plan: plan, Closes: true, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
 			return proofText(proof), map[string]any{"url": env.URL(), "proof": proofOf(proof)}, nil
 		}}, nil
 	})
@@ -69,23 +69,38 @@ func newProveCommand(a *app) *cobra.Command {
 
 // proofJSON is a proof as -o json shows it: counts first, then each build.
 type proofJSON struct {
-	Passed     bool                 `json:"passed"`
-	Builds     int                  `json:"builds"`
-	Agents     int                  `json:"agents"`
-	Seconds    float64              `json:"seconds"`
-	AtOnce     int                  `json:"atOnce"`
-	Hosts      []string             `json:"hosts"`
-	PeakCPUs   float64              `json:"peakCPUs"`
-	PeakMemMiB float64              `json:"peakMemMiB"`
-	Returned   bool                 `json:"returned"`
-	Runs       []jenkins.ProofBuild `json:"runs"`
-	Notes      []string             `json:"notes,omitempty"`
-	Failures   []string             `json:"failures,omitempty"`
+	Passed     bool           `json:"passed"`
+	Builds     int            `json:"builds"`
+	Agents     int            `json:"agents"`
+	Seconds    float64        `json:"seconds"`
+	AtOnce     int            `json:"atOnce"`
+	Hosts      []string       `json:"hosts"`
+	PeakCPUs   float64        `json:"peakCPUs"`
+	PeakMemMiB float64        `json:"peakMemMiB"`
+	Returned   bool           `json:"returned"`
+	Runs       []proofRunJSON `json:"runs"`
+	Notes      []string       `json:"notes,omitempty"`
+	Failures   []string       `json:"failures,omitempty"`
+}
+
+// proofRunJSON is one build of a proof.
+type proofRunJSON struct {
+	Job     string  `json:"job"`
+	Number  int64   `json:"number"`
+	Node    string  `json:"node"`
+	Host    string  `json:"host"`
+	Result  string  `json:"result"`
+	Seconds float64 `json:"seconds"`
+	Waits   string  `json:"waits,omitempty"`
 }
 
 func proofOf(p jenkins.Proof) proofJSON {
+	runs := []proofRunJSON{}
+	for _, build := range p.Builds {
+		runs = append(runs, proofRunJSON{build.Job, build.Number, build.Node, build.Host, build.Result, build.Duration.Seconds(), build.Waits})
+	}
 	return proofJSON{Passed: p.Passed, Builds: len(p.Builds), Agents: len(p.Agents), Seconds: p.Seconds, AtOnce: p.AtOnce, Hosts: proofHosts(p),
-		PeakCPUs: math.Round(p.PeakCPUs*1000) / 1000, PeakMemMiB: p.PeakMemMiB, Returned: p.Returned, Runs: p.Builds, Notes: p.Notes, Failures: p.Failures}
+		PeakCPUs: math.Round(p.PeakCPUs*1000) / 1000, PeakMemMiB: p.PeakMemMiB, Returned: p.Returned, Runs: runs, Notes: p.Notes, Failures: p.Failures}
 }
 
 // proofHosts are the hosts that ran builds, in the order of the builds.

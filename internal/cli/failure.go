@@ -12,6 +12,8 @@ import (
 const (
 	exitFailed      = 1
 	exitUsage       = 2
+	exitRefused     = 3
+	exitFindings    = 4
 	exitRolledBack  = 7
 	exitInterrupted = 130
 )

@@ -27,7 +27,7 @@ type bench struct {
 	seen []string
 	// inside is called when the command is prepared.
 	inside func(s *session)
-	answer func(context.Context, op.Result) (string, any, error)
+	answer func(context.Context, op.Result) (string, map[string]any, error)
 }
 
 func newBench(t *testing.T) *bench {

@@ -26,8 +26,8 @@ type mutation struct {
 	// Closes says that after it nothing is left to resume (destroy).
 	Closes bool
 	// Answer, where set, is asked after a run in which everything went well or nothing was to do: text is what stdout gets,
-	// data stands under "answer" with -o json. An error of it, such as one with exit code 4, is the command's.
-	Answer func(ctx context.Context, result op.Result) (text string, data any, err error)
+	// with -o json the keys of data are added to those of the run. An error of it, such as one with exit code 4, is the command's.
+	Answer func(ctx context.Context, result op.Result) (text string, data map[string]any, err error)
 }
 
 // session is what a mutating command is prepared with. The lock is held, except for --plan.
@@ -161,7 +161,7 @@ func (m *mutator) change(ctx context.Context) error {
 }
 
 func (m *mutator) answer(ctx context.Context, change mutation, result op.Result, journal string) error {
-	text, data, err := "", any(nil), error(nil)
+	text, data, err := "", map[string]any(nil), error(nil)
 	if change.Answer != nil {
 		if text, data, err = change.Answer(ctx, result); err != nil && data == nil {
 			return err

@@ -77,8 +77,8 @@ func TestAnInterruptedQuestionIsNoConsent(t *testing.T) {
 
 func TestARunAnswersOnStdoutAndTalksOnStderr(t *testing.T) {
 	b := newBench(t)
-	b.answer = func(_ context.Context, result op.Result) (string, any, error) {
-		return "http://127.0.10.10/\n", map[string]string{"url": "http://127.0.10.10/"}, nil
+	b.answer = func(_ context.Context, result op.Result) (string, map[string]any, error) {
+		return "http://127.0.10.10/\n", map[string]any{"url": "http://127.0.10.10/"}, nil
 	}
 	out, err := b.ok("build", "--yes")
 	require.Equal(t, "http://127.0.10.10/\n", out)
@@ -94,7 +94,7 @@ func TestARunAnswersOnStdoutAndTalksOnStderr(t *testing.T) {
 	out, _ = b.ok("build", "--yes", "-o", "json")
 	value := decode(t, out)
 	require.Equal(t, "done", value["outcome"])
-	require.Equal(t, map[string]any{"url": "http://127.0.10.10/"}, value["answer"])
+	require.Equal(t, "http://127.0.10.10/", value["url"])
 	require.Equal(t, "skipped", value["steps"].([]any)[0].(map[string]any)["outcome"])
 	require.FileExists(t, value["log"].(string))
 	require.FileExists(t, value["journal"].(string))
@@ -107,14 +107,14 @@ func (findings) ExitCode() int { return 4 }
 
 func TestAnAnswerMayEndWithFindings(t *testing.T) {
 	b := newBench(t)
-	b.answer = func(context.Context, op.Result) (string, any, error) { return "mostly\n", []string{"f"}, findings{} }
+	b.answer = func(context.Context, op.Result) (string, map[string]any, error) { return "mostly\n", map[string]any{"found": []string{"f"}}, findings{} }
 	code, out, err := b.run("build", "--yes")
 	require.Equal(t, 4, code)
 	require.Equal(t, "mostly\n", out)
 	require.Contains(t, err, "Error: 2 findings")
 	code, out, _ = b.run("build", "--yes", "-o", "json")
 	require.Equal(t, 4, code)
-	require.Equal(t, []any{"f"}, decode(t, out)["answer"])
+	require.Equal(t, []any{"f"}, decode(t, out)["found"])
 }
 
 func TestAFailureIsToldOnceWithHintAndLog(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"github.com/jomctl/jomctl/internal/op"
@@ -74,30 +75,24 @@ func writeStage(w io.Writer, stage op.StagePreview) {
 	}
 }
 
-// resultJSON is a run as -o json shows it.
-type resultJSON struct {
-	Run     string           `json:"run"`
-	Verb    string           `json:"verb"`
-	Outcome op.Outcome       `json:"outcome"`
-	Elapsed float64          `json:"elapsedSeconds"`
-	Steps   []stepResultJSON `json:"steps"`
-	Log     string           `json:"log,omitempty"`
-	Journal string           `json:"journal,omitempty"`
-	// Answer is what the command has to say itself.
-	Answer any `json:"answer,omitempty"`
-}
-
+// stepResultJSON is one step of a run as -o json shows it.
 type stepResultJSON struct {
 	ID      string     `json:"id"`
 	Outcome op.Outcome `json:"outcome"`
 	Elapsed float64    `json:"elapsedSeconds"`
 }
 
-func (a *app) writeResult(result op.Result, journal string, answer any) error {
-	out := resultJSON{Run: result.RunID, Verb: result.Verb, Outcome: result.Outcome, Elapsed: result.Elapsed.Seconds(),
-		Steps: []stepResultJSON{}, Log: a.log.path, Journal: journal, Answer: answer}
+// writeResult writes a run as one object: what the command has to say itself, and what is the same for all commands.
+func (a *app) writeResult(result op.Result, journal string, answer map[string]any) error {
+	steps := []stepResultJSON{}
 	for _, step := range result.Steps {
-		out.Steps = append(out.Steps, stepResultJSON{step.ID, step.Outcome, step.Elapsed.Seconds()})
+		steps = append(steps, stepResultJSON{step.ID, step.Outcome, step.Elapsed.Seconds()})
 	}
+	out := map[string]any{"run": result.RunID, "verb": result.Verb, "outcome": result.Outcome, "elapsedSeconds": result.Elapsed.Seconds(),
+		"steps": steps, "log": a.log.path}
+	if journal != "" {
+		out["journal"] = journal
+	}
+	maps.Copy(out, answer)
 	return a.writeJSON(out)
 }
