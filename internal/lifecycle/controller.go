@@ -67,7 +67,7 @@ func (c controller) plugins() string {
 	return ""
 }
 
-// hasPlugin says whether the plugin will be there: given, or in the home already.
+// hasPlugin says whether the plugin will be there: given, in the home already, or in the war.
 func (c controller) hasPlugin(name string) bool {
 	if !c.war.real() {
 		return true
@@ -79,7 +79,7 @@ func (c controller) hasPlugin(name string) bool {
 			}
 		}
 	}
-	return false
+	return c.war.bundled(name)
 }
 
 // version is the core that must come up; empty while a war that is not fetched yet is a release's own.

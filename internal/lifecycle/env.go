@@ -8,7 +8,9 @@ import (
 	"net"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/internal/cluster"
@@ -39,7 +41,27 @@ func Open(ctx context.Context, c *config.Cluster) (*Env, error) {
 		return nil, err
 	}
 	env.findings = findings
+	env.javaOfRelease(ctx)
 	return env, nil
+}
+
+// javaOfRelease picks the Java for a war that is not here yet: it will be the release's, whose Java versions are known.
+func (e *Env) javaOfRelease(ctx context.Context) {
+	program := &e.Programs.Jenkins
+	if program.Standin || program.Version != "" || !warOf(e.Cluster, e.Release).remote() {
+		return
+	}
+	program.Version = e.Release.Core.Version
+	if e.Cluster.Jenkins.Java != "" || slices.Contains(e.Release.Java, program.Java.Major) {
+		return
+	}
+	java, found := provision.NewestJava(provision.FindJava(ctx), e.Release.Java)
+	if !found {
+		e.findings = append(e.findings, provision.Finding{Subject: "java",
+			Problem: fmt.Sprintf("Jenkins %s runs on Java %s, and none of them was found", program.Version, strings.Trim(fmt.Sprint(e.Release.Java), "[]")),
+			Fix:     "install one of them, or name its folder in jenkins.java"})
+	}
+	program.Java = java
 }
 
 // Look is Open for those who only look at a cluster that runs, and is quicker: no program is asked for its version.

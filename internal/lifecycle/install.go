@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/cluster"
-	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
@@ -387,24 +386,4 @@ func (e *Env) explainFailures(ctx context.Context, say op.Say) {
 		}
 		say("%s", text)
 	}
-}
-
-// Preflight finds everything that keeps the cluster from being installed, before anything is touched.
-func (e *Env) Preflight() []provision.Finding {
-	return append(append([]provision.Finding{}, e.findings...), e.controller().preflight()...)
-}
-
-func (c controller) preflight() []provision.Finding {
-	var findings []provision.Finding
-	if !c.war.real() {
-		return nil
-	}
-	if !c.hasPlugin("mesos") {
-		findings = append(findings, provision.Finding{Subject: "plugins", Problem: "a real Jenkins needs the Mesos plugin (mesos.hpi 2.0) with its dependencies, and none was found",
-			Fix: "name a folder with the *.hpi files in jenkins.plugins, or put them into `plugins` beside the war"})
-	}
-	if c.env.Cluster.Jenkins.Cloud.Line == config.LineLibmesos {
-		findings = append(findings, provision.Finding{Subject: "jenkins.cloud.line", Problem: "libmesos is not rendered by this version of jomctl", Fix: "use `line: http`"})
-	}
-	return append(findings, c.war.preflight()...)
 }

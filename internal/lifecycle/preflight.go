@@ -1,0 +1,81 @@
+package lifecycle
+
+import (
+	"archive/zip"
+	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// Preflight finds everything that keeps the cluster from being installed, before anything is touched.
+func (e *Env) Preflight() []provision.Finding {
+	findings := append([]provision.Finding{}, e.findings...)
+	for i, template := range e.Cluster.Jenkins.Cloud.Templates {
+		if template.Image != "" || template.Docker != config.DockerNone {
+			findings = append(findings, provision.Finding{Subject: fmt.Sprintf("jenkins.cloud.templates[%d]", i),
+				Problem: "the Mesos agents of target local run plain processes, no containers",
+				Fix:     "leave `image` out and set `docker: none`"})
+		}
+	}
+	return append(findings, e.controller().preflight()...)
+}
+
+func (c controller) preflight() []provision.Finding {
+	var findings []provision.Finding
+	if c.env.Cluster.Jenkins.Cloud.Line == config.LineLibmesos {
+		findings = append(findings, provision.Finding{Subject: "jenkins.cloud.line", Problem: "the libmesos line is not installed by this version of jomctl", Fix: "use `line: http`"})
+	}
+	if !c.war.real() {
+		return findings
+	}
+	if !c.hasPlugin("mesos") {
+		findings = append(findings, provision.Finding{Subject: "jenkins.plugins", Problem: "a real Jenkins needs the Mesos plugin 2.0 (mesos.hpi) with its dependencies, and it was found nowhere",
+			Fix: "name a folder with the *.hpi files in jenkins.plugins, or put them into `plugins` beside the war"})
+	}
+	return append(findings, c.war.preflight()...)
+}
+
+// bundled says whether the war brings the plugin itself.
+func (w war) bundled(name string) bool {
+	file := w.source
+	if w.remote() {
+		file = w.path()
+	}
+	archive, err := zip.OpenReader(file)
+	if err != nil {
+		return false // a war that cannot be read is found elsewhere
+	}
+	defer archive.Close()
+	for _, entry := range archive.File {
+		if dir := path.Dir(entry.Name); dir != "WEB-INF/plugins" && dir != "WEB-INF/detached-plugins" {
+			continue
+		}
+		if base := path.Base(entry.Name); base == name+".hpi" || base == name+".jpi" {
+			return true
+		}
+	}
+	return false
+}
+
+// Notes are what a user should know before saying yes.
+func (e *Env) Notes() []string {
+	notes := config.Notes(e.Cluster)
+	if home := e.controller().home; e.Cluster.Jenkins.Home.Path == "" && strings.HasPrefix(filepath.Clean(home), "/tmp/") {
+		notes = append(notes, "the home "+home+" lies under /tmp, which a reboot may empty: fine to try things, not to keep them")
+	}
+	for _, part := range []struct {
+		set  bool
+		name string
+	}{
+		{e.Cluster.Jenkins.SCM != nil, "jenkins.scm"}, {e.Cluster.Backup != nil, "backup"}, {e.Cluster.Maintenance != nil, "maintenance"},
+	} {
+		if part.set {
+			notes = append(notes, part.name+" is kept in the file, but this version of jomctl does not act upon it")
+		}
+	}
+	return notes
+}
