@@ -255,6 +255,8 @@ func TestMarathonErrorsKeepTheirDetails(t *testing.T) {
 	var locked *LockedError
 	require.ErrorAs(t, err, &locked)
 	assert.Equal(t, []string{"5967e58e"}, locked.Deployments)
+	assert.ErrorContains(t, err, "deploy the app on /jenkins: the app is locked by deployment 5967e58e")
+	assert.NotEmpty(t, hintOf(err))
 
 	m.answer(say(404, `{"message":"x"}`), say(400, `{"message":"Invalid JSON","details":"Unexpected end-of-input"}`))
 	_, err = m.client().Deploy(ctx, []byte(document))
@@ -297,4 +299,15 @@ func TestMarathonInfoAndTheRest(t *testing.T) {
 	assert.Equal(t, 1, m.seen("POST /v2/tasks/delete"))
 	require.NoError(t, m.client().Delete(ctx, "/jenkins"))
 	assert.Nil(t, m.app)
+
+	say := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+	}
+	m.answer(say(204), say(404))
+	require.NoError(t, m.client().ResetDelay(ctx, "/jenkins"))
+	require.NoError(t, m.client().ResetDelay(ctx, "/jenkins"), "nothing waits")
+	assert.Equal(t, 2, m.seen("DELETE /v2/queue/jenkins/delay"))
+	m.answer(say(404))
+	require.NoError(t, m.client().DropDeployment(ctx, "d-1", true), "it has ended")
+	assert.Equal(t, 1, m.seen("DELETE /v2/deployments/d-1"))
 }

@@ -131,6 +131,7 @@ func leaseIsExclusive(t *testing.T, z ZooKeeper) {
 	require.ErrorAs(t, err, &held)
 	assert.JSONEq(t, `{"pid":1}`, string(held.Owner))
 	assert.Contains(t, err.Error(), "/jomctl/ci/lock")
+	assert.NotEmpty(t, held.Hint())
 	release()
 	release()
 	_, second, err := lease.Acquire(ctx, []byte(`{"pid":3}`))

@@ -126,3 +126,34 @@ func TestProofWaitsForOthersAndEndsWithTheContext(t *testing.T) {
 	_, err = f.client().Prove(context.Background(), o, broken, nil)
 	assert.ErrorContains(t, err, "no master")
 }
+
+// A change of the leading master in the middle of a proof is told and survived.
+func TestProofSurvivesErrorsInPassing(t *testing.T) {
+	f := newJenkins(t)
+	f.wait, f.work, f.linger = 2, 2, 2
+	flaky := &flakyResources{fakeJenkins: f}
+	var said []string
+	proof, err := f.client().Prove(context.Background(), options(), flaky, func(text string) { said = append(said, text) })
+	require.NoError(t, err)
+	assert.True(t, proof.Passed)
+	assert.Contains(t, said, "no leader")
+}
+
+type flakyResources struct {
+	*fakeJenkins
+	asked int
+}
+
+func (f *flakyResources) Framework(ctx context.Context) (FrameworkUse, error) {
+	if f.asked++; f.asked == 3 {
+		return FrameworkUse{}, errors.New("no leader")
+	}
+	return f.fakeJenkins.Framework(ctx)
+}
+
+func TestProofOfABuildThatNeverEnds(t *testing.T) {
+	p := &proof{opt: options()}
+	p.builds = []*proofBuild{{ProofBuild: ProofBuild{Job: "a", Number: 4}}, {ProofBuild: ProofBuild{Job: "b", Number: 1, Result: "SUCCESS"}}}
+	assert.Equal(t, []string{"a #4 has not ended a minute after its time"}, p.notEnded())
+	assert.NotEmpty(t, (&ProofError{}).Hint())
+}
