@@ -22,6 +22,17 @@ func program(t testing.TB) contract.Program {
 	}}
 }
 
-func TestContractREST(t *testing.T)      { contract.REST(t, program(t)) }
-func TestContractLifecycle(t *testing.T) { contract.Lifecycle(t, program(t)) }
-func TestContractSecured(t *testing.T)   { contract.Secured(t, program(t)) }
+func TestContractREST(t *testing.T) {
+	t.Parallel()
+	contract.REST(t, program(t))
+}
+
+func TestContractLifecycle(t *testing.T) {
+	t.Parallel()
+	contract.Lifecycle(t, program(t))
+}
+
+func TestContractSecured(t *testing.T) {
+	t.Parallel()
+	contract.Secured(t, program(t))
+}

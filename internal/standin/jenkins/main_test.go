@@ -4,17 +4,26 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/jomctl/jomctl/internal/standin/mesos/agent"
+	"github.com/jomctl/jomctl/internal/standin/mesos/master"
 )
 
 // The test's own program is the stand-in: under these names and with this variable it runs what cmd/standin would.
 const runVariable = "JOMCTL_TEST_RUN"
 
 func TestMain(m *testing.M) {
+	name := filepath.Base(os.Args[0])
+	if run := mesosPrograms[name]; run != nil {
+		os.Exit(run(os.Args[1:]))
+	}
 	switch {
-	case filepath.Base(os.Args[0]) == "java":
+	case name == "java":
 		os.Exit(JavaMain(os.Args[1:]))
 	case os.Getenv(runVariable) == "jenkins":
 		os.Exit(Main(os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }
+
+var mesosPrograms = map[string]func([]string) int{"mesos-master": master.Main, "mesos-agent": agent.Main, "mesos-executor": agent.ExecutorMain}

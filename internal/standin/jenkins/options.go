@@ -116,6 +116,9 @@ func (o *options) property(key, value string) error {
 	case "jomctl.standin.idleSeconds":
 		n, err = number()
 		o.cloud.Idle = time.Duration(n) * time.Second
+	case "jomctl.standin.reviveMillis":
+		n, err = number()
+		o.cloud.Throttle = time.Duration(n) * time.Millisecond
 	case "jomctl.standin.version":
 		o.version = value
 	}

@@ -211,13 +211,15 @@ func TestFirstBuildSaysWhatThePluginSays(t *testing.T) {
 func TestTwoLaunchesGoIntoOneAccept(t *testing.T) {
 	t.Parallel()
 	m := fakemaster.Start(t, &fakemaster.Master{})
-	o := fast()
-	c, _ := start(t, config(m.URL()), o)
+	c, _ := start(t, config(m.URL()), fast())
 	c.Provision("mesos", 1)
 	await(t, m, "a first build is over", "SUBSCRIBE", "UPDATE_FRAMEWORK", "REVIVE", "ACCEPT", "DECLINE", "UPDATE_FRAMEWORK")
 	before := len(m.Calls())
-	// Two tokens must have gathered; the throttle is what is waited for, as there is nothing to see.
-	time.Sleep(2*o.Throttle + 50*time.Millisecond)
+	testkit.Eventually(t, 5*time.Second, "a rest has gathered two tokens", func(context.Context) bool {
+		c.session.mu.Lock()
+		defer c.session.mu.Unlock()
+		return c.session.tokens == 2
+	})
 	c.Provision("dock", 1)
 	c.Provision("mesos", 1)
 	testkit.Eventually(t, 5*time.Second, "both launched", func(context.Context) bool { return len(m.Calls()) == before+9 })

@@ -32,6 +32,7 @@ type session struct {
 	revived bool
 	dead    bool
 	region  string // the master's own
+	tokens  int    // role changes that may be sent now
 }
 
 func newSession(ctx context.Context, cfg Config, opt Options, c *Cloud) (*session, error) {
@@ -192,7 +193,7 @@ func (s *session) begin(e *scheduler.Event_Subscribed) error {
 		s.mu.Unlock()
 	}
 	s.mu.Lock()
-	s.revives, s.revived = len(s.pending), false
+	s.revives, s.revived, s.tokens = len(s.pending), false, 0
 	s.mu.Unlock()
 	s.suppress()
 	return nil
@@ -216,18 +217,18 @@ func (s *session) suppress() {
 // roleChanges sends a REVIVE per launch and the suppression when nothing waits any more. What was seen of the plugin fits a
 // bucket of two that gets one token per 5 s and is empty after SUBSCRIBED: two at once after a rest, else one per 5 s.
 func (s *session) roleChanges(ctx context.Context) {
-	tokens := 0
 	tick := time.NewTicker(s.opt.Throttle)
 	defer tick.Stop()
 	for {
-		for tokens > 0 && s.roleChange() {
-			tokens--
+		for s.roleChange() {
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			tokens = min(tokens+1, 2)
+			s.mu.Lock()
+			s.tokens = min(s.tokens+1, 2)
+			s.mu.Unlock()
 		case <-s.notify:
 		}
 	}
@@ -236,8 +237,11 @@ func (s *session) roleChanges(ctx context.Context) {
 func (s *session) roleChange() bool {
 	s.mu.Lock()
 	waiting := len(s.pending)
-	revive := waiting > 0 && s.revives > 0
-	suppress := waiting == 0 && s.revived
+	revive := s.tokens > 0 && waiting > 0 && s.revives > 0
+	suppress := s.tokens > 0 && waiting == 0 && s.revived
+	if revive || suppress {
+		s.tokens--
+	}
 	switch {
 	case revive:
 		s.revives--

@@ -127,7 +127,7 @@ func lifeExitLifecycle(t *testing.T, p Program) {
 }
 
 func lifePrefix(t *testing.T, p Program) {
-	c := p.startAt(t, SecuredHome(t), testkit.FreeAddr(t, "127.0.0.1"), "/ci")
+	c := p.StartAt(t, SecuredHome(t), testkit.FreeAddr(t, "127.0.0.1"), "/ci")
 	c.Up()
 	root := strings.TrimSuffix(c.Base, "ci/")
 	outside, err := http.Get(root + "login")

@@ -101,10 +101,11 @@ type Controller struct {
 
 // Start starts a controller on loopback; it is killed at the end of the test.
 func (p Program) Start(t testing.TB, home string, properties ...string) *Controller {
-	return p.startAt(t, home, testkit.FreeAddr(t, "127.0.0.1"), "", properties...)
+	return p.StartAt(t, home, testkit.FreeAddr(t, "127.0.0.1"), "", properties...)
 }
 
-func (p Program) startAt(t testing.TB, home, address, prefix string, properties ...string) *Controller {
+// StartAt starts a controller on that address, with a prefix like "/ci" or "".
+func (p Program) StartAt(t testing.TB, home, address, prefix string, properties ...string) *Controller {
 	host, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	options := []string{"--httpListenAddress=" + host, "--httpPort=" + port, "--webroot=" + t.TempDir()}

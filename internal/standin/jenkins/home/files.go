@@ -99,8 +99,7 @@ func BootFiles(dir, version string, wizardOff bool) error {
 		os.MkdirAll(filepath.Join(dir, "plugins"), 0o755),
 	}
 	if wizardOff {
-		errs = append(errs, WriteFile(filepath.Join(dir, "jenkins.install.InstallUtil.lastExecVersion"), []byte(version), 0o644),
-			writeIfMissing(filepath.Join(dir, "jenkins.install.UpgradeWizard.state"), []byte(version)))
+		errs = append(errs, FinishWizard(dir, version))
 	}
 	correlator := xmltree.Elem("jenkins.telemetry.Correlator", xmltree.Text("correlationId", RandomHex(16)))
 	errs = append(errs,
@@ -108,6 +107,12 @@ func BootFiles(dir, version string, wizardOff bool) error {
 		writeIfMissing(filepath.Join(dir, "secret.key"), []byte(RandomHex(32))),
 		writeIfMissing(filepath.Join(dir, "secret.key.not-so-secret"), nil))
 	return errors.Join(errs...)
+}
+
+// FinishWizard writes the files that say that the setup wizard is over.
+func FinishWizard(dir, version string) error {
+	return errors.Join(WriteFile(filepath.Join(dir, "jenkins.install.InstallUtil.lastExecVersion"), []byte(version), 0o644),
+		writeIfMissing(filepath.Join(dir, "jenkins.install.UpgradeWizard.state"), []byte(version)))
 }
 
 func writeIfMissing(path string, data []byte) error {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/standin/jenkins/home"
 )
 
 // serveAdmin serves the administrator's actions and what is left.
@@ -60,6 +62,14 @@ func (q *query) serveAdmin(first string, rest []string) {
 		q.api(rest, "Update Center - Jenkins", func(view) *bean {
 			return object("hudson.model.UpdateCenter", f("availables", []*bean{}), f("jobs", []*bean{}), f("restartRequiredForCompletion", false), f("sites", []*bean{}))
 		})
+	case "setupWizard":
+		if len(rest) != 1 || rest[0] != "completeInstall" {
+			q.page("Setup Wizard - Jenkins")
+			return
+		}
+		if q.post() {
+			q.answer(home.FinishWizard(q.c.Home(), q.c.Version()), q.ok)
+		}
 	case "cli", "wsagents":
 		q.missing(first)
 	default:
@@ -123,8 +133,6 @@ func (q *query) script(name string) {
 	}
 	q.missing("Groovy: the script was not run")
 }
-
-func (q *query) pageLabelled(title string) { q.page(title) }
 
 // pageUsers serves /me, /user/NAME and the user administration of the local realm.
 func (q *query) pageUsers(first string, rest []string) {

@@ -186,8 +186,9 @@ func (q *query) jobAction(j *core.Job, rest []string) bool {
 
 func (q *query) jobDescription(j *core.Job, form bool, back func()) {
 	if !form && q.r.Method == http.MethodGet {
-		q.c.Locked(func() { form = true })
-		q.plain(http.StatusOK, j.Config.Description)
+		text := ""
+		q.c.Locked(func() { text = j.Config.Description })
+		q.plain(http.StatusOK, text)
 		return
 	}
 	if !q.post() {
