@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -24,6 +25,9 @@ type standIns struct {
 	zk       *testkit.ZooKeeper
 	master   string
 	marathon string
+	// startMarathon starts a Marathon on the same address as before; leader is the first one.
+	startMarathon func(name string) *os.Process
+	leader        *os.Process
 }
 
 func (s *standIns) run(program, name string, end syscall.Signal, args ...string) *os.Process {
@@ -71,8 +75,11 @@ func startStandIns(t *testing.T) *standIns {
 		"--work_dir="+filepath.Join(s.dir, "agent"), "--runtime_dir="+filepath.Join(s.dir, "runtime"), "--launcher=posix",
 		"--isolation=posix/cpu,posix/mem", "--containerizers=mesos", "--no-systemd_enable_support", "--launcher_dir="+bin,
 		"--attributes=rack:r1", "--resources=cpus:2;mem:1000;disk:2000;ports:[31000-31099]")
-	s.run("marathon", "marathon", syscall.SIGTERM, "--master", mesos, "--zk", "zk://"+s.zk.Addr+"/marathon", "--hostname", host,
-		"--http_address", host, "--http_port", marathonPort, "--min_revive_offers_interval", "200")
+	s.startMarathon = func(name string) *os.Process {
+		return s.run("marathon", name, syscall.SIGTERM, "--master", mesos, "--zk", "zk://"+s.zk.Addr+"/marathon", "--hostname", host,
+			"--http_address", host, "--http_port", marathonPort, "--min_revive_offers_interval", "200", "--zk_session_timeout", "1000")
+	}
+	s.leader = s.startMarathon("marathon")
 	return s
 }
 
@@ -109,6 +116,7 @@ func TestOnTheStandIns(t *testing.T) {
 	t.Run("life of an app", func(t *testing.T) { lifeOfAnApp(ctx, t, m, mesos) })
 	t.Run("a failing task", func(t *testing.T) { failingTask(ctx, t, m) })
 	t.Run("an app too big", func(t *testing.T) { appTooBig(ctx, t, m) })
+	t.Run("a killed leader", func(t *testing.T) { killedLeader(ctx, t, s, m) })
 }
 
 const sleeper = `{"id":"/sleeper","cmd":"echo awake >&2; exec sleep 1000","cpus":0.1,"mem":64,"disk":0,"instances":1,
@@ -205,4 +213,34 @@ func appTooBig(ctx context.Context, t *testing.T, m Marathon) {
 	require.NoError(t, err)
 	require.NoError(t, m.DropDeployment(ctx, deployed.Deployment, false))
 	require.NoError(t, m.Delete(ctx, "/big"))
+}
+
+// Marathon is killed while an app waits for its first offer, and comes back when its session is over.
+func killedLeader(ctx context.Context, t *testing.T, s *standIns, m Marathon) {
+	doc := []byte(`{"id":"/survivor","cmd":"exec sleep 1000","cpus":0.1,"mem":64}`)
+	deployed, err := m.Deploy(ctx, doc)
+	require.NoError(t, err)
+	require.NoError(t, s.leader.Kill())
+	testkit.Eventually(t, 10*time.Second, "the leader is dead", func(ctx context.Context) bool { return m.Ping(ctx) != nil })
+	var said []string
+	back := false
+	app, err := m.WaitDeployed(ctx, "/survivor", deployed.Version, func(text string) {
+		said = append(said, text)
+		if back {
+			return
+		}
+		back = true
+		testkit.Eventually(t, 30*time.Second, "the dead leader's session is over", func(ctx context.Context) bool {
+			_, err := ZooKeeper{Servers: []string{s.zk.Addr}}.MarathonLeader(ctx, "/marathon")
+			return errors.Is(err, ErrNoLeader)
+		})
+		s.startMarathon("marathon-2")
+	})
+	require.NoError(t, err)
+	assert.Len(t, app.Current(), 1)
+	assert.Contains(t, said[0], "Marathon does not answer")
+	again, err := m.Deploy(ctx, doc)
+	require.NoError(t, err)
+	assert.Empty(t, again.Deployment)
+	require.NoError(t, m.Delete(ctx, "/survivor"))
 }
