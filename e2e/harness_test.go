@@ -69,8 +69,12 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir(), address: fmt.Sprintf("127.91.%d.0", network.Add(1))}
+	// Not t.TempDir: it repeats the test's name, and paths of Unix sockets must stay below 108 bytes.
+	dir, err := os.MkdirTemp("", "e2e-*")
+	require.NoError(t, err)
+	b := &bench{t: t, dir: dir, address: fmt.Sprintf("127.91.%d.0", network.Add(1))}
 	t.Cleanup(func() {
+		defer os.RemoveAll(dir)
 		if t.Failed() {
 			b.explain()
 		}

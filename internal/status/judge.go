@@ -13,6 +13,11 @@ const manyRestarts = 5
 // judge finds what is wrong in the facts of a report and says whether builds can run.
 func judge(r *Report) {
 	r.Findings = []Finding{}
+	if !slices.ContainsFunc(r.Hosts, func(h Host) bool { return len(h.Units) > 0 || h.Error != "" }) {
+		r.Ready = false
+		r.Findings = append(r.Findings, Finding{Error, "cluster " + r.Cluster, "is not installed", "run `jomctl install`"})
+		return
+	}
 	for _, look := range []func(*Report) []Finding{units, zooKeeper, mesos, marathon, controller} {
 		r.Findings = append(r.Findings, look(r)...)
 	}

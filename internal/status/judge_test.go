@@ -35,8 +35,9 @@ func TestEachFaultIsNamedWithAFix(t *testing.T) {
 		problem  string
 		ready    bool
 	}{
-		"unit waits":   {func(r *Report) { r.Hosts[0].Units[0] = Unit{Name: "marathon", State: "waiting", LastExit: "exit 103"} }, Error, "marathon on c1", "waits for its next start (exit 103)", false},
-		"unit stopped": {func(r *Report) { r.Hosts[0].Units[0].State = "stopped" }, Error, "zookeeper on c1", "is not running", false},
+		"nothing installed": {func(r *Report) { *r = Report{Cluster: "ci", Hosts: []Host{{Name: "c1"}}} }, Error, "cluster ci", "is not installed", false},
+		"unit waits":        {func(r *Report) { r.Hosts[0].Units[0] = Unit{Name: "marathon", State: "waiting", LastExit: "exit 103"} }, Error, "marathon on c1", "waits for its next start (exit 103)", false},
+		"unit stopped":      {func(r *Report) { r.Hosts[0].Units[0].State = "stopped" }, Error, "zookeeper on c1", "is not running", false},
 		"unit restarts": {func(r *Report) {
 			r.Hosts[1].Units[0] = Unit{Name: "mesos-agent", State: "running", Restarts: 9, LastExit: "exit 1"}
 		}, Warning, "mesos-agent on a1", "started again 9 times, last end: exit 1", true},
