@@ -65,7 +65,8 @@ type Local struct {
 	Control int `yaml:"control"`
 	// Agents is the number of Mesos agents, 1 to 200.
 	Agents int `yaml:"agents"`
-	// Resources is what each Mesos agent offers.
+	// Resources is what each Mesos agent offers. Left out, the memory is such that the controller and five build agents fit all
+	// Mesos agents together, and not one alone.
 	Resources Resources `yaml:"resources"`
 }
 
@@ -155,7 +156,7 @@ type Source struct {
 
 // Registry is where images are pushed to.
 type Registry struct {
-	// Address is HOST:PORT.
+	// Address is HOST:PORT. Left out, it is port 5000 of the first control host.
 	Address string `yaml:"address"`
 	// User is for a registry of your own that asks for one.
 	User string `yaml:"user,omitempty"`
@@ -199,7 +200,7 @@ type App struct {
 	Grace Duration `yaml:"grace"`
 	// Constraints are Marathon constraints: [field, operator] or [field, operator, value].
 	Constraints [][]string `yaml:"constraints,omitempty"`
-	// HTTPPort is the controller's fixed port for browsers.
+	// HTTPPort is the controller's fixed port for browsers: 8080, or 8088 where a control host, and so Marathon, is also a Mesos agent.
 	HTTPPort int `yaml:"httpPort"`
 	// AgentPort is the controller's fixed port for build agents.
 	AgentPort int `yaml:"agentPort"`
@@ -319,7 +320,7 @@ type Window struct {
 	Name string `yaml:"name,omitempty"`
 	// Days are the days on which it opens: mon, tue, wed, thu, fri, sat, sun.
 	Days []string `yaml:"days"`
-	// Start is HH:MM in Zone.
+	// Start is HH:MM in the zone.
 	Start string `yaml:"start"`
 	// Length is how long it stays open, at most 7d.
 	Length Duration `yaml:"length"`

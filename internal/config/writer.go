@@ -195,8 +195,8 @@ func flow(v reflect.Value) string {
 }
 
 var (
-	plainText = regexp.MustCompile(`^([A-Za-z_/][A-Za-z0-9_./@~+-]*(:[A-Za-z0-9_./@~+-]+)*|~/[A-Za-z0-9_./@~+-]*|[0-9]+(\.[0-9]+){3})$`)
-	otherWord = regexp.MustCompile(`^(?i:true|false|null|yes|no|on|off|y|n)$`)
+	plainText = regexp.MustCompile(`^(\.?[A-Za-z_/][A-Za-z0-9_./@~+-]*(:[A-Za-z0-9_./@~+-]+)*|~/[A-Za-z0-9_./@~+-]*|[0-9]+(\.[0-9]+){3})$`)
+	otherWord = regexp.MustCompile(`^(?i:true|false|null|yes|no|on|off|y|n|\.inf|\.nan)$`)
 )
 
 // quote writes a text plain where every YAML reader takes it for that text, else as JSON, which YAML includes.
