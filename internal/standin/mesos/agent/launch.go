@@ -241,7 +241,7 @@ func (a *Agent) startExecutor(t *task, who account, out logs) error {
 		ReportKilling: capable(t.owner, mesos.FrameworkInfo_Capability_TASK_KILLING_STATE),
 	}
 	if c := t.info.Container; c != nil && c.GetType() == mesos.ContainerInfo_DOCKER {
-		if launch.Docker, err = a.dockerRun(t, env, out); err != nil {
+		if launch.Docker, err = a.dockerRun(t); err != nil {
 			return err
 		}
 	}
@@ -257,19 +257,17 @@ func (a *Agent) startExecutor(t *task, who account, out logs) error {
 	}
 	go func() { _ = cmd.Wait() }()
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	t.executorPID = cmd.Process.Pid
-	killed := t.killed
-	a.store.saveRun(a.info.ID.GetValue(), t)
-	if !killed {
-		t.conn = conn
-	}
-	a.mu.Unlock()
-	if killed {
+	if t.killed {
 		_ = conn.Close()
-		a.executorGoneNow(t)
+		a.executorGone(t)
 		return nil
 	}
+	a.store.saveRun(a.info.ID.GetValue(), t)
+	// The launch must be the first word, so nobody may see the connection before.
 	_ = conn.Send(execute.ToExecutor{Launch: &launch})
+	t.conn = conn
 	go a.listen(t, conn)
 	return nil
 }

@@ -121,7 +121,8 @@ func (e *executor) probeCommand(ctx context.Context, info *mesos.CommandInfo) er
 	}
 	cmd.Args = argv
 	if docker := e.launch.Docker; docker != nil {
-		cmd.Path, cmd.Args = docker.Program, append([]string{docker.Program, "exec", docker.Name}, argv...)
+		inside := docker.command(append([]string{"exec", docker.Name}, argv...)...)
+		cmd.Path, cmd.Args = inside.Path, inside.Args
 	}
 	if err := cmd.Start(); err != nil {
 		return err

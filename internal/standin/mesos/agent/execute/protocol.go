@@ -35,6 +35,7 @@ type Launch struct {
 // Docker says how the container is run.
 type Docker struct {
 	Program string   `json:"program"`
+	Socket  string   `json:"socket"`
 	Name    string   `json:"name"`
 	Args    []string `json:"args"` // of `docker run`
 }

@@ -48,6 +48,11 @@ func (e *executor) start() {
 	}
 }
 
+// command is one call of the docker program.
+func (d *Docker) command(args ...string) *exec.Cmd {
+	return exec.Command(d.Program, append([]string{"-H", d.Socket}, args...)...)
+}
+
 func (e *executor) command() *exec.Cmd {
 	cmd := &exec.Cmd{Dir: e.launch.Sandbox, Env: e.launch.Env, Stdout: os.Stdout, Stderr: os.Stderr}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -59,7 +64,9 @@ func (e *executor) command() *exec.Cmd {
 		cmd.SysProcAttr.Credential = credential
 	}
 	if docker := e.launch.Docker; docker != nil {
-		cmd.Path, cmd.Args = docker.Program, append([]string{docker.Program, "run"}, docker.Args...)
+		run := docker.command(append([]string{"run"}, docker.Args...)...)
+		cmd.Path, cmd.Args = run.Path, run.Args
+		cmd.SysProcAttr.Credential = nil // the user is for the container's content, not for the engine
 		return cmd
 	}
 	info := e.launch.Task.Command
@@ -140,7 +147,7 @@ func (e *executor) kill(order Kill) {
 func (e *executor) terminate(grace time.Duration) {
 	if docker := e.launch.Docker; docker != nil {
 		seconds := fmt.Sprint(int(grace.Round(time.Second) / time.Second))
-		stop := exec.Command(docker.Program, "stop", "-t", seconds, docker.Name)
+		stop := docker.command("stop", "-t", seconds, docker.Name)
 		go func() { _ = stop.Run() }()
 		return
 	}
@@ -149,8 +156,8 @@ func (e *executor) terminate(grace time.Duration) {
 
 func (e *executor) destroy() {
 	if docker := e.launch.Docker; docker != nil {
-		remove := exec.Command(docker.Program, "kill", docker.Name)
-		go func() { _ = remove.Run() }()
+		end := docker.command("kill", docker.Name)
+		go func() { _ = end.Run() }()
 		return
 	}
 	KillTree(e.pid, syscall.SIGKILL)
