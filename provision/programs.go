@@ -25,10 +25,10 @@ type Programs struct {
 	Jenkins   JenkinsProgram
 }
 
-// ZooKeeperProgram is a ZooKeeper installation.
+// ZooKeeperProgram is a ZooKeeper installation. Version is empty where no file name tells it.
 type ZooKeeperProgram struct {
-	Classpath string
-	Java      Java
+	Version, Classpath string
+	Java               Java
 }
 
 // HAProxyProgram is the edge's program.
@@ -162,6 +162,7 @@ func (f *finder) zookeeper() {
 		dir := f.config.Resolve(path)
 		jars, _ := filepath.Glob(filepath.Join(dir, "zookeeper*.jar"))
 		inLib, _ := filepath.Glob(filepath.Join(dir, "lib", "zookeeper*.jar"))
+		z.Version = jarVersion(append(jars, inLib...))
 		if len(jars)+len(inLib) == 0 {
 			f.add("zookeeper", "there is no zookeeper*.jar in "+dir+" or its lib", "set components.zookeeper.source.path to an unpacked ZooKeeper")
 		}
@@ -172,10 +173,22 @@ func (f *finder) zookeeper() {
 		f.needPackage("zookeeper", "there is no ZooKeeper ("+zooKeeperJar+")")
 		return
 	}
-	z.Classpath = zooKeeperJar
+	links, _ := filepath.Glob(filepath.Join(filepath.Dir(zooKeeperJar), "zookeeper-*.jar"))
+	z.Classpath, z.Version = zooKeeperJar, jarVersion(links)
 	if readable(slf4jSimple) {
 		z.Classpath += ":" + slf4jSimple
 	}
+}
+
+var zooKeeperVersion = regexp.MustCompile(`/zookeeper-(\d+\.\d+\.\d+[^/]*)\.jar$`)
+
+func jarVersion(jars []string) string {
+	for _, jar := range jars {
+		if match := zooKeeperVersion.FindStringSubmatch(jar); match != nil {
+			return match[1]
+		}
+	}
+	return ""
 }
 
 func (f *finder) git() {

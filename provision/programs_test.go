@@ -212,6 +212,8 @@ func TestAZooKeeperOfTheUsersOwn(t *testing.T) {
 	p, findings := FindPrograms(t.Context(), c, bin(t))
 	assert.Empty(t, about(findings, "zookeeper"))
 	assert.Equal(t, dir+"/*:"+dir+"/lib/*", p.ZooKeeper.Classpath)
+	assert.Equal(t, "3.8.4", p.ZooKeeper.Version)
+	assert.Empty(t, jarVersion([]string{"/usr/share/java/zookeeper-jute-3.8.0.jar", "/usr/share/java/zookeeper.jar"}))
 }
 
 func TestDiscoverRealOffersWhatIsThere(t *testing.T) {
