@@ -55,7 +55,7 @@ func selector(text string) (func(map[string]string) bool, error) {
 			tests = append(tests, func(l map[string]string) bool { _, ok := l[m[1]]; return ok })
 			rest = rest[len(m[0]):]
 		default:
-			return nil, &core.Refused{Status: 422, Message: "Label selector '" + text + "' could not be parsed"}
+			return nil, &core.Refused{Status: 422, Message: "Can not parse label selector " + text + ". Reason: end of input expected"}
 		}
 	}
 	return func(l map[string]string) bool {

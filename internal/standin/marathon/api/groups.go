@@ -17,7 +17,7 @@ func (x *exchange) groups(rest string) {
 	}
 	if parts[n-1] == "apps" && n > 1 && x.r.Method == http.MethodGet {
 		prefix := spec.AbsoluteID("", strings.Join(parts[:n-1], "/")) + "/"
-		x.json(http.StatusOK, map[string]any{"apps": x.Core.Apps(x.embed(false), func(a *spec.App) bool { return strings.HasPrefix(a.ID, prefix) })})
+		x.json(http.StatusOK, x.Core.Apps(x.embed(false), func(a *spec.App) bool { return strings.HasPrefix(a.ID, prefix) }))
 		return
 	}
 	id := spec.AbsoluteID("", rest)

@@ -20,7 +20,7 @@ type recorded struct {
 
 func recordings(t *testing.T, file string) []recorded {
 	t.Helper()
-	data, err := os.ReadFile("testdata/" + file)
+	data, err := os.ReadFile("../contract/testdata/" + file)
 	require.NoError(t, err)
 	var out []recorded
 	require.NoError(t, json.Unmarshal(data, &out))
