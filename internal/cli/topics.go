@@ -44,14 +44,14 @@ func topics() []topic {
 			current: func(c *config.Cluster) string { return c.Jenkins.Admin.User },
 			set:     func(c *config.Cluster, v string) error { c.Jenkins.Admin.User = v; return nil }, paths: []string{"jenkins.admin.user"}}),
 		{"Controller", nil, (*wizard).askController, func(c *config.Cluster) string {
-			return fmt.Sprintf("%v CPUs, %v", c.Jenkins.App.CPUs, c.Jenkins.App.Mem)
+			return fmt.Sprintf("%s, %v", cpuText(c.Jenkins.App.CPUs), c.Jenkins.App.Mem)
 		}},
 		{"Build agents", nil, (*wizard).askTemplate, func(c *config.Cluster) string {
 			t := templateOf(c)
-			return fmt.Sprintf("label %s, %v CPUs, %v, kept %v without work", t.Label, t.CPUs, t.Mem, t.Idle)
+			return fmt.Sprintf("label %s, %s, %v, kept %v without work", t.Label, cpuText(t.CPUs), t.Mem, t.Idle)
 		}},
 		{"Each Mesos agent", onLocal, (*wizard).askResources, func(c *config.Cluster) string {
-			return fmt.Sprintf("offers %v CPUs, %v", c.Local.Resources.CPUs, c.Local.Resources.Mem)
+			return fmt.Sprintf("offers %s, %v", cpuText(c.Local.Resources.CPUs), c.Local.Resources.Mem)
 		}},
 	}
 }
@@ -261,6 +261,13 @@ func (w *wizard) askResources() error {
 }
 
 func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+func cpuText(cpus float64) string {
+	if cpus == 1 {
+		return "1 CPU"
+	}
+	return decimal(cpus) + " CPUs"
+}
 
 func setSize(to *config.Size, answer string) error {
 	s, err := config.ParseSize(answer)

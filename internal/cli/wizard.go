@@ -62,7 +62,7 @@ func Wizard(ctx context.Context, p ui.Prompter, options WizardOptions) (*config.
 	if w.answers.Target == "" {
 		w.answers.Target = options.Targets[0]
 	}
-	w.Say("A few questions, then you see what will be installed before anything happens. Enter takes the value in brackets.")
+	w.Say("A few questions, then you see what will be installed before anything happens.\nEnter takes the value in brackets, %s goes back to the question before, Ctrl-C stops.", ui.BackWord)
 	if err := w.askAll(ctx); err != nil {
 		return nil, err
 	}

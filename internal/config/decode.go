@@ -160,7 +160,7 @@ func (d *decoder) scalarValue(path string, n ast.Node, v reflect.Value) {
 		_, integer := n.(*ast.IntegerNode)
 		_, float := n.(*ast.FloatNode)
 		if !(integer || float) || err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-			d.fail(n, path, "must be a number, without quotes", "")
+			d.fail(n, path, "must be a number such as 0.5 or 2, without quotes", "")
 			return
 		}
 		v.SetFloat(f)

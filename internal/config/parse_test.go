@@ -91,7 +91,7 @@ func TestEveryProblemNamesItsPlace(t *testing.T) {
 		"text for number":    {threeLines + "local: {agents: many}\n", "c.yaml:4:17: local.agents: many: must be a whole number"},
 		"quoted number":      {threeLines + "local: {agents: \"2\"}\n", "local.agents: 2: must be a whole number, without quotes"},
 		"fraction":           {threeLines + "local: {agents: 2.5}\n", "local.agents: 2.5: must be a whole number"},
-		"infinite":           {threeLines + "jenkins: {app: {cpus: .inf}}\n", "jenkins.app.cpus: .inf: must be a number"},
+		"infinite":           {threeLines + "jenkins: {app: {cpus: .inf}}\n", "jenkins.app.cpus: .inf: must be a number such as 0.5 or 2"},
 		"list for text":      {threeLines + "release: [a]\n", "release: must be a text"},
 		"text for list":      {threeLines + "hosts: a1\n", "hosts: a1: must be a list"},
 		"text for mapping":   {threeLines + "jenkins: yes\n", "jenkins: yes: must be a mapping"},
@@ -140,6 +140,16 @@ func TestAValueInPlaceOfASecretIsNeverPrinted(t *testing.T) {
 		require.Error(t, err, text)
 		require.NotContains(t, err.Error(), "hunter2", text)
 	}
+}
+
+func TestValuesAreTakenAsTheyAreWritten(t *testing.T) {
+	c := parse(t, threeLines+"local: # shape\n  agents: 3 # three\nrelease: 1.10 # not 1.1\njenkins:\n  sha256: 0000000000000000000000000000000000000000000000000000000000000001 # looks like a number\n"+
+		"  app: {cpus: 1.0, mem: 1.5GiB} # size\n  admin: {user: yes}\n")
+	assert.Equal(t, 3, c.Local.Agents)
+	assert.Equal(t, "1.10", c.Release)
+	assert.Len(t, c.Jenkins.SHA256, 64)
+	assert.Equal(t, App{CPUs: 1, Mem: 1536 * MiB, Grace: Duration(300e9), HTTPPort: 8080, AgentPort: 50000}, c.Jenkins.App)
+	assert.Equal(t, "yes", c.Jenkins.Admin.User)
 }
 
 func TestEmptySectionsAndAByteOrderMarkAreFine(t *testing.T) {

@@ -22,7 +22,8 @@ type Question struct {
 	Default string
 	// Validate, where set, says what is wrong with an answer to Input or Secret; the question is then asked again.
 	Validate func(answer string) error
-	// Back lets the user go back one question: the answer to it is then ErrBack.
+	// Back lets the user go back one question, with BackWord or with an option more: the answer is then ErrBack. Whoever asks
+	// a series of questions says so once.
 	Back bool
 }
 
@@ -152,9 +153,6 @@ func (t *terminalPrompter) line(q Question, mask rune) (string, error) {
 	label := Clean(q.Label)
 	if q.Default != "" {
 		label += " [" + Clean(q.Default) + "]"
-	}
-	if q.Back {
-		label += " (" + BackWord + " goes back)"
 	}
 	editor, err := readline.NewEx(&readline.Config{
 		Prompt: t.bold(label) + ": ", Stdin: t.in, Stdout: t.out, Stderr: t.out,
