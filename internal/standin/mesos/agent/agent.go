@@ -76,7 +76,7 @@ func (t *task) id() string { return t.info.TaskID.Value }
 
 func newAgent(cfg config, log *logger) *Agent {
 	return &Agent{
-		cfg: cfg, log: log, store: newStore(cfg.workDir), began: time.Now(), done: make(chan int, 8),
+		cfg: cfg, log: log, store: newStore(cfg.workDir, log), began: time.Now(), done: make(chan int, 8),
 		info: cfg.info, frameworks: map[string]*framework{},
 		counts: counters{ended: map[mesos.TaskState]int{}},
 	}

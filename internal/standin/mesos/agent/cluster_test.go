@@ -119,7 +119,7 @@ func TestManyTasks(t *testing.T) {
 	leader := newMaster(t)
 	agent := startAgent(t, leader.addr(), "--resources=cpus:100;mem:10000;disk:1000")
 	leader.awaitRegister(1)
-	const count = 100
+	const count = 60
 	for i := range count {
 		leader.run("many-"+string(rune('a'+i/26))+string(rune('a'+i%26)), "exec sleep 1000")
 	}

@@ -31,6 +31,7 @@ type config struct {
 	reregistrationTimeout, registerAfter time.Duration
 	fetchStall, gcDelay, sessionTimeout  time.Duration
 	maxCompleted                         int
+	firstRetry                           time.Duration
 }
 
 func (c config) endpoint() string { return net.JoinHostPort(c.advertised, strconv.Itoa(c.port)) }
@@ -45,7 +46,7 @@ var isolators = []string{
 }
 
 func newConfig(f *flags) (config, error) {
-	c := config{flags: f, master: f.get("master")}
+	c := config{flags: f, master: f.get("master"), firstRetry: firstRetry}
 	var err error
 	if c.workDir, err = filepath.Abs(f.get("work_dir")); err != nil {
 		return c, err

@@ -6,8 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -102,19 +100,20 @@ func (a *Agent) executorGone(t *task) {
 	a.settle(t)
 }
 
-// killLeftovers kills what an executor that died by itself has left running. The process ids come from its runtime
-// folder; one that has been taken over by a stranger is recognised by its environment.
+// killLeftovers kills what an executor that died by itself has left running. The process comes from its runtime folder;
+// a stranger that has the number by now started at another time. While others of the session live the number cannot
+// have been given again, so a leader that has gone is no stranger.
 func killLeftovers(t *task) {
-	text, err := os.ReadFile(filepath.Join(t.runtime, "task.pid"))
+	var pid int
+	var started uint64
+	text, err := os.ReadFile(filepath.Join(t.runtime, execute.PIDName))
 	if err != nil {
 		return
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 1 {
+	if _, err := fmt.Sscan(string(text), &pid, &started); err != nil || pid <= 1 {
 		return
 	}
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err == nil && strings.Contains(string(environ), t.container) {
+	if now := execute.Started(pid); now == 0 || now == started {
 		execute.KillTree(pid, syscall.SIGKILL)
 	}
 }

@@ -129,7 +129,7 @@ func (a *Agent) recoverTasks(agent string) {
 			a.log.warn("Leaving out %s: %v", run, err)
 			continue
 		}
-		t := &task{framework: a.framework(info), owner: info, container: filepath.Base(run), state: mesos.TASK_STAGING, wait: firstRetry}
+		t := &task{framework: a.framework(info), owner: info, container: filepath.Base(run), state: mesos.TASK_STAGING, wait: a.cfg.firstRetry}
 		id := filepath.Base(filepath.Dir(filepath.Dir(run)))
 		if err := readFile(filepath.Join(run, "tasks", id, "task.info"), &t.info); err != nil {
 			a.log.warn("Leaving out %s: %v", run, err)

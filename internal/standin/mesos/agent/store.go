@@ -3,6 +3,7 @@ package agent
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,9 +14,19 @@ import (
 
 // store keeps what must survive the agent in work_dir, in the real agent's folders (meta/slaves/ID/frameworks/...) but
 // as JSON. Folders of frameworks without checkpoint are not written.
-type store struct{ work string }
+type store struct {
+	work string
+	log  *logger
+}
 
-func newStore(work string) *store { return &store{work: work} }
+func newStore(work string, log *logger) *store { return &store{work: work, log: log} }
+
+// tell warns of something that could not be kept: after a restart the agent will not know it.
+func (s *store) tell(err error) {
+	if err != nil {
+		s.log.warn("Failed to checkpoint: %v", err)
+	}
+}
 
 func (s *store) meta() string                { return filepath.Join(s.work, "meta") }
 func (s *store) latest() string              { return filepath.Join(s.meta(), "slaves", "latest") }
@@ -95,7 +106,7 @@ func (s *store) saveAgent(info mesos.AgentInfo) error {
 
 func (s *store) saveFramework(agent string, fw *framework) {
 	if fw.checkpoint() {
-		_ = writeFile(filepath.Join(s.frameworkDir(agent, fw), "framework.info"), fw.info)
+		s.tell(writeFile(filepath.Join(s.frameworkDir(agent, fw), "framework.info"), fw.info))
 	}
 }
 
@@ -116,7 +127,7 @@ type runRecord struct {
 
 func (s *store) saveRun(agent string, t *task) {
 	if t.framework.checkpoint() {
-		_ = writeFile(filepath.Join(s.runDir(agent, t), "executor.json"), runRecord{t.sandbox, t.runtime, t.executorPID})
+		s.tell(writeFile(filepath.Join(s.runDir(agent, t), "executor.json"), runRecord{t.sandbox, t.runtime, t.executorPID}))
 	}
 }
 
@@ -139,15 +150,19 @@ func (s *store) append(agent string, t *task, record updateRecord) {
 		return
 	}
 	line, err := json.Marshal(record)
-	if err != nil {
-		return
+	if err == nil {
+		err = appendLine(filepath.Join(s.taskDir(agent, t), "task.updates"), line)
 	}
-	file, err := os.OpenFile(filepath.Join(s.taskDir(agent, t), "task.updates"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	s.tell(err)
+}
+
+func appendLine(name string, line []byte) error {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return
+		return err
 	}
-	defer file.Close()
-	_, _ = file.Write(append(line, '\n'))
+	_, err = file.Write(append(line, '\n'))
+	return errors.Join(err, file.Close())
 }
 
 // readUpdates replays a task's updates. A last line cut short by a crash is left out.

@@ -10,7 +10,7 @@ import (
 	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
 )
 
-// Times between two sends of an update that nobody acknowledges.
+// Times between two sends of an update that nobody acknowledges; the first comes with the configuration.
 const (
 	firstRetry = 10 * time.Second
 	lastRetry  = 10 * time.Minute
@@ -44,7 +44,7 @@ func (a *Agent) update(t *task, status mesos.TaskStatus) bool {
 	}
 	a.log.info("Handling status update %s for task %s of framework %s", t.state, t.id(), t.framework.info.ID.GetValue())
 	if len(t.unacked) == 1 {
-		t.wait = firstRetry
+		t.wait = a.cfg.firstRetry
 		a.send(t)
 	}
 	return true
@@ -107,7 +107,7 @@ func (a *Agent) acknowledge(ack wire.Ack) {
 	}
 	t.unacked = t.unacked[1:]
 	a.store.appendAck(a.info.ID.GetValue(), t, ack.UUID)
-	t.wait = firstRetry
+	t.wait = a.cfg.firstRetry
 	a.send(t)
 	a.settle(t)
 }
@@ -116,7 +116,7 @@ func (a *Agent) acknowledge(ack wire.Ack) {
 func (a *Agent) resend() {
 	for _, fw := range a.frameworks {
 		for _, t := range fw.tasks {
-			t.wait = firstRetry
+			t.wait = a.cfg.firstRetry
 			a.send(t)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 const (
 	defaultGrace = 3 * time.Second
-	// lingering is how long an executor whose task has ended waits for the agent to take the last status.
+	// shutdownPatience is how much longer than its task's grace an executor that shuts down may live.
 	shutdownPatience = 5 * time.Second
 )
 
@@ -67,10 +67,15 @@ func Main(args []string) int {
 			dir = value
 		}
 	}
+	const refusal = "mesos-executor (stand-in): is started by the stand-in mesos-agent only"
+	if dir == "" {
+		fmt.Fprintln(os.Stderr, refusal)
+		return 1
+	}
 	file := os.NewFile(3, "agent")
 	socket, err := net.FileConn(file)
-	if dir == "" || err != nil {
-		fmt.Fprintln(os.Stderr, "mesos-executor (stand-in): is started by the stand-in mesos-agent only")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, refusal)
 		return 1
 	}
 	_ = file.Close()
@@ -218,7 +223,7 @@ func (e *executor) accept() error {
 	return nil
 }
 
-// writePID leaves the task's process for an agent that finds this executor dead.
+// writePID leaves the task's process and its start for an agent that finds this executor dead.
 func (e *executor) writePID() {
-	_ = os.WriteFile(filepath.Join(e.dir, "task.pid"), []byte(fmt.Sprint(e.pid)), 0o600)
+	_ = os.WriteFile(filepath.Join(e.dir, PIDName), []byte(fmt.Sprint(e.pid, " ", Started(e.pid))), 0o600)
 }

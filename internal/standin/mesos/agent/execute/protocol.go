@@ -87,8 +87,11 @@ func (c *Conn) Send(message any) error {
 // Receive reads the next message.
 func (c *Conn) Receive(into any) error { return c.dec.Decode(into) }
 
-// SocketName is the executor's socket inside its container's runtime folder.
-const SocketName = "executor.sock"
+// Files inside a container's runtime folder: the executor's socket, and the task's process id and start in clock ticks.
+const (
+	SocketName = "executor.sock"
+	PIDName    = "task.pid"
+)
 
 // Dial connects to the executor of a container's runtime folder.
 func Dial(dir string) (*Conn, error) {

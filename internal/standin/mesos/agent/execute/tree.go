@@ -7,6 +7,21 @@ import (
 	"syscall"
 )
 
+// Started is when a process started, in clock ticks since the boot; with its id it names one process for ever. It is 0
+// where there is no such process.
+func Started(pid int) uint64 {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	field := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(field) < 20 {
+		return 0
+	}
+	ticks, _ := strconv.ParseUint(string(field[19]), 10, 64)
+	return ticks
+}
+
 // process is what /proc says about one process.
 type process struct{ pid, parent, group, session int }
 
