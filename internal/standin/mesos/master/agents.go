@@ -180,7 +180,7 @@ func (c *core) takeTasks(a *agent, reported []wire.Task, wasUnreachable bool) {
 func (c *core) takeTask(a *agent, fw *framework, one wire.Task, wasUnreachable bool) *task {
 	id := one.Info.TaskID.Value
 	t := fw.tasks[id]
-	returned := wasUnreachable || fw.forgetUnreachable(id)
+	returned := fw.forgetUnreachable(id) || wasUnreachable
 	if t == nil {
 		t = newTask(fw, a, one.Info)
 		c.addTask(a, t)

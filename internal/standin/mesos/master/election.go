@@ -78,8 +78,9 @@ type election struct {
 	// lost hears that this master is out of the election, whether it leads or not.
 	lost func()
 
-	conn *zk.Conn
-	own  string // own node's name
+	conn       *zk.Conn
+	own        string // own node's name
+	ownSession int64  // the session that has made it
 }
 
 // run takes part for ever.
@@ -87,6 +88,7 @@ func (e *election) run() {
 	conn, events := e.url.connect(e.timeout, e.log)
 	e.conn = conn
 	var session int64
+	var connected bool
 	var expiry *time.Timer
 	var watch <-chan zk.Event
 	for {
@@ -102,13 +104,13 @@ func (e *election) run() {
 					expiry.Stop()
 					expiry = nil
 				}
-				if session != 0 && session != conn.SessionID() {
+				if session != 0 && session != conn.SessionID() && e.ownSession != conn.SessionID() {
 					e.lost()
-					e.own = ""
 				}
-				session = conn.SessionID()
+				session, connected = conn.SessionID(), true
 				watch = e.look()
 			case zk.StateDisconnected:
+				connected = false
 				if expiry == nil {
 					expiry = time.NewTimer(e.timeout)
 				}
@@ -118,7 +120,10 @@ func (e *election) run() {
 			e.log("Lost connection to ZooKeeper for %s, session considered expired", e.timeout)
 			e.lost()
 		case <-watch:
-			watch = e.look()
+			watch = nil
+			if connected { // else the next session looks
+				watch = e.look()
+			}
 		}
 	}
 }
@@ -180,7 +185,7 @@ func (e *election) join() error {
 	if err != nil {
 		return fmt.Errorf("join the masters at %s: %w", e.url.path, err)
 	}
-	e.own = path.Base(node)
+	e.own, e.ownSession = path.Base(node), e.conn.SessionID()
 	e.log("New candidate (id='%s') has entered the contest for leadership", e.own)
 	return nil
 }

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -91,7 +92,9 @@ func (c *core) v1Tasks() *master.Response_GetTasks {
 func (c *core) v1Frameworks() *master.Response_GetFrameworks {
 	out := &master.Response_GetFrameworks{Frameworks: []master.Response_GetFrameworks_Framework{}, CompletedFrameworks: []master.Response_GetFrameworks_Framework{}}
 	for _, fw := range sortedFrameworks(c.frameworks) {
-		out.Frameworks = append(out.Frameworks, fw.v1())
+		one := fw.v1()
+		one.UnregisteredTime = nil // only the events have it as 0
+		out.Frameworks = append(out.Frameworks, one)
 	}
 	for _, fw := range c.completed {
 		out.CompletedFrameworks = append(out.CompletedFrameworks, fw.v1())
@@ -109,7 +112,9 @@ func (fw *framework) v1() master.Response_GetFrameworks_Framework {
 		RegisteredTime: v1Time(fw.registered), ReregisteredTime: v1Time(again), UnregisteredTime: v1Time(fw.ended),
 	}
 	for _, o := range fw.sortedOffers() {
-		out.Offers = append(out.Offers, o.message())
+		m := o.message()
+		withoutAnyRole(m.Resources)
+		out.Offers = append(out.Offers, m)
 	}
 	out.AllocatedResources = nilIfEmpty(fw.used.list(fw.mainRole()))
 	out.OfferedResources = nilIfEmpty(fw.offered.list(fw.mainRole()))
@@ -130,14 +135,29 @@ func (c *core) v1Agents() *master.Response_GetAgents {
 		out.Agents = append(out.Agents, a.v1())
 	}
 	for _, info := range sortedInfos(c.awaited) {
-		out.RecoveredAgents = append(out.RecoveredAgents, info)
+		out.RecoveredAgents = append(out.RecoveredAgents, v1Info(info))
 	}
 	return out
 }
 
+// v1Info is an agent's description as the v1 API shows it, without the role of resources that nobody has reserved.
+func v1Info(info mesos.AgentInfo) mesos.AgentInfo {
+	info.Resources = slices.Clone(info.Resources)
+	withoutAnyRole(info.Resources)
+	return info
+}
+
+func withoutAnyRole(resources []mesos.Resource) {
+	for i, r := range resources {
+		if r.GetRole() == anyRole {
+			resources[i].Role = nil
+		}
+	}
+}
+
 func (a *agent) v1() master.Response_GetAgents_Agent {
 	out := master.Response_GetAgents_Agent{
-		AgentInfo: a.info, Active: a.active(), Deactivated: ptr(a.deactivated), Version: a.version, PID: ptr(a.pid()),
+		AgentInfo: v1Info(a.info), Active: a.active(), Deactivated: ptr(a.deactivated), Version: a.version, PID: ptr(a.pid()),
 		RegisteredTime: v1Time(a.registered), TotalResources: a.total.list(""), Capabilities: agentCapabilities(),
 	}
 	if !a.again.IsZero() {
