@@ -36,7 +36,7 @@ func (e *WaitError) Unwrap() error { return e.Cause }
 
 // Hint says what to do next.
 func (e *WaitError) Hint() string {
-	return "`jomctl doctor` shows what is in the way; `jomctl resume` goes on from here"
+	return "`jomctl status` shows the whole cluster; `jomctl resume` goes on from here"
 }
 
 const stderrTail = 2000

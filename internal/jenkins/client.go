@@ -86,7 +86,7 @@ func (e *Error) Hint() string {
 	var status *StatusError
 	switch {
 	case errors.As(e.Cause, &status) && status.Code == http.StatusUnauthorized:
-		return "the user or the password is wrong; `jomctl status` says where the password is kept"
+		return "the user or the password is wrong; jenkins.admin in cluster.yaml says where the password is kept"
 	case errors.As(e.Cause, &status) && status.Code == http.StatusForbidden:
 		return "the user lacks the permission " + status.Permission
 	case errors.As(e.Cause, &status) && status.Code == http.StatusServiceUnavailable:

@@ -98,7 +98,7 @@ func (e *ProofError) Unwrap() error { return e.Cause }
 
 // Hint says what to do next.
 func (e *ProofError) Hint() string {
-	return "the proof's jobs are kept in Jenkins; `jomctl doctor` looks at agents, framework and agent port"
+	return "the proof's jobs are kept in Jenkins; `jomctl status` shows agents and framework"
 }
 
 func (o ProofOptions) filled() ProofOptions {
