@@ -60,8 +60,8 @@ func (d *decoder) place(path string) (line, column int) {
 	return 0, 0
 }
 
-// failedBelow says that something inside the path could not be decoded.
-func (d *decoder) failedBelow(path string) bool {
+// failedAround says that something that the path is in could not be decoded.
+func (d *decoder) failedAround(path string) bool {
 	for _, p := range d.problems {
 		if rest, ok := strings.CutPrefix(path, p.Path); ok && p.Path != "" && rest != "" && (rest[0] == '.' || rest[0] == '[') {
 			return true

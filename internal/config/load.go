@@ -49,7 +49,7 @@ func Parse(data []byte, file string) (*Cluster, error) {
 	if err := Validate(c); errors.As(err, &found) {
 		for _, p := range found {
 			// What could not be decoded was reported where it stands; its zero value is not a second problem.
-			if len(d.problems[:syntax].At(p.Path)) > 0 || d.failedBelow(p.Path) {
+			if len(d.problems[:syntax].At(p.Path)) > 0 || d.failedAround(p.Path) {
 				continue
 			}
 			d.problems = append(d.problems, p)

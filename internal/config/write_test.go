@@ -97,6 +97,10 @@ func TestWriteNeverReplacesSilently(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1, "no temporary file stays")
 
+	require.ErrorIs(t, createNew(path, []byte("x")), fs.ErrExist, "also where a file system has no links")
+	require.NoError(t, createNew(path+"2", []byte("x")))
+	require.NoError(t, os.Remove(path+"2"))
+
 	c.Name = "NOT VALID"
 	require.ErrorContains(t, Write(path, c, true), "must be a DNS label")
 	_, err = Load(path)

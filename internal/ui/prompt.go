@@ -154,6 +154,9 @@ func (t *terminalPrompter) line(q Question, mask rune) (string, error) {
 	if q.Default != "" {
 		label += " [" + Clean(q.Default) + "]"
 	}
+	if !t.streams.Redraws() {
+		return t.plainLine(label, mask != 0)
+	}
 	editor, err := readline.NewEx(&readline.Config{
 		Prompt: t.bold(label) + ": ", Stdin: t.in, Stdout: t.out, Stderr: t.out,
 		HistoryLimit: -1, EnableMask: mask != 0, MaskRune: mask, InterruptPrompt: "\n", EOFPrompt: "\n",
@@ -173,6 +176,9 @@ func (t *terminalPrompter) line(q Question, mask rune) (string, error) {
 func (t *terminalPrompter) Select(q Question, options []string) (int, error) {
 	if err := t.begin(q); err != nil {
 		return 0, err
+	}
+	if !t.streams.Redraws() {
+		return t.plainSelect(q, options)
 	}
 	type item struct{ Question, Text string }
 	var items []item
