@@ -124,10 +124,24 @@ func TestDeepFoldersDoNotBreakSockets(t *testing.T) {
 	master.await("deep", mesos.TASK_KILLED)
 }
 
+// awaitKept waits until the agent has written down its id.
+func (a *program) awaitKept() {
+	a.t.Helper()
+	testkit.Eventually(a.t, 10*time.Second, "the agent keeps its id", func(context.Context) bool {
+		return strings.Contains(a.log(), "egistered with master") && exists(a.work+"/work/meta/slaves/latest")
+	})
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
 func TestChangedDescription(t *testing.T) {
 	master := newMaster(t)
 	agent := startAgent(t, master.addr(), "--attributes=rack:a")
 	master.awaitRegister(1)
+	agent.awaitKept()
 	agent.kill()
 	changed := agent.again(master.addr(), "--attributes=rack:b")
 	assert.Equal(t, 1, changed.code())
@@ -144,10 +158,12 @@ func TestReboot(t *testing.T) {
 	master := newMaster(t)
 	agent := startAgent(t, master.addr(), "--attributes=rack:a")
 	master.awaitRegister(1)
+	agent.awaitKept()
 	agent.kill()
 	require.NoError(t, os.WriteFile(agent.work+"/work/meta/boot_id", []byte("another\n"), 0o600))
 	second := agent.again(master.addr(), "--attributes=rack:a")
 	assert.Equal(t, "M-S0", master.awaitRegister(2).Agent.ID.GetValue(), "the same description keeps its id")
+	second.awaitKept()
 	second.kill()
 	require.NoError(t, os.WriteFile(agent.work+"/work/meta/boot_id", []byte("a third\n"), 0o600))
 	agent.again(master.addr(), "--attributes=rack:b")
@@ -158,6 +174,7 @@ func TestForgottenAgentGetsANewID(t *testing.T) {
 	master := newMaster(t)
 	agent := startAgent(t, master.addr())
 	master.awaitRegister(1)
+	agent.awaitKept()
 	agent.kill()
 	require.NoError(t, os.Remove(agent.work+"/work/meta/slaves/latest"))
 	agent.again(master.addr())

@@ -282,17 +282,18 @@ func (a *Agent) registration() wire.Register {
 func (a *Agent) accepted(answer wire.Registered) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.info.ID != nil {
-		if a.info.ID.Value != answer.AgentID.Value {
-			return fmt.Errorf("Re-registered but got wrong id: %s (expected: %s)", answer.AgentID.Value, a.info.ID.Value) //nolint:staticcheck // as the real program
-		}
-		a.log.info("Re-registered with master; agent ID %s", a.info.ID.Value)
-	} else {
-		a.info.ID = &mesos.AgentID{Value: answer.AgentID.Value}
-		a.log.info("Registered with master; given agent ID %s", a.info.ID.Value)
+	again := a.info.ID != nil
+	if again && a.info.ID.Value != answer.AgentID.Value {
+		return fmt.Errorf("Re-registered but got wrong id: %s (expected: %s)", answer.AgentID.Value, a.info.ID.Value) //nolint:staticcheck // as the real program
 	}
+	a.info.ID = &mesos.AgentID{Value: answer.AgentID.Value}
 	if err := a.store.saveAgent(a.info); err != nil {
 		return fmt.Errorf("Failed to checkpoint agent info: %w", err) //nolint:staticcheck // as the real program
+	}
+	if again {
+		a.log.info("Re-registered with master; agent ID %s", a.info.ID.Value)
+	} else {
+		a.log.info("Registered with master; given agent ID %s", a.info.ID.Value)
 	}
 	return nil
 }
