@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -54,6 +55,9 @@ func newConfig(f *flags) (config, error) {
 	if c.runtimeDir, err = filepath.Abs(f.get("runtime_dir")); err != nil {
 		return c, err
 	}
+	if err := c.refuse(); err != nil {
+		return c, err
+	}
 	if err := c.readNumbers(); err != nil {
 		return c, err
 	}
@@ -80,6 +84,30 @@ func newConfig(f *flags) (config, error) {
 		}
 	}
 	return c, nil
+}
+
+// refuse stops at flags that would change what the agent allows or does, and that the stand-in does not follow.
+func (c *config) refuse() error {
+	for _, name := range []string{"authenticate_http_readonly", "authenticate_http_readwrite"} {
+		if c.flags.is(name) {
+			return fmt.Errorf("The stand-in leaves out authentication (--%s)", name) //nolint:staticcheck // a sentence for people
+		}
+	}
+	for _, name := range []string{
+		"acls", "credential", "http_credentials", "firewall_rules", "modules", "modules_dir", "hooks", "container_logger", "default_container_info", "resource_provider_config_dir",
+	} {
+		if c.flags.has(name) {
+			return fmt.Errorf("The stand-in leaves out --%s", name) //nolint:staticcheck // a sentence for people
+		}
+	}
+	if c.flags.has("domain") {
+		var domain mesos.DomainInfo
+		if err := json.Unmarshal([]byte(c.flags.get("domain")), &domain); err != nil {
+			return fmt.Errorf("Failed to load flag 'domain': Failed to load value '%s': %w", c.flags.get("domain"), err) //nolint:staticcheck // as the real program
+		}
+		c.info.Domain = &domain
+	}
+	return nil
 }
 
 func (c *config) readNumbers() error {

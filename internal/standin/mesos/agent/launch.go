@@ -229,6 +229,9 @@ func (a *Agent) startExecutor(t *task, who account, out logs) error {
 	if err := os.MkdirAll(t.runtime, 0o700); err != nil {
 		return launchFailed("create runtime folder: %v", err)
 	}
+	if err := os.WriteFile(filepath.Join(t.runtime, ownerName), []byte(a.cfg.workDir), 0o600); err != nil {
+		return launchFailed("write into runtime folder: %v", err)
+	}
 	conn, theirs, err := socketPair()
 	if err != nil {
 		return launchFailed("%v", err)

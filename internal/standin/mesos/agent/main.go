@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/jomctl/jomctl/internal/standin/mesos/agent/execute"
 )
@@ -164,12 +165,13 @@ func (a *Agent) serve(listener net.Listener, detector detector) int {
 	if err := a.recover(); err != nil {
 		return a.log.fail("Failed to perform recovery: %v\n%s", err, advice(a.cfg))
 	}
+	a.destroyOrphans()
 	a.log.info("Finished recovery")
 	if a.cfg.flags.get("recover") == "cleanup" {
 		a.leave(0)
 		return <-a.done
 	}
-	server := &http.Server{Handler: a.handler()}
+	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }()
 	defer server.Close()
 	stop := make(chan struct{})

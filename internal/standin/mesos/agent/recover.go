@@ -54,6 +54,36 @@ func (a *Agent) recover() error {
 	return nil
 }
 
+// ownerName is the file in a container's runtime folder that names the work_dir of its agent.
+const ownerName = "work_dir"
+
+// destroyOrphans ends what still runs of agents that this one is not: after `latest` was removed, or after a reboot.
+func (a *Agent) destroyOrphans() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	known := map[string]bool{}
+	for _, fw := range a.frameworks {
+		for _, t := range fw.tasks {
+			known[t.container] = true
+		}
+	}
+	folders, _ := filepath.Glob(filepath.Join(a.cfg.runtimeDir, "containers", "*"))
+	for _, dir := range folders {
+		// Another agent on this host may have been given the same runtime_dir.
+		owner, err := os.ReadFile(filepath.Join(dir, ownerName))
+		if known[filepath.Base(dir)] || err != nil || string(owner) != a.cfg.workDir {
+			continue
+		}
+		a.log.info("Cleaning up orphan container %s", filepath.Base(dir))
+		if conn, err := execute.Dial(dir); err == nil {
+			_ = conn.Send(execute.ToExecutor{Shutdown: true})
+			_ = conn.Close()
+		}
+		killLeftovers(&task{container: filepath.Base(dir), runtime: dir})
+		_ = os.RemoveAll(dir)
+	}
+}
+
 // compatible compares with the agent that has the id. `additive` allows more attributes and resources.
 func compatible(old, fresh mesos.AgentInfo, policy string) error {
 	was, is := canonical(old), canonical(fresh)

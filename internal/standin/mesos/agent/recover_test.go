@@ -170,15 +170,17 @@ func TestReboot(t *testing.T) {
 	assert.Nil(t, master.awaitRegister(3).Agent.ID, "a changed description after a reboot is a new agent")
 }
 
-func TestForgottenAgentGetsANewID(t *testing.T) {
+func TestForgottenAgentIsANewOne(t *testing.T) {
 	master := newMaster(t)
-	agent := startAgent(t, master.addr())
-	master.awaitRegister(1)
-	agent.awaitKept()
+	agent := startAgent(t, master.addr(), `--domain={"fault_domain":{"region":{"name":"here"},"zone":{"name":"z"}}}`)
+	assert.Equal(t, "here", master.awaitRegister(1).Agent.Domain.FaultDomain.Region.Name)
+	master.run("orphan", "echo $$; exec sleep 1000")
+	lines := agent.awaitLineOf(master, "orphan")
 	agent.kill()
 	require.NoError(t, os.Remove(agent.work+"/work/meta/slaves/latest"))
 	agent.again(master.addr())
 	assert.Nil(t, master.awaitRegister(2).Agent.ID)
+	agent.awaitDead(lines...)
 }
 
 func TestUnacknowledgedUpdates(t *testing.T) {
