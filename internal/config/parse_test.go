@@ -102,6 +102,7 @@ func TestEveryProblemNamesItsPlace(t *testing.T) {
 		"zero idle":          {threeLines + "jenkins: {cloud: {templates: [{label: m, idle: 0s}]}}\n", "jenkins.cloud.templates[0].idle: 0: must be more than 0"},
 		"attribute":          {strings.Replace(hostsFile, "{rack: r1}", "{rack: [r1]}", 1), "hosts[1].attributes.rack: must be a text"},
 		"source word":        {threeLines + "components: {mesos: {source: real}}\n", "components.mesos.source: real: must be the word standin or a mapping"},
+		"invalid section":    {threeLines + "ssh: {user: x}\nregistry:\n  address: m1:5000\n  user: me\n", "c.yaml:5:1: registry: user and password belong together"},
 		"invalid value":      {threeLines + "jenkins:\n  home:\n    path: /tmp/jenkins\n", "c.yaml:6:11: jenkins.home.path: /tmp/jenkins: must not be under /tmp"},
 	} {
 		t.Run(name, func(t *testing.T) {

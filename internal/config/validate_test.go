@@ -42,6 +42,8 @@ func TestValidateLocal(t *testing.T) {
 		"host as network":  {func(c *Cluster) { c.Local.Address = "127.0.10.1" }, "local.address"},
 		"even control":     {func(c *Cluster) { c.Local.Control = 2; c.Hosts = c.Local.hosts() }, "1, 3 or 5"},
 		"no agents":        {func(c *Cluster) { c.Local.Agents = -1; c.Hosts = c.Local.hosts() }, "local.agents: -1: must be 1 to 200"},
+		"too many agents":  {func(c *Cluster) { c.Local.Agents = 201; c.Hosts = c.Local.hosts() }, "local.agents: 201: must be 1 to 200"},
+		"reserved CPUs":    {func(c *Cluster) { c.Hosts[1].Reserve = &Reserve{CPUs: 3.5}; c.Hosts[2].Reserve = &Reserve{CPUs: 3.5} }, "jenkins.app.cpus: 1: no Mesos agent has so many: the largest offers 0.5"},
 		"count and list":   {func(c *Cluster) { c.Local.Agents = 3 }, "hosts lists 2 Mesos agents"},
 		"not loopback":     {func(c *Cluster) { c.Hosts[1].Address = "10.0.0.1" }, "hosts[1].address: 10.0.0.1: must be a loopback address"},
 		"agent cpus":       {func(c *Cluster) { c.Local.Resources.CPUs = -1 }, "local.resources.cpus"},
@@ -81,7 +83,6 @@ func TestValidateHosts(t *testing.T) {
 		"home path":      {func(c *Cluster) { c.Jenkins.Home.Path = "jenkins" }, "must be an absolute path"},
 		"unclean home":   {func(c *Cluster) { c.Jenkins.Home.Path = "/srv//jenkins/" }, "write /srv/jenkins"},
 		"root as home":   {func(c *Cluster) { c.Jenkins.Home.Path = "/" }, "must not be the root"},
-		"volatile home":  {func(c *Cluster) { c.Jenkins.Home.Path = "/dev/shm/x" }, "must not be under /dev"},
 		"shared home":    {func(c *Cluster) { c.Jenkins.Home = Home{Type: HomeShared} }, "jenkins.home.path: is required for a shared home"},
 		"home type":      {func(c *Cluster) { c.Jenkins.Home.Type = "nfs" }, "jenkins.home.type: nfs: must be one of host, shared"},
 		"grace":          {func(c *Cluster) { c.Jenkins.App.Grace = 5 }, "jenkins.app.grace: 5ns: must be at least 1s"},
@@ -98,6 +99,19 @@ func TestValidateHosts(t *testing.T) {
 		"backup secret":  {func(c *Cluster) { c.Backup.Password = "abc" }, "backup.password: must be env:NAME or file:PATH"},
 		"no backup word": {func(c *Cluster) { c.Backup.Password = "" }, "backup.password: is required"},
 	})
+}
+
+func TestAHomeMustOutliveTheMachinesStart(t *testing.T) {
+	for _, path := range []string{"/tmp", "/tmp/x", "/var/tmp/x", "/dev/shm/x", "/run/x", "/var/run/x", "/proc/x", "/sys/x"} {
+		c := parse(t, hostsFile)
+		c.Jenkins.Home.Path = path
+		require.ErrorContains(t, Validate(c), "jenkins.home.path: "+path+": must not be under /")
+	}
+	for _, path := range []string{"/tmpfiles", "/srv/tmp", "/runner/jenkins"} {
+		c := parse(t, hostsFile)
+		c.Jenkins.Home.Path = path
+		require.NoError(t, Validate(c))
+	}
 }
 
 func TestValidateConstraints(t *testing.T) {
@@ -181,5 +195,7 @@ func TestNotes(t *testing.T) {
 	require.Equal(t, 3, c.Jenkins.Cloud.Templates[0].IdleMinutes())
 	local := parse(t, threeLines+"local: {agents: 1, resources: {mem: 1100MiB}}\nssh: {user: me}\n")
 	require.Contains(t, strings.Join(Notes(local), "\n"), "no room for a build agent (1568MiB are needed, 1100MiB are there)")
+	local.Local.Agents = 2
+	require.NotContains(t, strings.Join(Notes(local), "\n"), "no room", "the other one has room")
 	require.Contains(t, strings.Join(Notes(local), "\n"), "ssh: has no effect on target local")
 }
