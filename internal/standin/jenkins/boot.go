@@ -79,7 +79,7 @@ func start(o *options, log io.Writer) (*app, error) {
 		return nil, err
 	}
 	warnGroovy(o.home, log)
-	c, err := core.New(core.Options{Home: o.home, Version: o.version, Clock: o.clock, Log: log}, cfg, users)
+	c, err := core.New(core.Options{Home: o.home, Version: o.version, Clock: o.clock, Tick: o.queueTick, Log: log}, cfg, users)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func hastyHome(t *testing.T) string {
 }
 
 func gojenkinsClient(t *testing.T) (*gojenkins.Jenkins, *contract.Controller) {
-	c := program(t).Start(t, hastyHome(t)).Up()
+	c := program(t).Start(t, hastyHome(t), "-Djomctl.standin.queueTickMillis=200").Up()
 	base := strings.TrimSuffix(c.Base, "/")
 	contract.WriteFile(t, c.Home, "jenkins.model.JenkinsLocationConfiguration.xml", "<jenkins.model.JenkinsLocationConfiguration><jenkinsUrl>"+c.Base+"</jenkinsUrl></jenkins.model.JenkinsLocationConfiguration>")
 	c.Post("reload", "")
@@ -152,7 +152,7 @@ func TestPythonJenkins(t *testing.T) {
 		require.True(t, errors.As(err, &missing) || errors.Is(err, os.ErrNotExist))
 		testkit.Missing(t, "python-jenkins (apt-get install python3-jenkins)")
 	}
-	c := program(t).Start(t, hastyHome(t)).Up()
+	c := program(t).Start(t, hastyHome(t), "-Djomctl.standin.queueTickMillis=200").Up()
 	cmd := exec.CommandContext(t.Context(), python, "-c", pythonClient, c.Base)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))

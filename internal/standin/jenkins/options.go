@@ -30,7 +30,9 @@ type options struct {
 	agentBind         string
 
 	clock time.Duration
-	cloud cloud.Options
+	// queueTick is the pause between two looks at the queue; 0 = the real one's 5 s.
+	queueTick time.Duration
+	cloud     cloud.Options
 	// unknown are arguments that mean nothing to the stand-in; they are named in the log.
 	unknown []string
 }
@@ -119,6 +121,9 @@ func (o *options) property(key, value string) error {
 	case "jomctl.standin.reviveMillis":
 		n, err = number()
 		o.cloud.Throttle = time.Duration(n) * time.Millisecond
+	case "jomctl.standin.queueTickMillis":
+		n, err = number()
+		o.queueTick = time.Duration(n) * time.Millisecond
 	case "jomctl.standin.version":
 		o.version = value
 	}

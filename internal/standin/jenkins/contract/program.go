@@ -127,8 +127,11 @@ func (p Program) StartAt(t testing.TB, home, address, prefix string, properties 
 	t.Cleanup(func() {
 		_ = c.cmd.Process.Kill()
 		<-c.ended
+		text, _ := os.ReadFile(log.Name())
+		if strings.Contains(string(text), "DATA RACE") {
+			t.Error("a data race in the controller's process")
+		}
 		if t.Failed() {
-			text, _ := os.ReadFile(log.Name())
 			t.Logf("log of the controller:\n%s", text)
 		}
 	})

@@ -71,7 +71,7 @@ func securedWithoutSecrets(t *testing.T, p Program) {
 func securedBroken(t *testing.T, p Program, config string) {
 	dir := SecuredHome(t)
 	WriteFile(t, dir, "config.xml", config)
-	WriteFile(t, dir, "queue.xml", "<hudson.model.Queue_-State><items/><properties/></hudson.model.Queue_-State>")
+	WriteFile(t, dir, "queue.xml", "<hudson.model.Queue_-State><items/><properties><lost/></properties></hudson.model.Queue_-State>")
 	c := p.Start(t, dir)
 	c.AwaitStatus("login", http.StatusInternalServerError)
 	for _, path := range []string{"", "api/json", "whoAmI/api/json", "nosuch"} {
@@ -82,4 +82,7 @@ func securedBroken(t *testing.T, p Program, config string) {
 	}
 	c.Signal(syscall.SIGTERM)
 	require.Equal(t, 143, c.Exit(), "it still obeys")
+	queue, err := os.ReadFile(filepath.Join(dir, "queue.xml"))
+	require.NoError(t, err)
+	require.NotContains(t, string(queue), "lost", "a failed boot empties the queue")
 }
