@@ -110,7 +110,7 @@ func (s *server) scheduler(w http.ResponseWriter, r *http.Request) {
 	case streamID != fw.streamID:
 		answerText(w, http.StatusBadRequest, fmt.Sprintf("The stream ID '%s' included in this request didn't match the stream ID currently associated with framework ID %s", streamID, fw.id))
 	default:
-		s.schedulerCall(w, fw, &c)
+		s.schedulerCall(w, r, fw, &c)
 	}
 }
 
@@ -135,7 +135,7 @@ func (s *server) schedulerSubscribe(w http.ResponseWriter, r *http.Request, c *s
 }
 
 // schedulerCall does a subscribed framework's call. Whatever is wrong with it becomes an event, the answer is 202.
-func (s *server) schedulerCall(w http.ResponseWriter, fw *framework, c *scheduler.Call) {
+func (s *server) schedulerCall(w http.ResponseWriter, r *http.Request, fw *framework, c *scheduler.Call) {
 	fw.counters["calls"]++
 	fw.counters["calls/"+lower(c.Type.String())]++
 	switch c.Type {
@@ -158,8 +158,13 @@ func (s *server) schedulerCall(w http.ResponseWriter, fw *framework, c *schedule
 	case scheduler.Call_UPDATE_FRAMEWORK:
 		if why := s.updateFramework(fw, c.UpdateFramework); why != "" {
 			answerText(w, http.StatusBadRequest, why)
+			return
 		}
-		return // the one call that a real master answers with 200
+		// The one call that a real master answers with 200. The Go client takes a 200 only with the type it has asked for.
+		if wanted := r.Header.Get("Accept"); wanted == typeJSON || wanted == typeProto {
+			w.Header().Set("Content-Type", wanted)
+		}
+		return
 	case scheduler.Call_RECONCILE_OPERATIONS:
 		answerText(w, http.StatusNotImplemented, "The stand-in for mesos-master leaves out operations.")
 		return

@@ -106,7 +106,7 @@ func (f *goFramework) launch(offer mesos.Offer, tasks ...mesos.TaskInfo) {
 }
 
 // state waits for a state of the task and acknowledges on the way.
-func (f *goFramework) state(task string, state mesos.TaskState) mesos.TaskStatus {
+func (f *goFramework) state(task string, state mesos.TaskState) *mesos.TaskStatus {
 	f.t.Helper()
 	for {
 		status := f.await(scheduler.Event_UPDATE).Update.Status
@@ -114,7 +114,7 @@ func (f *goFramework) state(task string, state mesos.TaskState) mesos.TaskStatus
 			f.call(calls.Acknowledge(status.AgentID.Value, status.TaskID.Value, status.UUID))
 		}
 		if status.TaskID.Value == task && status.GetState() == state {
-			return status
+			return &status
 		}
 	}
 }

@@ -53,15 +53,16 @@ func (f *flags) load(args, environ []string) error {
 			one.value, one.set = value, true
 		}
 	}
+	loaded := map[*flag]bool{}
 	for _, arg := range args {
-		if err := f.loadArgument(arg); err != nil {
+		if err := f.loadArgument(arg, loaded); err != nil {
 			return err
 		}
 	}
 	return f.check()
 }
 
-func (f *flags) loadArgument(arg string) error {
+func (f *flags) loadArgument(arg string, loaded map[*flag]bool) error {
 	rest, ok := strings.CutPrefix(arg, "--")
 	if !ok {
 		return fmt.Errorf("Failed to parse command line: unexpected argument '%s'", arg)
@@ -79,6 +80,10 @@ func (f *flags) loadArgument(arg string) error {
 	case !hasValue:
 		value = "true"
 	}
+	if loaded[one] {
+		return fmt.Errorf("Flag '%s' is already loaded via command line", name)
+	}
+	loaded[one] = true
 	one.value, one.set = value, true
 	return nil
 }

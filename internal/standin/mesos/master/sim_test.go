@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +25,8 @@ import (
 func startAlone(t testing.TB, args ...string) (s *server, base string) {
 	t.Helper()
 	f := newFlags()
-	require.NoError(t, f.load(append([]string{"--ip=127.0.0.1", "--hostname=127.0.0.1", "--port=0", "--work_dir=" + t.TempDir()}, args...), nil))
+	args = append([]string{"--ip=127.0.0.1", "--hostname=127.0.0.1", "--port=0"}, args...)
+	require.NoError(t, f.load(args, []string{"MESOS_WORK_DIR=" + t.TempDir()}))
 	_, err := checkFlags(f)
 	require.NoError(t, err)
 	listener, err := listen(f)
@@ -48,7 +50,7 @@ type simAgent struct {
 	t      testing.TB
 	base   string
 	info   mesos.AgentInfo
-	mute   bool // answers no pings
+	mute   atomic.Bool // answers no pings
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
@@ -119,7 +121,7 @@ func (a *simAgent) hear(m wire.ToAgent) {
 	a.heard = append(a.heard, m)
 	a.mu.Unlock()
 	switch {
-	case m.Ping != nil && !a.mute:
+	case m.Ping != nil && !a.mute.Load():
 		a.say(wire.FromAgent{Pong: m.Ping})
 	case m.Run != nil:
 		id := m.Run.Task.TaskID.Value
