@@ -14,7 +14,7 @@ const lockText = "App is locked by one or more deployments. Override with the op
 // locks checks what a running deployment forbids, force, and both ways to end a deployment.
 func (s *suite) locks(t *testing.T) {
 	id := s.create(t, `{"id":"/lock/a",`+small+`,"constraints":[["hostname","LIKE","nosuch"]]}`)
-	plan := s.get(t, "/v2/deployments").list(t)[0].(map[string]any)["id"].(string)
+	plan := s.app(t, id)["deployments"].([]any)[0].(map[string]any)["id"].(string)
 	for _, c := range []struct{ method, path, body string }{
 		{http.MethodPut, "/v2/apps" + id, `{"instances":2}`}, {http.MethodPatch, "/v2/apps" + id, `{"instances":2}`}, {http.MethodPost, "/v2/apps" + id + "/restart", ""},
 		{http.MethodPut, "/v2/groups/lock", `{"apps":[]}`}, {http.MethodDelete, "/v2/groups/lock", ""}, {http.MethodDelete, "/v2/apps" + id + "?force=false", ""},

@@ -30,6 +30,8 @@ type Program struct {
 	Restart func(t *testing.T)
 	// EndTask makes the process of a task die; nil leaves that part out.
 	EndTask func(t *testing.T, taskID string)
+	// Without names kinds of apps (the notes of the recordings) that the Mesos at hand cannot run.
+	Without []string
 }
 
 // Run runs the whole suite.

@@ -264,6 +264,9 @@ func (t *task) env(name string) string {
 }
 
 func (t *task) use(sign float64) {
+	if sign < 0 {
+		t.agent.refused = time.Time{} // a refusal covers no more than what was refused
+	}
 	for _, r := range t.info.Resources {
 		switch r.Name {
 		case "cpus":
