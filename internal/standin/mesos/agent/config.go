@@ -2,7 +2,6 @@ package agent
 
 import (
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -66,15 +65,15 @@ func newConfig(f *flags) (config, error) {
 	}
 	for _, name := range strings.Split(f.get("isolation"), ",") {
 		if name != "" && !slices.Contains(isolators, name) {
-			return c, fmt.Errorf("Failed to create a containerizer: Could not create MesosContainerizer: Unknown or unsupported isolator '%s'", name) //nolint:staticcheck // as the real program
+			return c, words("Failed to create a containerizer: Could not create MesosContainerizer: Unknown or unsupported isolator '%s'", name)
 		}
 	}
 	if name := f.get("launcher"); name != "linux" && name != "posix" {
-		return c, fmt.Errorf("Failed to create a containerizer: Could not create MesosContainerizer: Failed to create launcher: Unknown or unsupported launcher: %s", name) //nolint:staticcheck // as the real program
+		return c, words("Failed to create a containerizer: Could not create MesosContainerizer: Failed to create launcher: Unknown or unsupported launcher: %s", name)
 	}
 	for _, name := range strings.Split(f.get("containerizers"), ",") {
 		if name != "mesos" && name != "docker" {
-			return c, fmt.Errorf("Failed to create a containerizer: Unknown or unsupported containerizer: %s", name) //nolint:staticcheck // as the real program
+			return c, words("Failed to create a containerizer: Unknown or unsupported containerizer: %s", name)
 		}
 		c.docker = c.docker || name == "docker"
 	}
@@ -90,20 +89,20 @@ func newConfig(f *flags) (config, error) {
 func (c *config) refuse() error {
 	for _, name := range []string{"authenticate_http_readonly", "authenticate_http_readwrite"} {
 		if c.flags.is(name) {
-			return fmt.Errorf("The stand-in leaves out authentication (--%s)", name) //nolint:staticcheck // a sentence for people
+			return words("The stand-in leaves out authentication (--%s)", name)
 		}
 	}
 	for _, name := range []string{
 		"acls", "credential", "http_credentials", "firewall_rules", "modules", "modules_dir", "hooks", "container_logger", "default_container_info", "resource_provider_config_dir",
 	} {
 		if c.flags.has(name) {
-			return fmt.Errorf("The stand-in leaves out --%s", name) //nolint:staticcheck // a sentence for people
+			return words("The stand-in leaves out --%s", name)
 		}
 	}
 	if c.flags.has("domain") {
 		var domain mesos.DomainInfo
 		if err := json.Unmarshal([]byte(c.flags.get("domain")), &domain); err != nil {
-			return fmt.Errorf("Failed to load flag 'domain': Failed to load value '%s': %w", c.flags.get("domain"), err) //nolint:staticcheck // as the real program
+			return words("Failed to load flag 'domain': Failed to load value '%s': %w", c.flags.get("domain"), err)
 		}
 		c.info.Domain = &domain
 	}
@@ -119,14 +118,14 @@ func (c *config) readNumbers() error {
 	} {
 		value, err := parseDuration(c.flags.get(name))
 		if err != nil {
-			return fmt.Errorf("Failed to load flag '%s': Failed to load value '%s': %w", name, c.flags.get(name), err) //nolint:staticcheck // as the real program
+			return words("Failed to load flag '%s': Failed to load value '%s': %w", name, c.flags.get(name), err)
 		}
 		*into = value
 	}
 	for name, into := range map[string]*int{"port": &c.port, "max_completed_executors_per_framework": &c.maxCompleted} {
 		value, err := strconv.Atoi(c.flags.get(name))
 		if err != nil || value < 0 || name == "port" && value > 65535 {
-			return fmt.Errorf("Failed to load flag '%s': Failed to load value '%s': Failed to convert '%s' to number", name, c.flags.get(name), c.flags.get(name)) //nolint:staticcheck // as the real program
+			return words("Failed to load flag '%s': Failed to load value '%s': Failed to convert '%s' to number", name, c.flags.get(name), c.flags.get(name))
 		}
 		*into = value
 	}
@@ -144,7 +143,7 @@ func (c *config) readAddress() error {
 	if ip == "" || net.ParseIP(ip) != nil && net.ParseIP(ip).IsUnspecified() {
 		c.advertised = hostAddress()
 	} else if net.ParseIP(ip) == nil {
-		return fmt.Errorf("Failed to parse --ip=%s: not an IP address", ip) //nolint:staticcheck // as the real program
+		return words("Failed to parse --ip=%s: not an IP address", ip)
 	}
 	if c.flags.has("advertise_ip") {
 		c.advertised = c.flags.get("advertise_ip")
@@ -180,7 +179,7 @@ func hostAddress() string {
 func (c *config) describe() error {
 	resources, err := parseResources(c.flags.get("resources"), c.flags.get("default_role"), c.workDir)
 	if err != nil {
-		return fmt.Errorf("Failed to determine agent resources: %w", err) //nolint:staticcheck // as the real program
+		return words("Failed to determine agent resources: %w", err)
 	}
 	c.info.Resources = resources
 	c.info.Port = p(int32(c.port))

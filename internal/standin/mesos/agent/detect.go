@@ -41,7 +41,7 @@ func newDetector(cfg config, log *logger) (detector, error) {
 	if name, ok := strings.CutPrefix(master, "file://"); ok {
 		content, err := os.ReadFile(name)
 		if err != nil {
-			return detector{}, fmt.Errorf("Failed to read from file at '%s': %w", name, err) //nolint:staticcheck // as the real program
+			return detector{}, words("Failed to read from file at '%s': %w", name, err)
 		}
 		master = strings.TrimSpace(string(content))
 	}
@@ -49,7 +49,7 @@ func newDetector(cfg config, log *logger) (detector, error) {
 	if rest, ok := strings.CutPrefix(master, "zk://"); ok {
 		servers, root, found := strings.Cut(rest, "/")
 		if !found || root == "" {
-			return d, fmt.Errorf("Expecting a (chroot) path for ZooKeeper ('/' is not supported)") //nolint:staticcheck // as the real program
+			return d, words("Expecting a (chroot) path for ZooKeeper ('/' is not supported)")
 		}
 		credentials := ""
 		if i := strings.LastIndex(servers, "@"); i >= 0 {
@@ -69,7 +69,7 @@ func newDetector(cfg config, log *logger) (detector, error) {
 	}
 	host, port, err := net.SplitHostPort(master)
 	if _, bad := strconv.Atoi(port); err != nil || bad != nil || host == "" {
-		return d, fmt.Errorf("Failed to parse '%s'", cfg.master) //nolint:staticcheck // as the real program
+		return d, words("Failed to parse '%s'", cfg.master)
 	}
 	d.run = func(<-chan struct{}) { d.tell(leader{addr: master, hostname: host}) }
 	return d, nil
@@ -77,23 +77,9 @@ func newDetector(cfg config, log *logger) (detector, error) {
 
 // watchZooKeeper follows the json.info nodes; the lowest number leads.
 func watchZooKeeper(d detector, servers []string, root, credentials string, timeout time.Duration, log *logger, stop <-chan struct{}) {
-	conn, events, err := zk.Connect(servers, timeout, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
-	for err != nil {
-		log.warn("Failed to connect to ZooKeeper: %v", err)
-		select {
-		case <-stop:
-			return
-		case <-time.After(time.Second):
-		}
-		conn, events, err = zk.Connect(servers, timeout, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
-	}
-	go func() {
-		<-stop
-		conn.Close()
-	}()
-	if credentials != "" {
-		scheme, auth := "digest", credentials
-		_ = conn.AddAuth(scheme, []byte(auth))
+	conn, events := connect(servers, credentials, timeout, log, stop)
+	if conn == nil {
+		return
 	}
 	lastNode, expired := "", time.Time{}
 	for {
@@ -125,6 +111,29 @@ func watchZooKeeper(d detector, servers []string, root, credentials string, time
 		case <-changed:
 		case <-events:
 		case <-again:
+		}
+	}
+}
+
+// connect goes on until the servers' names resolve; it returns nil when stopped. The connection ends with stop.
+func connect(servers []string, credentials string, timeout time.Duration, log *logger, stop <-chan struct{}) (*zk.Conn, <-chan zk.Event) {
+	for {
+		conn, events, err := zk.Connect(servers, timeout, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
+		if err == nil {
+			go func() {
+				<-stop
+				conn.Close()
+			}()
+			if credentials != "" {
+				_ = conn.AddAuth("digest", []byte(credentials))
+			}
+			return conn, events
+		}
+		log.warn("Failed to connect to ZooKeeper: %v", err)
+		select {
+		case <-stop:
+			return nil, nil
+		case <-time.After(time.Second):
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (d docker) run(args ...string) error {
 		if code, ok := strings.CutPrefix(status, "exit status "); ok {
 			status = "exited with status " + code
 		}
-		return fmt.Errorf("Failed to run 'docker -H %s %s': %s; stderr='%s'", d.socket, strings.Join(args, " "), status, output) //nolint:staticcheck // as the real program
+		return words("Failed to run 'docker -H %s %s': %s; stderr='%s'", d.socket, strings.Join(args, " "), status, output)
 	}
 	return nil
 }

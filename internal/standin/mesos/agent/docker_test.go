@@ -30,7 +30,7 @@ kill) kill -KILL "$(cat "DIR/$2")" ;;
 *) echo "unexpected $1" >&2; exit 9 ;;
 esac
 `, "DIR", dir)
-	require.NoError(t, os.WriteFile(program, []byte(script), 0o700)) //nolint:gosec // it must be executable
+	require.NoError(t, os.WriteFile(program, []byte(script), 0o700))
 	return dir, program
 }
 
@@ -106,7 +106,7 @@ func TestDockerCommandLine(t *testing.T) {
 
 func TestDockerEngineThatDoesNotAnswer(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "docker")
-	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n"), 0o700)) //nolint:gosec // it must be executable
+	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n"), 0o700))
 	agent := startAgent(t, "127.0.0.1:1", "--containerizers=docker,mesos", "--docker="+program)
 	assert.Equal(t, 1, agent.code())
 	assert.Contains(t, agent.log(), "EXIT with status 1: Failed to perform recovery: Collect failed: Failed to run 'docker -H unix:///var/run/docker.sock ps -a': exited with status 1; stderr='Cannot connect to the Docker daemon\n'")

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 )
@@ -23,16 +22,16 @@ func parseDuration(text string) (time.Duration, error) {
 		}
 		number, err := strconv.ParseFloat(text[:i], 64)
 		if err != nil {
-			return 0, fmt.Errorf("Invalid duration '%s'", text) //nolint:staticcheck // the real program's words
+			return 0, words("Invalid duration '%s'", text)
 		}
 		for _, unit := range units {
 			if unit.name == text[i:] {
 				return time.Duration(number * float64(unit.size)), nil
 			}
 		}
-		return 0, fmt.Errorf("Unknown duration unit '%s'", text[i:]) //nolint:staticcheck // the real program's words
+		return 0, words("Unknown duration unit '%s'", text[i:])
 	}
-	return 0, fmt.Errorf("Invalid duration '%s'", text) //nolint:staticcheck // the real program's words
+	return 0, words("Invalid duration '%s'", text)
 }
 
 // formatDuration writes a duration in its largest unit that gives at least 1: 15mins, 32secs, 1.5mins.

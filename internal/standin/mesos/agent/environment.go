@@ -2,7 +2,6 @@ package agent
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"sort"
 	"strings"
@@ -72,19 +71,19 @@ func parseExecutorEnvironment(text string) (map[string]string, error) {
 	if strings.HasPrefix(text, "file://") || strings.HasPrefix(text, "/") {
 		content, err := os.ReadFile(strings.TrimPrefix(text, "file://"))
 		if err != nil {
-			return nil, fmt.Errorf("Error reading file '%s': %w", text, err) //nolint:staticcheck // as the real program
+			return nil, words("Error reading file '%s': %w", text, err)
 		}
 		text = string(content)
 	}
 	var raw map[string]any
 	if err := json.Unmarshal([]byte(text), &raw); err != nil {
-		return nil, fmt.Errorf("Failed to load flag 'executor_environment_variables': Failed to load value '%s': syntax error: %w", text, err) //nolint:staticcheck // as the real program
+		return nil, words("Failed to load flag 'executor_environment_variables': Failed to load value '%s': syntax error: %w", text, err)
 	}
 	env := map[string]string{}
 	for name, value := range raw {
 		word, ok := value.(string)
 		if !ok {
-			return nil, fmt.Errorf("Failed to load flag 'executor_environment_variables': `executor_environment_variables` must only contain string values") //nolint:staticcheck // as the real program
+			return nil, words("Failed to load flag 'executor_environment_variables': `executor_environment_variables` must only contain string values")
 		}
 		env[name] = word
 	}

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -201,7 +200,7 @@ func number(r *http.Request, name string) (int64, error) {
 	}
 	value, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("Failed to convert '%s' to number", text) //nolint:staticcheck // as the real program
+		return 0, words("Failed to convert '%s' to number", text)
 	}
 	return value, nil
 }
@@ -210,7 +209,7 @@ func number(r *http.Request, name string) (int64, error) {
 func readPart(name string, offset, length int64) (data []byte, at, size int64, err error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("Failed to open file at '%s': %w", name, err) //nolint:staticcheck // as the real program
+		return nil, 0, 0, words("Failed to open file at '%s': %w", name, err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
@@ -218,7 +217,7 @@ func readPart(name string, offset, length int64) (data []byte, at, size int64, e
 		return nil, 0, 0, err
 	}
 	if info.IsDir() {
-		return nil, 0, 0, errors.New("Cannot read from a directory") //nolint:staticcheck // as the real program
+		return nil, 0, 0, words("Cannot read from a directory")
 	}
 	size = info.Size()
 	if offset < 0 || offset >= size {

@@ -59,36 +59,17 @@ func (f *flags) load(args, environ []string) error {
 	for _, arg := range args {
 		rest, ok := strings.CutPrefix(arg, "--")
 		if !ok {
-			return fmt.Errorf("Failed to parse command line: unexpected argument '%s'", arg) //nolint:staticcheck // as the real program
+			return words("Failed to parse command line: unexpected argument '%s'", arg)
 		}
 		if rest == "" {
 			break
 		}
-		name, value, hasValue := strings.Cut(rest, "=")
-		one := f.byName[name]
-		if bare, isNo := strings.CutPrefix(name, "no-"); one == nil && isNo {
-			one = f.byName[bare]
-			switch {
-			case one == nil:
-			case !one.isBool:
-				return fmt.Errorf("Failed to load non-boolean flag '%s' via '%s'", bare, name) //nolint:staticcheck // as the real program
-			case hasValue:
-				return fmt.Errorf("Failed to load boolean flag '%s' via '%s' with value '%s'", bare, name, value) //nolint:staticcheck // as the real program
-			default:
-				name, value, hasValue = bare, "false", true
-			}
-		}
-		if one == nil {
-			return fmt.Errorf("Failed to load unknown flag '%s'", name) //nolint:staticcheck // as the real program
-		}
-		if !hasValue {
-			if !one.isBool {
-				return fmt.Errorf("Failed to load non-boolean flag '%s': Missing value", name) //nolint:staticcheck // as the real program
-			}
-			value = "true"
+		one, name, value, err := f.parse(rest)
+		if err != nil {
+			return err
 		}
 		if onLine[one] {
-			return fmt.Errorf("Flag '%s' is already loaded via command line", name) //nolint:staticcheck // as the real program
+			return words("Flag '%s' is already loaded via command line", name)
 		}
 		onLine[one] = true
 		if err := one.assign(name, value); err != nil {
@@ -96,6 +77,33 @@ func (f *flags) load(args, environ []string) error {
 		}
 	}
 	return nil
+}
+
+// parse takes name=value, name or no-name apart; the last two are for booleans only.
+func (f *flags) parse(text string) (one *flag, name, value string, err error) {
+	name, value, hasValue := strings.Cut(text, "=")
+	one = f.byName[name]
+	if bare, isNo := strings.CutPrefix(name, "no-"); one == nil && isNo {
+		one = f.byName[bare]
+		switch {
+		case one == nil:
+		case !one.isBool:
+			return nil, "", "", words("Failed to load non-boolean flag '%s' via '%s'", bare, name)
+		case hasValue:
+			return nil, "", "", words("Failed to load boolean flag '%s' via '%s' with value '%s'", bare, name, value)
+		default:
+			name, value, hasValue = bare, "false", true
+		}
+	}
+	switch {
+	case one == nil:
+		return nil, "", "", words("Failed to load unknown flag '%s'", name)
+	case !hasValue && !one.isBool:
+		return nil, "", "", words("Failed to load non-boolean flag '%s': Missing value", name)
+	case !hasValue:
+		value = "true"
+	}
+	return one, name, value, nil
 }
 
 func (one *flag) assign(name, value string) error {
@@ -106,7 +114,7 @@ func (one *flag) assign(name, value string) error {
 		case "false", "0":
 			value = "false"
 		default:
-			return fmt.Errorf("Failed to load flag '%s': Failed to load value '%s': Expecting a boolean (e.g., true or false)", name, value) //nolint:staticcheck // as the real program
+			return words("Failed to load flag '%s': Failed to load value '%s': Expecting a boolean (e.g., true or false)", name, value)
 		}
 	}
 	one.value, one.set, one.given = value, true, true

@@ -62,11 +62,11 @@ func openLog(f *flags) (*logger, error) {
 	}
 	if f.has("log_dir") {
 		if err := os.MkdirAll(f.get("log_dir"), 0o755); err != nil {
-			return nil, fmt.Errorf("Could not create log directory '%s': %w", f.get("log_dir"), err) //nolint:staticcheck // as the real program
+			return nil, words("Could not create log directory '%s': %w", f.get("log_dir"), err)
 		}
 		file, err := os.OpenFile(filepath.Join(f.get("log_dir"), "mesos-agent.INFO"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
-			return nil, fmt.Errorf("Could not open the log: %w", err) //nolint:staticcheck // as the real program
+			return nil, words("Could not open the log: %w", err)
 		}
 		out = io.MultiWriter(out, file)
 	}
@@ -129,18 +129,18 @@ func prepare(cfg config, f *flags) error {
 		dir := f.get("systemd_runtime_directory")
 		_, missing := os.Stat(dir)
 		if _, err := exec.LookPath("systemctl"); err == nil && missing != nil {
-			return fmt.Errorf("Failed to initialize systemd: Failed to locate systemd runtime directory: %s", dir) //nolint:staticcheck // as the real program
+			return words("Failed to initialize systemd: Failed to locate systemd runtime directory: %s", dir)
 		}
 	}
 	for _, dir := range []string{filepath.Join(cfg.workDir, "meta", "slaves"), filepath.Join(cfg.runtimeDir, "containers")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("Failed to create directory '%s': %w", dir, err) //nolint:staticcheck // as the real program
+			return words("Failed to create directory '%s': %w", dir, err)
 		}
 		probe := filepath.Join(dir, ".probe")
 		err := os.WriteFile(probe, []byte("is there room and permission?\n"), 0o600)
 		_ = os.Remove(probe)
 		if err != nil {
-			return fmt.Errorf("Failed to write into '%s': %w", dir, err) //nolint:staticcheck // as the real program
+			return words("Failed to write into '%s': %w", dir, err)
 		}
 	}
 	return nil

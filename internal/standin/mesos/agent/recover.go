@@ -33,7 +33,7 @@ func (a *Agent) recover() error {
 	id := filepath.Base(target)
 	var old mesos.AgentInfo
 	if err := readFile(a.store.infoFile(id), &old); err != nil {
-		return fmt.Errorf("Failed to recover agent state: %w", err) //nolint:staticcheck // as the real program
+		return words("Failed to recover agent state: %w", err)
 	}
 	fresh := a.info
 	fresh.ID = &mesos.AgentID{Value: id}
@@ -101,7 +101,7 @@ func compatible(old, fresh mesos.AgentInfo, policy string) error {
 	const line = "------------------------------------------------------------"
 	oldText, _ := json.Marshal(was)
 	newText, _ := json.Marshal(is)
-	return fmt.Errorf("Incompatible agent info detected. \n%s\nReason: %s\n%s\nOld agent info:\n%s\n%s\nNew agent info:\n%s\n%s", //nolint:staticcheck // as the real program
+	return words("Incompatible agent info detected. \n%s\nReason: %s\n%s\nOld agent info:\n%s\n%s\nNew agent info:\n%s\n%s",
 		line, reason, line, oldText, line, newText, line)
 }
 

@@ -254,3 +254,28 @@ func TestLeaving(t *testing.T) {
 		})
 	}
 }
+
+func TestCleanup(t *testing.T) {
+	master := newMaster(t)
+	agent := startAgent(t, master.addr())
+	master.awaitRegister(1)
+	master.run("old", "echo $$; exec sleep 1000")
+	lines := agent.awaitLineOf(master, "old")
+	agent.kill()
+	cleaner := agent.again(master.addr(), "--recover=cleanup")
+	assert.Equal(t, 0, cleaner.code())
+	agent.awaitDead(lines...)
+}
+
+func TestBrokenState(t *testing.T) {
+	master := newMaster(t)
+	agent := startAgent(t, master.addr())
+	master.awaitRegister(1)
+	agent.awaitKept()
+	agent.kill()
+	require.NoError(t, os.WriteFile(agent.work+"/work/meta/slaves/M-S0/slave.info", []byte("{"), 0o600))
+	second := agent.again(master.addr())
+	assert.Equal(t, 1, second.code())
+	assert.Contains(t, second.log(), "EXIT with status 1: Failed to perform recovery: Failed to recover agent state: read ")
+	assert.Contains(t, second.log(), "rm -f ")
+}

@@ -3,7 +3,6 @@ package agent
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -24,13 +23,13 @@ func parseResources(text, defaultRole, workDir string) ([]mesos.Resource, error)
 	if strings.HasPrefix(text, "file://") || strings.HasPrefix(text, "/") {
 		content, err := os.ReadFile(strings.TrimPrefix(text, "file://"))
 		if err != nil {
-			return nil, fmt.Errorf("Error reading file '%s': %w", text, err) //nolint:staticcheck // as the real program
+			return nil, words("Error reading file '%s': %w", text, err)
 		}
 		text = strings.TrimSpace(string(content))
 	}
 	if strings.HasPrefix(text, "[") {
 		if err := json.Unmarshal([]byte(text), &all); err != nil {
-			return nil, fmt.Errorf("Bad value for resources: %w", err) //nolint:staticcheck // as the real program
+			return nil, words("Bad value for resources: %w", err)
 		}
 		for i := range all {
 			if err := checkResource(&all[i], defaultRole); err != nil {
@@ -54,7 +53,7 @@ func parseResources(text, defaultRole, workDir string) ([]mesos.Resource, error)
 
 func checkResource(one *mesos.Resource, defaultRole string) error {
 	if one.Name == "" || one.Type == nil {
-		return errors.New("Bad value for resources: missing name or type") //nolint:staticcheck // as the real program
+		return words("Bad value for resources: missing name or type")
 	}
 	if one.Role == nil || *one.Role == "" {
 		one.Role = &defaultRole
@@ -65,18 +64,18 @@ func checkResource(one *mesos.Resource, defaultRole string) error {
 func parseResource(token, role string) (mesos.Resource, error) {
 	name, text, ok := strings.Cut(token, ":")
 	if !ok || strings.Contains(text, ":") {
-		return mesos.Resource{}, fmt.Errorf("Bad value for resources, missing or extra ':' in %s", token) //nolint:staticcheck // as the real program
+		return mesos.Resource{}, words("Bad value for resources, missing or extra ':' in %s", token)
 	}
 	name = strings.TrimSpace(name)
 	if before, after, found := strings.Cut(name, "("); found {
 		if !strings.HasSuffix(after, ")") {
-			return mesos.Resource{}, fmt.Errorf("Bad value for resources, mismatched parentheses in %s", token) //nolint:staticcheck // as the real program
+			return mesos.Resource{}, words("Bad value for resources, mismatched parentheses in %s", token)
 		}
 		name, role = before, strings.TrimSuffix(after, ")")
 	}
 	value, err := parseValue(strings.TrimSpace(text))
 	if err != nil || value.kind == mesos.TEXT {
-		return mesos.Resource{}, fmt.Errorf("Bad value for resource %s: %s", name, text) //nolint:staticcheck // as the real program
+		return mesos.Resource{}, words("Bad value for resource %s: %s", name, text)
 	}
 	return mesos.Resource{Name: name, Type: p(value.kind), Scalar: value.scalar, Ranges: value.ranges, Set: value.set, Role: p(role)}, nil
 }
@@ -99,7 +98,7 @@ func parseValue(text string) (value, error) {
 			begin, err1 := strconv.ParseUint(strings.TrimSpace(from), 10, 64)
 			end, err2 := strconv.ParseUint(strings.TrimSpace(to), 10, 64)
 			if !ok || err1 != nil || err2 != nil || end < begin {
-				return value{}, fmt.Errorf("Failed to parse range %q", part) //nolint:staticcheck // as the real program
+				return value{}, words("Failed to parse range %q", part)
 			}
 			ranges.Range = append(ranges.Range, mesos.Value_Range{Begin: begin, End: end})
 		}
@@ -173,14 +172,14 @@ func parseAttributes(text string) ([]mesos.Attribute, error) {
 	for _, token := range strings.FieldsFunc(text, func(r rune) bool { return r == ';' || r == '\n' }) {
 		name, content, ok := strings.Cut(token, ":")
 		if !ok {
-			return nil, fmt.Errorf("Invalid attribute key:value pair '%s'", token) //nolint:staticcheck // as the real program
+			return nil, words("Invalid attribute key:value pair '%s'", token)
 		}
 		value, err := parseValue(strings.TrimSpace(content))
 		if err != nil {
-			return nil, fmt.Errorf("Invalid attribute key:value pair '%s'", token) //nolint:staticcheck // as the real program
+			return nil, words("Invalid attribute key:value pair '%s'", token)
 		}
 		if value.kind == mesos.SET {
-			return nil, fmt.Errorf("Bad type for attribute %s text %s type 2", name, content) //nolint:staticcheck // as the real program
+			return nil, words("Bad type for attribute %s text %s type 2", name, content)
 		}
 		all = append(all, mesos.Attribute{Name: strings.TrimSpace(name), Type: value.kind, Scalar: value.scalar, Ranges: value.ranges, Text: value.text})
 	}

@@ -284,11 +284,11 @@ func (a *Agent) accepted(answer wire.Registered) error {
 	defer a.mu.Unlock()
 	again := a.info.ID != nil
 	if again && a.info.ID.Value != answer.AgentID.Value {
-		return fmt.Errorf("Re-registered but got wrong id: %s (expected: %s)", answer.AgentID.Value, a.info.ID.Value) //nolint:staticcheck // as the real program
+		return words("Re-registered but got wrong id: %s (expected: %s)", answer.AgentID.Value, a.info.ID.Value)
 	}
 	a.info.ID = &mesos.AgentID{Value: answer.AgentID.Value}
 	if err := a.store.saveAgent(a.info); err != nil {
-		return fmt.Errorf("Failed to checkpoint agent info: %w", err) //nolint:staticcheck // as the real program
+		return words("Failed to checkpoint agent info: %w", err)
 	}
 	if again {
 		a.log.info("Re-registered with master; agent ID %s", a.info.ID.Value)

@@ -171,6 +171,7 @@ func (e *executor) taskEnded(status syscall.WaitStatus) {
 	// What the command left behind in its session goes with the container.
 	if e.pid > 0 {
 		KillTree(e.pid, syscall.SIGKILL)
+		_ = os.Remove(filepath.Join(e.dir, PIDName))
 	}
 	state := mesos.TASK_FAILED
 	switch {
