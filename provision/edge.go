@@ -17,7 +17,7 @@ const edgeTimeout = 10 * time.Minute
 func (f *Fleet) Edge(h config.Host) Service {
 	haproxy := f.programs.HAProxy.Path
 	s := f.service(h, RoleEdge, nil)
-	file := text(s.Dirs[0]+"/haproxy.cfg", f.haproxyCfg(h, s.Dirs[0]+"/"+edgeSocket)...)
+	file := text(s.Dirs[0]+"/haproxy.cfg", f.haproxyCfg(h)...)
 	file.Check = []string{haproxy, "-c", "-f"}
 	s.Files = []File{file}
 	s.Unit.Argv = []string{haproxy, "-db", "-f", file.Path}
@@ -25,13 +25,10 @@ func (f *Fleet) Edge(h config.Host) Service {
 	return s.seal()
 }
 
-const edgeSocket = "haproxy.sock"
-
-func (f *Fleet) haproxyCfg(h config.Host, socket string) []string {
+func (f *Fleet) haproxyCfg(h config.Host) []string {
 	lines := []string{
 		"global",
 		"  log stdout format raw local0 notice",
-		"  stats socket " + haproxyQuote(socket) + " mode 600 level admin",
 		// Few enough for a plain limit of 1024 open files.
 		"  maxconn 400",
 		"  nbthread 2",
@@ -110,8 +107,4 @@ func HomeHost(c *config.Cluster) (config.Host, bool) {
 		return agents[0], true
 	}
 	return config.Host{}, false
-}
-
-func haproxyQuote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(s) + `"`
 }

@@ -85,19 +85,7 @@ func (p *preflight) state() bool {
 	return false
 }
 
-// socketLimit is the longest path that HAProxy can bind: the system's 107 bytes less the suffix of its temporary name.
-const socketLimit = 97
-
 func (p *preflight) paths() {
-	longest := ""
-	for _, h := range p.config.HostsWith(config.RoleControl) {
-		if path := filepath.Join(p.config.StateDir(), "hosts", h.Name, RoleEdge, edgeSocket); len(path) > len(longest) {
-			longest = path
-		}
-	}
-	if over := len(longest) - socketLimit; over > 0 {
-		p.add("state folder", fmt.Sprintf("%s is %d bytes too long for a socket", longest, over), "move cluster.yaml to a folder with a shorter path")
-	}
 	if dir := p.config.StateDir(); strings.ContainsAny(dir, ":;\n\"'\\") {
 		p.add("state folder", dir+` has one of : ; " ' \ in its path, which Java and Mesos do not take`, "move cluster.yaml to another folder")
 	}

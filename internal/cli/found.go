@@ -1,23 +1,27 @@
 package cli
 
 import (
-	"os/exec"
 	"path/filepath"
+	"slices"
+
+	"github.com/jomctl/jomctl/provision"
 )
 
-// findPrograms looks for real programs where they usually are: on the PATH, and a war beside the file.
-func findPrograms(dir string) Found {
-	var found Found
-	if path, err := exec.LookPath("mesos-master"); err == nil {
-		found.Mesos = append(found.Mesos, filepath.Dir(path))
-	}
-	if path, err := exec.LookPath("marathon"); err == nil {
-		found.Marathon = append(found.Marathon, filepath.Dir(path))
-	}
-	if wars, err := filepath.Glob(filepath.Join(dir, "*.war")); err == nil {
-		for _, war := range wars {
+// foundPrograms are the real programs to offer: what this machine has at the usual places, and the wars in the file's folder.
+func foundPrograms(machine provision.Real, dir string) Found {
+	found := Found{Mesos: ifAny(machine.Mesos), Marathon: ifAny(machine.Marathon), Wars: ifAny(machine.War)}
+	wars, _ := filepath.Glob(filepath.Join(dir, "*.war")) // the pattern is well formed
+	for _, war := range wars {
+		if absolute, err := filepath.Abs(war); err == nil && !slices.Contains(found.Wars, absolute) {
 			found.Wars = append(found.Wars, "./"+filepath.Base(war))
 		}
 	}
 	return found
+}
+
+func ifAny(path string) []string {
+	if path == "" {
+		return nil
+	}
+	return []string{path}
 }

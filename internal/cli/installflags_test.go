@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/provision"
 )
 
 func parseFlags(args ...string) (*InstallFlags, error) {
@@ -175,11 +176,10 @@ func TestHostsOnTheCommandLine(t *testing.T) {
 
 func TestRealProgramsAreFound(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"mesos-master", "marathon", "jenkins.war"} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o755))
-	}
-	t.Setenv("PATH", dir)
-	require.Equal(t, Found{Mesos: []string{dir}, Marathon: []string{dir}, Wars: []string{"./jenkins.war"}}, findPrograms(dir))
-	t.Setenv("PATH", "")
-	require.Equal(t, Found{}, findPrograms(t.TempDir()))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "jenkins.war"), nil, 0o600))
+	machine := provision.Real{Mesos: "/opt/mesos", War: "/usr/share/jenkins/jenkins.war"}
+	require.Equal(t, Found{Mesos: []string{"/opt/mesos"}, Wars: []string{"/usr/share/jenkins/jenkins.war", "./jenkins.war"}}, foundPrograms(machine, dir))
+	machine.War = filepath.Join(dir, "jenkins.war")
+	require.Equal(t, []string{machine.War}, foundPrograms(machine, dir).Wars, "one war is not offered twice")
+	require.Equal(t, Found{}, foundPrograms(provision.Real{}, t.TempDir()))
 }

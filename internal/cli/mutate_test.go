@@ -107,7 +107,9 @@ func (findings) ExitCode() int { return 4 }
 
 func TestAnAnswerMayEndWithFindings(t *testing.T) {
 	b := newBench(t)
-	b.answer = func(context.Context, op.Result) (string, map[string]any, error) { return "mostly\n", map[string]any{"found": []string{"f"}}, findings{} }
+	b.answer = func(context.Context, op.Result) (string, map[string]any, error) {
+		return "mostly\n", map[string]any{"found": []string{"f"}}, findings{}
+	}
 	code, out, err := b.run("build", "--yes")
 	require.Equal(t, 4, code)
 	require.Equal(t, "mostly\n", out)

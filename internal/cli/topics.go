@@ -89,7 +89,7 @@ func targetTitle(t config.Target) string {
 	case config.TargetLocal:
 		return "local: this machine alone, every host is a loopback address and a folder"
 	case config.TargetHosts:
-		return "hosts: existing machines over SSH"
+		return "hosts: existing machines over SSH (the file is written, but this version cannot install them yet)"
 	case config.TargetDocker:
 		return "docker: a lab of containers on this machine"
 	}

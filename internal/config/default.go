@@ -85,11 +85,16 @@ func (s *Components) defaults(local bool) {
 }
 
 func (j *Jenkins) defaults(local bool) {
-	mem, grace := 2*GiB, 10*time.Minute
+	mem, grace, idle := 2*GiB, 10*time.Minute, Duration(3*time.Minute)
 	if local {
 		// A real controller was seen to be ready after 8 to 60 s: five minutes are more than three starts.
 		mem, grace = GiB, 5*time.Minute
 		set(&j.War, "standin")
+		// To try it is not to wait: a minute is the shortest time that the real plugin knows, the stand-in knows seconds.
+		idle = Duration(time.Minute)
+		if j.War == "standin" {
+			idle = Duration(5 * time.Second)
+		}
 	}
 	set(&j.App.CPUs, 1)
 	set(&j.App.Mem, mem)
@@ -118,7 +123,7 @@ func (j *Jenkins) defaults(local bool) {
 		}
 		set(&t.CPUs, 0.2)
 		set(&t.Mem, 512*MiB)
-		set(&t.Idle, Duration(3*time.Minute))
+		set(&t.Idle, idle)
 		set(&t.Docker, DockerNone)
 	}
 }

@@ -20,7 +20,7 @@ func TestThreeLinesAreComplete(t *testing.T) {
 	assert.Equal(t, App{CPUs: 1, Mem: GiB, Grace: Duration(5 * time.Minute), HTTPPort: 8080, AgentPort: 50000}, c.Jenkins.App)
 	assert.Equal(t, "standin", c.Jenkins.War)
 	assert.Equal(t, Home{Type: HomeHost}, c.Jenkins.Home)
-	assert.Equal(t, []Template{{Label: "mesos", CPUs: 0.2, Mem: 512 * MiB, Idle: Duration(3 * time.Minute), Docker: DockerNone}}, c.Jenkins.Cloud.Templates)
+	assert.Equal(t, []Template{{Label: "mesos", CPUs: 0.2, Mem: 512 * MiB, Idle: Duration(5 * time.Second), Docker: DockerNone}}, c.Jenkins.Cloud.Templates)
 	assert.True(t, c.Components.Mesos.Source.Standin && c.Components.Marathon.Source.Standin)
 	assert.Equal(t, "zookeeper", c.Components.ZooKeeper.Source.Apt)
 	assert.Nil(t, c.Registry)

@@ -15,7 +15,8 @@ import (
 	"github.com/jomctl/jomctl/internal/op"
 )
 
-// ProofOptions say how many builds run at once and how long each works. Zero values mean five builds of 5 s. Got, where
+// ProofOptions say how many builds run at once and how long each works. Zero values mean five builds of 5 s, or of 20 s with a real
+// Jenkins. Got, where
 // set, receives what came out, passed or not.
 type ProofOptions struct {
 	Builds int
@@ -80,6 +81,10 @@ func (e *Env) proofStep(opts ProofOptions) op.Step {
 	}
 	if opts.Sleep == 0 {
 		opts.Sleep = 5 * time.Second
+		if e.controller().war.real() {
+			// Real build agents start a JVM each, seconds apart: shorter builds would miss each other.
+			opts.Sleep = 20 * time.Second
+		}
 	}
 	return op.Step{ID: "proof", Title: fmt.Sprintf("Proof: %d builds at once on %d build agents", opts.Builds, opts.Builds),
 		Probe: func(context.Context) (op.State, error) {
