@@ -64,7 +64,12 @@ func (p Programs) StartMaster(t testing.TB, flags ...string) *Process {
 func (p Programs) StartAgent(t testing.TB, flags ...string) *Process {
 	t.Helper()
 	flags = withDefaults(t, flags, "--runtime_dir=")
-	for _, flag := range []string{"--launcher=posix", "--isolation=posix/cpu,posix/mem", "--containerizers=mesos", "--no-systemd_enable_support"} {
+	extra := []string{}
+	dir := filepath.Dir(p.Agent)
+	if _, err := os.Stat(filepath.Join(dir, "mesos-containerizer")); err == nil {
+		extra = append(extra, "--launcher_dir="+dir) // real programs that are not installed
+	}
+	for _, flag := range append(extra, "--launcher=posix", "--isolation=posix/cpu,posix/mem", "--containerizers=mesos", "--no-systemd_enable_support") {
 		name, _, _ := strings.Cut(flag, "=")
 		if !has(flags, name) {
 			flags = append(flags, flag)
@@ -155,6 +160,9 @@ func start(t testing.TB, path string, flags []string) *Process {
 	t.Cleanup(func() {
 		p.Signal(syscall.SIGKILL)
 		<-p.ended
+		if strings.Contains(p.Output(), "WARNING: DATA RACE") { // programs built with -race
+			t.Errorf("%s has a data race", path)
+		}
 		if t.Failed() {
 			t.Logf("%s %s printed:\n%s", path, strings.Join(flags, " "), p.Output())
 		}
@@ -168,7 +176,6 @@ func (p *Process) Start() {
 	p.cmd = exec.Command(p.path, p.Flags...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	p.cmd.Env = append(os.Environ(), "LIBPROCESS_IP=")
 	require.NoError(p.t, p.cmd.Start())
 	ended := make(chan struct{})
 	p.ended = ended

@@ -140,6 +140,20 @@ func (c *core) sendOffers(fw *framework, offers []*offer) {
 	}
 	fw.counters["offers/sent"] += float64(len(offers))
 	fw.event(event)
+	if c.set.offerTimeout > 0 {
+		time.AfterFunc(c.set.offerTimeout, func() { c.timeOut(offers) })
+	}
+}
+
+// timeOut rescinds those of the offers that are still open (--offer_timeout).
+func (c *core) timeOut(offers []*offer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range offers {
+		if c.offers[o.id] == o {
+			c.rescind(o)
+		}
+	}
 }
 
 func (o *offer) message() mesos.Offer {

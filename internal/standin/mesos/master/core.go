@@ -16,6 +16,7 @@ type settings struct {
 	reregisterTimeout time.Duration
 	allocation        time.Duration
 	heartbeat         time.Duration
+	offerTimeout      time.Duration // 0 for never
 	minAllocatable    []bag
 	completedTasks    int
 	completedFrames   int

@@ -233,6 +233,15 @@ func TestUpdateFramework(t *testing.T) {
 	require.ErrorContains(t, calls.CallNoData(t.Context(), f.caller, calls.UpdateFramework(info).With(calls.Framework(f.id))), "checkpoint")
 }
 
+func TestOffersTimeOut(t *testing.T) {
+	_, base := startAlone(t, "--offer_timeout=50ms")
+	newSimAgent(t, base, 1).register()
+	f := subscribeGo(t, base, "protobuf", goInfo("slow"))
+	offer := f.offer()
+	require.Equal(t, offer.ID, f.await(scheduler.Event_RESCIND).Rescind.OfferID)
+	require.NotEqual(t, offer.ID, f.offer().ID)
+}
+
 func TestWhatIsLeftOutSaysSo(t *testing.T) {
 	_, base := startAlone(t)
 	for _, body := range []string{

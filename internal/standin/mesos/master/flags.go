@@ -19,6 +19,7 @@ type flag struct {
 	isBool bool
 	value  string
 	set    bool // has a value, given or default
+	given  bool
 }
 
 // flags are the flags of the real program; where one has an old name too, both lead to it.
@@ -50,7 +51,7 @@ func (f *flags) load(args, environ []string) error {
 		key, value, _ := strings.Cut(pair, "=")
 		name, ours := strings.CutPrefix(key, "MESOS_")
 		if one := f.byName[strings.ToLower(name)]; ours && one != nil {
-			one.value, one.set = value, true
+			one.value, one.set, one.given = value, true, true
 		}
 	}
 	loaded := map[*flag]bool{}
@@ -84,7 +85,7 @@ func (f *flags) loadArgument(arg string, loaded map[*flag]bool) error {
 		return fmt.Errorf("Flag '%s' is already loaded via command line", name)
 	}
 	loaded[one] = true
-	one.value, one.set = value, true
+	one.value, one.set, one.given = value, true, true
 	return nil
 }
 
@@ -108,6 +109,28 @@ func (f *flags) check() error {
 		}
 	}
 	return nil
+}
+
+// heeded are the flags that change what the stand-in does, or that have nothing to change in it.
+func heeded() []string {
+	return []string{
+		"advertise_ip", "advertise_port", "agent_ping_timeout", "agent_reregister_timeout", "allocation_interval", "authenticate_agents",
+		"authenticate_frameworks", "authenticate_http_frameworks", "authenticate_http_readonly", "authenticate_http_readwrite", "cluster",
+		"filter_gpu_resources", "help", "hostname", "hostname_lookup", "ip", "log_dir", "logging_level", "max_agent_ping_timeouts",
+		"max_completed_frameworks", "max_completed_tasks_per_framework", "max_unreachable_tasks_per_framework", "min_allocatable_resources",
+		"offer_timeout", "port", "quiet", "quorum", "registry", "registry_fetch_timeout", "roles", "version", "webui_dir", "work_dir", "zk", "zk_session_timeout",
+	}
+}
+
+// ignored are the given flags that the stand-in takes and does nothing with.
+func (f *flags) ignored() []string {
+	var names []string
+	for _, one := range f.list {
+		if one.given && !slices.Contains(heeded(), one.name) {
+			names = append(names, "--"+one.name)
+		}
+	}
+	return names
 }
 
 func (f *flags) get(name string) string { return f.byName[name].value }

@@ -48,6 +48,15 @@ func TestWhatIsLeftOutIsRefused(t *testing.T) {
 	}
 }
 
+func TestIgnoredFlagsAreNamed(t *testing.T) {
+	f := newFlags()
+	require.NoError(t, f.load([]string{"--weights=a=2", "--quorum=1"}, []string{"MESOS_RATE_LIMITS={}", "MESOS_ZK=zk://a/b"}))
+	require.Equal(t, []string{"--rate_limits", "--weights"}, f.ignored())
+	for _, name := range heeded() {
+		require.Contains(t, f.byName, name)
+	}
+}
+
 func TestHelpNamesTheFlags(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run([]string{"--help"}, nil, &out, &out))

@@ -73,6 +73,9 @@ func run(args, environ []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if ignored := f.ignored(); len(ignored) > 0 {
+		log("The stand-in takes these flags and ignores them: %s", strings.Join(ignored, " "))
+	}
 	listener, err := listen(f)
 	if err != nil {
 		return err
@@ -170,6 +173,9 @@ func newServer(f *flags, bound *net.TCPAddr, log func(string, ...any)) (*server,
 		heartbeat: heartbeatInterval, minAllocatable: parseMinAllocatable(f.get("min_allocatable_resources")),
 		completedTasks: f.number("max_completed_tasks_per_framework"), completedFrames: f.number("max_completed_frameworks"),
 		unreachableTasks: f.number("max_unreachable_tasks_per_framework"), hideGPUs: f.yes("filter_gpu_resources"),
+	}
+	if f.given("offer_timeout") {
+		set.offerTimeout = f.duration("offer_timeout")
 	}
 	if f.given("roles") {
 		set.roles = strings.Split(f.get("roles"), ",")
