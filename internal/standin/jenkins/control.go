@@ -63,7 +63,7 @@ func (p *process) export() []byte {
 }
 
 // restart aborts at once, or waits for running builds; then "Restarting Jenkins" is shown for a moment.
-func (p *process) restart(safe bool, _ string) {
+func (p *process) restart(safe bool) {
 	p.mu.Lock()
 	p.restartGen++
 	generation := p.restartGen

@@ -32,29 +32,37 @@ func (d *Document) Apply(cfg *home.Config, users *home.Users) error {
 	case "unsecured":
 		cfg.UseSecurity = false
 	}
-	if d.LocalRealm != nil {
-		cfg.AllowSignup = d.LocalRealm.AllowsSignup
-		if d.Strategy == "" {
-			cfg.UseSecurity = true
-		}
-		for _, u := range d.LocalRealm.Users {
-			if u.Password == "" {
-				continue
-			}
-			// bcrypt is slow: an unchanged password is not hashed again.
-			if _, _, ok := users.Login(u.ID, u.Password); ok {
-				continue
-			}
-			if err := users.Put(u.ID, u.Name, u.Password); err != nil {
-				return err
-			}
-		}
+	if err := d.applyRealm(cfg, users); err != nil {
+		return err
 	}
 	if d.HasClouds {
 		cfg.SetMesosCloud(nil)
 		if len(d.Clouds) > 0 {
 			// The name is fixed, so of several clouds only one can be.
 			cfg.SetMesosCloud(d.Clouds[len(d.Clouds)-1].XML())
+		}
+	}
+	return nil
+}
+
+func (d *Document) applyRealm(cfg *home.Config, users *home.Users) error {
+	if d.LocalRealm == nil {
+		return nil
+	}
+	cfg.AllowSignup = d.LocalRealm.AllowsSignup
+	if d.Strategy == "" {
+		cfg.UseSecurity = true
+	}
+	for _, u := range d.LocalRealm.Users {
+		if u.Password == "" {
+			continue
+		}
+		// bcrypt is slow: an unchanged password is not hashed again.
+		if _, _, ok := users.Login(u.ID, u.Password); ok {
+			continue
+		}
+		if err := users.Put(u.ID, u.Name, u.Password); err != nil {
+			return err
 		}
 	}
 	return nil

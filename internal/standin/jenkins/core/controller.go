@@ -210,8 +210,10 @@ func (c *Controller) SaveConfig() error {
 	return c.cfg.Save(c.opt.Home, c.opt.Version)
 }
 
-// Home is JENKINS_HOME; Version the core version that is shown.
-func (c *Controller) Home() string    { return c.opt.Home }
+// Home is JENKINS_HOME.
+func (c *Controller) Home() string { return c.opt.Home }
+
+// Version is the core version that is shown.
 func (c *Controller) Version() string { return c.opt.Version }
 
 // RootURL is the configured root URL with a slash at its end, or "". Call it under Locked.

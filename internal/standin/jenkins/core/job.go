@@ -27,6 +27,7 @@ type Job struct {
 // UserError is an error that Jenkins answers with 400 and X-Error.
 type UserError string
 
+// Error is the text as people see it.
 func (e UserError) Error() string { return string(e) }
 
 // ErrNotFound says that what was named does not exist.

@@ -42,11 +42,17 @@ func (i *Item) Class() string {
 	return "hudson.model.Queue$" + [...]string{"WaitingItem", "BlockedItem", "BuildableItem", "LeftItem"}[i.state]
 }
 
-// Blocked and Buildable are the flags of the REST answer; Waiting says that the quiet period is not yet over or not yet noticed.
-func (i *Item) Blocked() bool   { return i.state == blocked }
+// Blocked says that something keeps the item from being buildable.
+func (i *Item) Blocked() bool { return i.state == blocked }
+
+// Buildable says that the item only needs an executor.
 func (i *Item) Buildable() bool { return i.state == buildable }
-func (i *Item) Waiting() bool   { return i.state == waiting }
-func (i *Item) Left() bool      { return i.state == leftQueue }
+
+// Waiting says that the quiet period is not yet over, or that its end has not been noticed.
+func (i *Item) Waiting() bool { return i.state == waiting }
+
+// Left says that the item is no longer in the queue.
+func (i *Item) Left() bool { return i.state == leftQueue }
 
 // Schedule puts a build in the queue, or gives the item that is there already. delay < 0 means the quiet period. Call it under
 // Locked.

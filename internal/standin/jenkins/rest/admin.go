@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,13 +19,7 @@ func (q *query) serveAdmin(first string, rest []string) {
 	case "createView":
 		q.createView()
 	case "checkJobName":
-		q.c.Locked(func() {
-			if err := q.c.CheckName(q.param("value")); err != nil {
-				q.w.Header().Set("X-Check", "error")
-			}
-		})
-		q.w.Header().Set("Content-Type", "text/html;charset=utf-8")
-		q.text("<div/>")
+		q.checkJobName()
 	case "quietDown":
 		q.quietDown()
 	case "cancelQuietDown":
@@ -34,14 +29,7 @@ func (q *query) serveAdmin(first string, rest []string) {
 			q.redirect("/")
 		}
 	case "restart", "safeRestart":
-		if q.post() {
-			safe := first == "safeRestart"
-			if safe {
-				q.c.QuietDown(true, q.param("message"))
-			}
-			q.s.control.Restart(safe, q.name())
-			q.redirect("/")
-		}
+		q.restart(first == "safeRestart")
 	case "exit", "safeExit":
 		q.exit(first == "safeExit")
 	case "reload":
@@ -63,17 +51,43 @@ func (q *query) serveAdmin(first string, rest []string) {
 			return object("hudson.model.UpdateCenter", f("availables", []*bean{}), f("jobs", []*bean{}), f("restartRequiredForCompletion", false), f("sites", []*bean{}))
 		})
 	case "setupWizard":
-		if len(rest) != 1 || rest[0] != "completeInstall" {
-			q.page("Setup Wizard - Jenkins")
-			return
-		}
-		if q.post() {
-			q.answer(home.FinishWizard(q.c.Home(), q.c.Version()), q.ok)
-		}
+		q.wizard(rest)
 	case "cli", "wsagents":
 		q.missing(first)
 	default:
 		q.notFound()
+	}
+}
+
+func (q *query) checkJobName() {
+	body := "<div/>"
+	q.c.Locked(func() {
+		if err := q.c.CheckName(q.param("value")); err != nil {
+			body = "<div class=error>" + html.EscapeString(err.Error()) + "</div>"
+		}
+	})
+	q.w.Header().Set("Content-Type", "text/html;charset=utf-8")
+	q.text(body)
+}
+
+func (q *query) restart(safe bool) {
+	if !q.post() {
+		return
+	}
+	if safe {
+		q.c.QuietDown(true, q.param("message"))
+	}
+	q.s.control.Restart(safe)
+	q.redirect("/")
+}
+
+func (q *query) wizard(rest []string) {
+	if len(rest) != 1 || rest[0] != "completeInstall" {
+		q.page("Setup Wizard - Jenkins")
+		return
+	}
+	if q.post() {
+		q.answer(home.FinishWizard(q.c.Home(), q.c.Version()), q.ok)
 	}
 }
 

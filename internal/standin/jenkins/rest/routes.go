@@ -54,15 +54,22 @@ func (q *query) serve() {
 		q.pageAgentListener()
 	case "jnlpJars":
 		q.pageJars(rest)
-	case "overallLoad":
-		q.api(rest, "Load Statistics - Jenkins", func(view) *bean { return load("hudson.model.OverallLoadStatistics", true) })
-	case "unlabeledLoad":
-		q.api(rest, "Load Statistics - Jenkins", func(view) *bean { return load("jenkins.model.UnlabeledLoadStatistics", false) })
+	case "overallLoad", "unlabeledLoad":
+		q.pageLoad(first, rest)
 	case "favicon.ico", "robots.txt", "userContent":
 		q.pageFiles(first, rest)
 	default:
 		q.serveAdmin(first, rest)
 	}
+}
+
+func (q *query) pageLoad(which string, rest []string) {
+	q.api(rest, "Load Statistics - Jenkins", func(view) *bean {
+		if which == "overallLoad" {
+			return load("hudson.model.OverallLoadStatistics", true)
+		}
+		return load("jenkins.model.UnlabeledLoadStatistics", false)
+	})
 }
 
 func (q *query) pageHealth() {

@@ -34,9 +34,10 @@ type Problem struct {
 	Message string `json:"message"`
 }
 
-// Control is what the pages ask of the process around the controller. Restart and Exit return at once.
+// Control is what the pages ask of the process around the controller. Restart and Exit return at once; Unrestart cancels a safe
+// restart that still waits.
 type Control struct {
-	Restart   func(safe bool, user string)
+	Restart   func(safe bool)
 	Exit      func(safe bool)
 	Unrestart func()
 	// CascCheck says what is wrong with a document, CascReload reads the configured file again, CascApply applies a document.
