@@ -8,6 +8,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	z := testkit.StartZooKeeper(t)
 	c := newCluster(t)
 	p := launch(t, z.Addr, "http://"+c.addr)

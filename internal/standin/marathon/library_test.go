@@ -1,6 +1,7 @@
 package marathon
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ func errCode(t *testing.T, err error) int {
 
 // TestClientLibrary repeats what the client library did with a real Marathon, through a leader and a standby.
 func TestClientLibrary(t *testing.T) {
+	t.Parallel()
 	z := testkit.StartZooKeeper(t)
 	cluster := newCluster(t)
 	leader := launch(t, z.Addr, "http://"+cluster.addr)
@@ -140,10 +142,10 @@ func libraryDeployments(t *testing.T, client gomarathon.Marathon) {
 	_, err = client.ScaleApplicationInstances("/gm/stuck", 3, false)
 	assert.Equal(t, gomarathon.ErrCodeAppLocked, errCode(t, err))
 	assert.ErrorContains(t, err, created.DeploymentIDs()[0].DeploymentID)
-	queue, err := client.Queue()
-	require.NoError(t, err)
-	require.Len(t, queue.Items, 1)
-	assert.Equal(t, "/gm/stuck", queue.Items[0].Application.ID)
+	testkit.Eventually(t, patience, "only that app waits", func(context.Context) bool {
+		queue, err := client.Queue()
+		return err == nil && len(queue.Items) == 1 && queue.Items[0].Application.ID == "/gm/stuck"
+	})
 	require.NoError(t, client.DeleteQueueDelay("/gm/stuck"))
 	assert.Equal(t, gomarathon.ErrCodeNotFound, errCode(t, client.DeleteQueueDelay("/gm/web")))
 	back, err := client.DeleteDeployment(created.DeploymentIDs()[0].DeploymentID, false)

@@ -53,6 +53,7 @@ func TestEnvironmentVariablesAreFlags(t *testing.T) {
 }
 
 func TestWaysToEnd(t *testing.T) {
+	t.Parallel()
 	z := testkit.StartZooKeeper(t)
 	cluster := newCluster(t)
 	t.Run("no ZooKeeper: 100", func(t *testing.T) {
@@ -113,6 +114,7 @@ func TestWaysToEnd(t *testing.T) {
 
 // A broken connection alone is renewed with the same framework id; the real program hears nothing of it either.
 func TestABrokenConnectionToTheMasterIsRenewed(t *testing.T) {
+	t.Parallel()
 	z := testkit.StartZooKeeper(t)
 	cluster := newCluster(t)
 	p := launch(t, z.Addr, "http://"+cluster.addr)
@@ -126,6 +128,7 @@ func TestABrokenConnectionToTheMasterIsRenewed(t *testing.T) {
 }
 
 func TestCredentialsGuardEveryPath(t *testing.T) {
+	t.Parallel()
 	z := testkit.StartZooKeeper(t)
 	cluster := newCluster(t)
 	p := launch(t, z.Addr, "http://"+cluster.addr, "--http_credentials", "admin:s3cret")

@@ -8,6 +8,7 @@ import (
 )
 
 func TestGroups(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	shop := `{"id":"/shop","apps":[{"id":"db","cmd":"sleep 1000","cpus":0.1,"mem":32},{"id":"web","cmd":"sleep 1000","cpus":0.1,"mem":32,"dependencies":["db"],"instances":2}],
 		"groups":[{"id":"sub","apps":[{"id":"x","cmd":"sleep 1000","cpus":0.1,"mem":32,"dependencies":["/shop/web"]}]}]}`

@@ -13,6 +13,7 @@ import (
 const sleeper = `{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32}`
 
 func TestCreateAndDeleteTellTheirStoryInOrder(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(sleeper)
 	r.idle("create")
@@ -32,6 +33,7 @@ func TestCreateAndDeleteTellTheirStoryInOrder(t *testing.T) {
 }
 
 func TestAFailedTaskComesBackAsTheNextTaskOfItsInstance(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"backoffSeconds":0}`)
 	r.idle("create")
@@ -46,6 +48,7 @@ func TestAFailedTaskComesBackAsTheNextTaskOfItsInstance(t *testing.T) {
 
 // The delays 2, 4, 8, 16, 20 were seen with a real Marathon.
 func TestBackoffGrowsHoldsAndIsForgotten(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"backoffSeconds":2,"backoffFactor":2,"maxLaunchDelaySeconds":20}`)
 	r.idle("create")
@@ -85,6 +88,7 @@ func (v AppView) Tasks0() Task {
 }
 
 func TestScaleAndKill(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"instances":4}`)
 	r.idle("create")
@@ -125,6 +129,7 @@ func TestScaleAndKill(t *testing.T) {
 }
 
 func TestVersions(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(sleeper)
 	r.idle("create")
@@ -154,6 +159,7 @@ func TestVersions(t *testing.T) {
 }
 
 func TestWhatIsStoredIsEnoughForTheNextLeader(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/a/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"instances":2,"healthChecks":[{"protocol":"COMMAND","command":{"value":"true"}}]}`)
 	r.idle("create")

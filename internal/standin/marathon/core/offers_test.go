@@ -14,6 +14,7 @@ import (
 
 // The cluster and the numbers are those of a recording of the real program.
 func TestRejectFunnel(t *testing.T) {
+	t.Parallel()
 	r := newRig(t,
 		fakemesos.Agent{Host: "agent-1", CPUs: 2, Mem: 2048, PortLow: 31000, PortHigh: 31003, Attributes: map[string]string{"rack": "rack-1"}},
 		fakemesos.Agent{Host: "agent-2", CPUs: 1, Mem: 4096, PortLow: 31000, PortHigh: 31010, Attributes: map[string]string{"rack": "rack-2"}},
@@ -33,6 +34,7 @@ func TestRejectFunnel(t *testing.T) {
 }
 
 func TestFixedPorts(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, fakemesos.Agent{Host: "127.0.0.1", CPUs: 4, Mem: 4096, PortLow: 31000, PortHigh: 31003})
 	r.create(`{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"requirePorts":true,"portDefinitions":[{"port":31002,"name":"http"},{"port":31001,"name":"agents"}]}`)
 	r.idle("create")
@@ -49,6 +51,7 @@ func TestFixedPorts(t *testing.T) {
 }
 
 func TestConstraints(t *testing.T) {
+	t.Parallel()
 	here := place{host: "a", region: "r", attributes: map[string]string{"rack": "one", "speed": "2"}}
 	other := func(host, rack string) place {
 		p := place{host: host, attributes: map[string]string{}}
@@ -89,6 +92,7 @@ func TestConstraints(t *testing.T) {
 }
 
 func TestGroupByWithoutNumberEndsTheLaunchQueue(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/bad","cmd":"sleep 1000","cpus":0.1,"mem":32,"constraints":[["rack","GROUP_BY"]]}`)
 	r.eventually("the fault strikes", func() bool {
@@ -106,6 +110,7 @@ func TestGroupByWithoutNumberEndsTheLaunchQueue(t *testing.T) {
 }
 
 func TestOffersAreSuppressedAndRevivedNoOftenerThanAllowed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.eventually("nothing to do: suppressed", func() bool { return r.mesos.Calls(sched.Call_SUPPRESS) == 1 })
 	assert.Zero(t, r.mesos.Calls(sched.Call_REVIVE))
@@ -116,6 +121,7 @@ func TestOffersAreSuppressedAndRevivedNoOftenerThanAllowed(t *testing.T) {
 }
 
 func TestTaskInfo(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/grp/web","cmd":"run me","cpus":0.5,"mem":64,"user":"nobody","env":{"A":"b"},"labels":{"my.label":"x"},"taskKillGracePeriodSeconds":30,
 		"fetch":[{"uri":"http://x/a.tgz","executable":false}],"portDefinitions":[{"port":0,"name":"http-api"}],"resourceLimits":{"mem":128},
@@ -148,6 +154,7 @@ func TestTaskInfo(t *testing.T) {
 }
 
 func TestDockerContainer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/web","cpus":0.1,"mem":64,"container":{"type":"DOCKER","docker":{"image":"nginx:1.25","parameters":[{"key":"hostname","value":"x"}]},
 		"volumes":[{"containerPath":"/home","hostPath":"/srv/home","mode":"RW"}],"portMappings":[{"containerPort":80,"name":"http"}]},"networks":[{"mode":"container/bridge"}]}`)

@@ -30,6 +30,7 @@ func (r *rig) moves(from int) string {
 }
 
 func TestUpgradeOfThreeMovesAsRecorded(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		health, over string
 		want         string
@@ -56,6 +57,7 @@ func TestUpgradeOfThreeMovesAsRecorded(t *testing.T) {
 }
 
 func TestUpgradeWithDoubleCapacityNeverHasLessThanWanted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"instances":3}`)
 	r.idle("create")
@@ -78,6 +80,7 @@ func TestUpgradeWithDoubleCapacityNeverHasLessThanWanted(t *testing.T) {
 const single = `{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"labels":{"MARATHON_SINGLE_INSTANCE_APP":"true"},"upgradeStrategy":{"minimumHealthCapacity":0,"maximumOverCapacity":0}%s}`
 
 func TestSingleInstanceStartsAfterTheEndOfTheOld(t *testing.T) {
+	t.Parallel()
 	for name, extra := range map[string]string{"no check": "", "COMMAND": `,"healthChecks":[{"protocol":"COMMAND","command":{"value":"true"}}]`,
 		"MESOS_HTTP": `,"healthChecks":[{"protocol":"MESOS_HTTP","portIndex":0}]`} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +110,7 @@ func listening(t *testing.T) (*rig, int) {
 const checked = `,"env":{"SIM_LISTEN":"1"},"healthChecks":[{"protocol":"HTTP","path":"/","portIndex":0,"gracePeriodSeconds":0,"intervalSeconds":1,"timeoutSeconds":1,"maxConsecutiveFailures":1}]`
 
 func TestMarathonsOwnCheckStopsASingleInstanceUpgradeForEver(t *testing.T) {
+	t.Parallel()
 	r, _ := listening(t)
 	r.create(fmt.Sprintf(single, checked))
 	r.idle("create")
@@ -130,6 +134,7 @@ func TestMarathonsOwnCheckStopsASingleInstanceUpgradeForEver(t *testing.T) {
 }
 
 func TestHealthCheckKillsAndTheNextTaskInheritsTheCount(t *testing.T) {
+	t.Parallel()
 	r, port := listening(t)
 	r.create(`{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32` + checked + `}`)
 	r.idle("create ends at the first success")
@@ -149,6 +154,7 @@ func TestHealthCheckKillsAndTheNextTaskInheritsTheCount(t *testing.T) {
 }
 
 func TestReadinessHoldsADeployment(t *testing.T) {
+	t.Parallel()
 	r, port := listening(t)
 	r.mesos.Answer(port, 503)
 	r.create(`{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"env":{"SIM_LISTEN":"1"},"portDefinitions":[{"port":0,"name":"http-api"}],
@@ -161,6 +167,7 @@ func TestReadinessHoldsADeployment(t *testing.T) {
 }
 
 func TestForceRollbackAndLocks(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	stuck := `{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"constraints":[["rack","IS","none"]]}`
 	first := r.create(stuck)
@@ -200,6 +207,7 @@ func TestForceRollbackAndLocks(t *testing.T) {
 }
 
 func TestAWaitingPlanSucceedsAfterAChangeOfLeaderAsInTheRealProgram(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"constraints":[["rack","IS","none"]]}`)
 	r.failover()
@@ -209,6 +217,7 @@ func TestAWaitingPlanSucceedsAfterAChangeOfLeaderAsInTheRealProgram(t *testing.T
 }
 
 func TestLostAgents(t *testing.T) {
+	t.Parallel()
 	pin := `{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32%s}`
 	hostOf := func(r *rig) string { return r.app("/s").Tasks0().Host }
 	t.Run("0/0 replaces at once and kills the old one when it returns", func(t *testing.T) {
@@ -259,6 +268,7 @@ func TestLostAgents(t *testing.T) {
 }
 
 func TestOverdueTasksAreKilled(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(`{"id":"/s","cmd":"sleep 1000","cpus":0.1,"mem":32,"env":{"SIM_STAY_STAGING":"1"}}`)
 	r.eventually("it starts", func() bool { return len(r.tasks("/s", "TASK_STARTING")) == 1 })
