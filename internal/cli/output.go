@@ -47,6 +47,9 @@ func previewText(preview op.PlanPreview) string {
 	return text.String()
 }
 
+// changesShown is how many changes of one step the preview lists; nobody reads on when each folder has a line.
+const changesShown = 3
+
 func writeStage(w io.Writer, stage op.StagePreview) {
 	done := 0
 	for _, step := range stage.Steps {
@@ -66,7 +69,11 @@ func writeStage(w io.Writer, stage op.StagePreview) {
 		case step.State != op.Done:
 			fmt.Fprintf(w, "  %-7s %s\n", step.State, step.Title)
 		}
-		for _, line := range step.Changes {
+		for i, line := range step.Changes {
+			if i == changesShown && len(step.Changes) > changesShown+1 {
+				fmt.Fprintf(w, "          and %d more (all of them with --plan -o json)\n", len(step.Changes)-i)
+				break
+			}
 			fmt.Fprintf(w, "          %s\n", ui.Clean(line))
 		}
 	}

@@ -20,7 +20,7 @@ func topics() []topic {
 		ofField("Control hosts", onLocal, field{label: "Control hosts", help: "How many ZooKeeper, Mesos master and Marathon: 1 for trying out, 3 or 5 to survive the loss of one or two.",
 			current: func(c *config.Cluster) string { return strconv.Itoa(c.Local.Control) },
 			set:     func(c *config.Cluster, v string) (err error) { localOf(c).Control, err = whole(v); return err }, paths: []string{"local.control"}}),
-		ofField("Mesos agents", onLocal, field{label: "Mesos agents", help: "How many hosts run the controller and the build agents: with two or more, Jenkins survives the loss of one.",
+		ofField("Mesos agents", onLocal, field{label: "Mesos agents", help: "How many hosts run the controller and the build agents: with two or more, builds survive the loss of one; the controller stays with its home.",
 			current: func(c *config.Cluster) string { return strconv.Itoa(c.Local.Agents) },
 			set:     func(c *config.Cluster, v string) (err error) { localOf(c).Agents, err = whole(v); return err }, paths: []string{"local.agents"}}),
 		{"Hosts", onHosts, askHosts, func(c *config.Cluster) string {
@@ -37,7 +37,7 @@ func topics() []topic {
 		programTopic("Marathon", func(c *config.Cluster) *config.Source { return &c.Components.Marathon.Source }, func(f Found) []string { return f.Marathon }, "components.marathon.source"),
 		{"Jenkins", nil, askWar, func(c *config.Cluster) string { return warTitle(c) }},
 		ofField("Git repository", nil, field{label: "Git repository for the configuration in the home, or none", none: "none",
-			help:    "Jenkins' configuration is committed and pushed there at every change. Any repository you can push to: git@HOST:PATH, https://, or a path.",
+			help:    "Kept in the file for the configuration's history; this version does not push to it yet. git@HOST:PATH, https://, or a path.",
 			current: func(c *config.Cluster) string { return or(repository(c), "none") },
 			set:     setRepository, paths: []string{"jenkins.scm.repository", "jenkins.scm"}}),
 		ofField("Admin user", nil, field{label: "First account of Jenkins", help: "Its password is generated and kept in a file that only you may read.",
