@@ -155,10 +155,7 @@ type runner struct {
 
 func (r *runner) prepare(c *Controller, b *Build) {
 	r.job = b.Job.Name
-	started := "Started by user " + b.User + "\n"
-	if b.User == "" {
-		started = "Started by an unknown source\n"
-	}
+	started := "Started by user " + c.displayName(b.User) + "\n"
 	where := "Building"
 	r.workspace = strings.NewReplacer("${JENKINS_HOME}", c.opt.Home, "${ITEM_FULL_NAME}", r.job, "${ITEM_FULLNAME}", r.job,
 		"${ITEM_ROOTDIR}", c.path("jobs", r.job)).Replace(c.cfg.WorkspaceDir)
@@ -170,11 +167,28 @@ func (r *runner) prepare(c *Controller, b *Build) {
 		}
 		where = "Building remotely on " + b.node.Name + labels
 	}
-	if running := b.Job.Last(func(o *Build) bool { return o.Building && o != b }); running != nil {
-		r.workspace += "@" + strconv.Itoa(b.Executor+1)
+	beside := 0
+	for _, other := range b.Job.Builds {
+		if other.Building && other != b && other.BuiltOn == b.BuiltOn {
+			beside++
+		}
+	}
+	if beside > 0 {
+		r.workspace += "@" + strconv.Itoa(beside+1)
 	}
 	b.workspace = r.workspace
 	r.head = started + "Running as SYSTEM\n" + where + " in workspace " + r.workspace + "\n"
+}
+
+// displayName is how a user is called in logs.
+func (c *Controller) displayName(id string) string {
+	if id == "" {
+		return "anonymous"
+	}
+	if u, ok := c.Users.Get(id); ok {
+		return u.FullName
+	}
+	return id
 }
 
 func (r *runner) run() string {
@@ -215,7 +229,7 @@ func (c *Controller) finish(b *Build, r *runner, result string) {
 		b.Interrupted = true
 		_, _ = io.WriteString(r.out, "Build was aborted\n")
 		if b.abortedBy != "" {
-			_, _ = io.WriteString(r.out, "Aborted by "+b.abortedBy+"\n")
+			_, _ = io.WriteString(r.out, "Aborted by "+c.displayName(b.abortedBy)+"\n")
 		}
 	}
 	_, _ = io.WriteString(r.out, "Finished: "+result+"\n")

@@ -115,6 +115,17 @@ func (c *Controller) Jobs() []*Job {
 
 // CheckName says what Jenkins has against a new job's name. Call it under Locked.
 func (c *Controller) CheckName(name string) error {
+	if err := checkCharacters(name); err != nil {
+		return err
+	}
+	if c.Job(name) != nil {
+		return UserError("A job already exists with the name ‘" + name + "’")
+	}
+	return nil
+}
+
+// checkCharacters refuses names that cannot be folders.
+func checkCharacters(name string) error {
 	switch {
 	case name == "":
 		return UserError("No name is specified")
@@ -125,9 +136,6 @@ func (c *Controller) CheckName(name string) error {
 	}
 	if i := strings.IndexAny(name, "?*/\\%!@#$^&|<>[]:;"); i >= 0 {
 		return UserError("‘" + name[i:i+1] + "’ is an unsafe character")
-	}
-	if c.Job(name) != nil {
-		return UserError("A job already exists with the name ‘" + name + "’")
 	}
 	return nil
 }

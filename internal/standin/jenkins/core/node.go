@@ -160,6 +160,9 @@ func (c *Controller) AddNode(n *Node) error {
 	if n.Name == "" {
 		return UserError("Query parameter 'name' is required")
 	}
+	if err := checkCharacters(n.Name); err != nil {
+		return err
+	}
 	if c.Node(n.Name) != nil {
 		return UserError("Agent called ‘" + n.Name + "’ already exists")
 	}
