@@ -80,10 +80,19 @@ func (f *framework) giveUpOffers() {
 }
 
 func agentUnregistered(t *testing.T, master, agent *Process) {
+	stream := open(t, master.URL+"/api/v1", `{"type":"SUBSCRIBE"}`)
 	f := subscribe(t, master.URL, frameworkInfo("goodbye", nil))
 	f.run("goodbye", "sleep 1000")
 	agent.Signal(syscall.SIGUSR1)
 	lost := f.awaitState("goodbye", "TASK_LOST")
 	require.Equal(t, []any{"REASON_AGENT_REMOVED", "Agent 127.0.0.1 removed: the agent unregistered"}, []any{lost["reason"], lost["message"]})
 	require.Empty(t, fetch(t, master.URL+"/slaves").list("slaves"))
+	for _, kind := range []string{"AGENT_REMOVED", "AGENT_ADDED"} {
+		if kind == "AGENT_ADDED" {
+			<-agent.ended
+			agent.Start()
+		}
+		e, _ := stream.await(t, 0, kind, func(e event) bool { return e.kind() == kind })
+		requireShape(t, "operator-"+kind, e.raw, operatorOptional()...)
+	}
 }

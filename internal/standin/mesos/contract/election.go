@@ -153,23 +153,3 @@ func keeperLost(t *testing.T, keeper *testkit.ZooKeeper, standby, leader *Proces
 	keeper.Signal(syscall.SIGCONT)
 	Ready(t, standby.URL)
 }
-
-// NoQuorum asserts what a leader without enough masters for its registry answers: health and state as if it were ready,
-// and 503 from the v1 API.
-func NoQuorum(t *testing.T, launcher Launcher) {
-	keeper := testkit.StartZooKeeper(t)
-	lonely := launcher.StartMaster(t, "--zk=zk://"+keeper.Addr+"/mesos", "--quorum=2", "--registry_fetch_timeout=2secs")
-	testkit.Eventually(t, patience, "it is elected", func(context.Context) bool {
-		r, err := tryAsk(http.MethodGet, lonely.URL+"/state", nil, "")
-		return err == nil && r.status == http.StatusOK
-	})
-	require.Equal(t, http.StatusOK, get(t, lonely.URL+"/health").status)
-	require.Equal(t, http.StatusOK, get(t, lonely.URL+"/slaves").status)
-	for path, body := range map[string]string{"/api/v1": `{"type":"GET_HEALTH"}`, "/api/v1/scheduler": subscribeBody(t, frameworkInfo("x", nil))} {
-		r := ask(t, http.MethodPost, lonely.URL+path, jsonHeaders(), body)
-		require.Equal(t, http.StatusServiceUnavailable, r.status, path)
-		require.Equal(t, "Master has not finished recovery", r.body)
-	}
-	require.NotZero(t, lonely.WaitExit(patience))
-	require.Contains(t, lonely.Output(), "Recovery failed: Failed to recover registrar: Failed to perform fetch within 2secs")
-}

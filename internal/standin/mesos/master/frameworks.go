@@ -2,6 +2,7 @@ package master
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (c *core) validate(info *mesos.FrameworkInfo) string {
 		return "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable"
 	case !multiRole && len(info.Roles) > 0:
 		return "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable"
-	case info.GetFailoverTimeout() > maxFailover || info.GetFailoverTimeout() < -maxFailover:
+	case !(math.Abs(info.GetFailoverTimeout()) <= maxFailover): // also not a number
 		return fmt.Sprintf("The framework failover_timeout (%g) is invalid", info.GetFailoverTimeout())
 	}
 	seen := map[string]bool{}

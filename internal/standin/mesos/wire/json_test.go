@@ -64,3 +64,22 @@ func TestDecodeJSONErrors(t *testing.T) {
 		require.EqualError(t, DecodeJSON([]byte(body), "Call", &master.Call{}), want, body)
 	}
 }
+
+func FuzzDecodeJSON(f *testing.F) {
+	for _, seed := range []string{`{"type":"ACKNOWLEDGE","acknowledge":{"uuid":"AQI=","agent_id":{"value":"a"},"task_id":{"value":"t"}}}`, `{"type":3}`, `[]`, `{"subscribe":[]}`, `{"accept":{"filters":{"refuse_seconds":"1e999"}}}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var call, again scheduler.Call
+		if DecodeJSON(body, "Call", &call) != nil {
+			return
+		}
+		written := EncodeJSON(&call)
+		if err := DecodeJSON(written, "Call", &again); err != nil {
+			t.Fatalf("%s reads, but what is written of it does not: %s: %v", body, written, err)
+		}
+		if once, twice := string(written), string(EncodeJSON(&again)); once != twice {
+			t.Fatalf("%s becomes %s", once, twice)
+		}
+	})
+}
