@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/internal/standin/mesos/agent/execute"
 	"github.com/jomctl/jomctl/internal/standin/mesos/master"
 	"github.com/jomctl/jomctl/internal/testkit"
 )
@@ -89,15 +90,29 @@ func startNamed(t *testing.T, name, work, addr string, args ...string) *program 
 // cleanup ends the agent and whatever executors it has left.
 func (a *program) cleanup() {
 	a.kill()
-	records, _ := filepath.Glob(filepath.Join(a.work, "run", "containers", "*", "task.pid"))
-	for _, name := range records {
-		killLeftovers(&task{container: filepath.Base(filepath.Dir(name)), runtime: filepath.Dir(name)})
+	containers, _ := filepath.Glob(filepath.Join(a.work, "run", "containers", "*"))
+	for _, dir := range containers {
+		endExecutor(dir)
 	}
 	if strings.Contains(a.log(), "DATA RACE") {
 		a.t.Error("a data race in the agent's process")
 	}
 	if a.t.Failed() {
 		a.t.Logf("agent's log:\n%s", a.log())
+	}
+}
+
+// endExecutor kills an executor that would wait for its agent, and its task.
+func endExecutor(dir string) {
+	killLeftovers(&task{runtime: dir})
+	conn, err := execute.Dial(dir)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	var first execute.FromExecutor
+	if conn.Receive(&first) == nil && first.Hello != nil {
+		_ = syscall.Kill(first.Hello.PID, syscall.SIGKILL)
 	}
 }
 

@@ -34,7 +34,7 @@ type executor struct {
 	pid      int
 	ended    bool
 	unacked  []mesos.TaskStatus
-	health   *bool
+	sick     bool // killed for its health
 	killing  bool
 	killedBy *mesos.TaskStatus_Reason
 	overtime bool

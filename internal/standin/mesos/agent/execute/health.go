@@ -53,11 +53,11 @@ func (e *executor) healthResult(result checked) {
 	if e.ended || e.killing {
 		return
 	}
-	e.health = p(result.healthy)
 	status := NewStatus(e.launch.Task.TaskID, mesos.TASK_RUNNING, "")
 	status.Reason, status.Healthy = p(mesos.REASON_TASK_HEALTH_CHECK_STATUS_UPDATED), p(result.healthy)
 	e.report(status)
 	if result.kill {
+		e.sick = true
 		e.kill(Kill{})
 	}
 }

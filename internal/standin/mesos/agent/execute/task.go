@@ -190,7 +190,7 @@ func (e *executor) taskEnded(status syscall.WaitStatus) {
 	if e.overtime {
 		last.Reason = p(mesos.REASON_MAX_COMPLETION_TIME_REACHED)
 	}
-	if e.health != nil && !*e.health {
+	if e.sick {
 		last.Healthy = p(false)
 	}
 	e.say("%s (pid: %d)", message, e.pid)
