@@ -1,0 +1,130 @@
+package lifecycle
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/bundles"
+	"github.com/jomctl/jomctl/internal/config"
+)
+
+// warFile is a war with a manifest and further entries.
+func warFile(t *testing.T, version string, entries ...string) []byte {
+	t.Helper()
+	var buffer bytes.Buffer
+	archive := zip.NewWriter(&buffer)
+	manifest, err := archive.Create("META-INF/MANIFEST.MF")
+	require.NoError(t, err)
+	_, err = manifest.Write([]byte("Manifest-Version: 1.0\r\nJenkins-Version: " + version + "\r\n"))
+	require.NoError(t, err)
+	for _, entry := range entries {
+		_, err := archive.Create(entry)
+		require.NoError(t, err)
+	}
+	require.NoError(t, archive.Close())
+	return buffer.Bytes()
+}
+
+func sum(data []byte) string {
+	digest := sha256.Sum256(data)
+	return hex.EncodeToString(digest[:])
+}
+
+func quiet(string, ...any) {}
+
+// clusterWith is a local cluster in a folder of its own.
+func clusterWith(t *testing.T, more string) *config.Cluster {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cluster.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("apiVersion: jomctl/v1\nname: ci\ntarget: local\n"+more), 0o600))
+	c, err := config.Load(file)
+	require.NoError(t, err)
+	return c
+}
+
+func TestAWarOfTheUsersOwnIsCopiedAndFetchedAgainWhenItChanges(t *testing.T) {
+	c := clusterWith(t, "jenkins: {war: ./mine.war}\n")
+	source := filepath.Join(c.Dir(), "mine.war")
+	require.NoError(t, os.WriteFile(source, warFile(t, "2.568.2"), 0o600))
+	w := warOf(c, &bundles.Release{})
+	require.True(t, w.real())
+	require.False(t, w.cached())
+	require.NoError(t, w.fetch(t.Context(), quiet))
+	require.True(t, w.cached())
+
+	newer := time.Now().Add(time.Hour)
+	require.NoError(t, os.Chtimes(source, newer, newer))
+	require.False(t, w.cached(), "the user has put another war there")
+	require.NoError(t, os.Remove(source))
+	require.True(t, w.cached(), "the copy outlives the file")
+}
+
+func TestADownloadMustHaveItsChecksum(t *testing.T) {
+	data := warFile(t, "2.568.3")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/jenkins.war" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = w.Write(data)
+	}))
+	defer server.Close()
+	c := clusterWith(t, "jenkins: {war: \""+server.URL+"/jenkins.war\"}\n")
+
+	right := warOf(c, &bundles.Release{Core: bundles.Core{SHA256: sum(data)}})
+	require.NoError(t, right.fetch(t.Context(), quiet))
+	require.True(t, right.cached())
+
+	wrong := warOf(c, &bundles.Release{Core: bundles.Core{SHA256: sum([]byte("another"))}})
+	err := wrong.fetch(t.Context(), quiet)
+	var refusal *Refusal
+	require.ErrorAs(t, err, &refusal)
+	require.Contains(t, err.Error(), sum(data))
+	require.Equal(t, 3, refusal.ExitCode())
+	require.NotEmpty(t, refusal.Hint())
+	require.NoFileExists(t, wrong.path(), "nothing that is wrong gets the name")
+	leftovers, err := filepath.Glob(filepath.Join(filepath.Dir(wrong.path()), ".jenkins-*"))
+	require.NoError(t, err)
+	require.Empty(t, leftovers)
+
+	c.Jenkins.War = server.URL + "/elsewhere.war"
+	require.ErrorContains(t, warOf(c, &bundles.Release{Core: bundles.Core{SHA256: sum([]byte("x"))}}).fetch(t.Context(), quiet), "404")
+}
+
+func TestAFileThatIsNoWarIsRefused(t *testing.T) {
+	c := clusterWith(t, "jenkins: {war: ./mine.war}\n")
+	require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "mine.war"), []byte("<html>not found</html>"), 0o600))
+	err := warOf(c, &bundles.Release{}).fetch(t.Context(), quiet)
+	var refusal *Refusal
+	require.ErrorAs(t, err, &refusal)
+}
+
+func TestTheGivenChecksumOfAFileIsComparedBeforeAnythingIsTouched(t *testing.T) {
+	data := warFile(t, "2.568.3")
+	c := clusterWith(t, "jenkins: {war: ./mine.war, sha256: "+sum(data)+"}\n")
+	source := filepath.Join(c.Dir(), "mine.war")
+	require.NoError(t, os.WriteFile(source, data, 0o600))
+	require.Empty(t, warOf(c, &bundles.Release{}).preflight())
+	require.NoError(t, os.WriteFile(source, append(data, 0), 0o600))
+	findings := warOf(c, &bundles.Release{}).preflight()
+	require.Len(t, findings, 1)
+	require.Contains(t, findings[0].Problem, "want "+sum(data))
+}
+
+func TestPluginsOfTheWarAreSeen(t *testing.T) {
+	c := clusterWith(t, "jenkins: {war: ./mine.war}\n")
+	require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "mine.war"), warFile(t, "2.568.3", "WEB-INF/plugins/mesos.hpi", "WEB-INF/lib/git.jpi"), 0o600))
+	w := warOf(c, &bundles.Release{})
+	require.True(t, w.bundled("mesos"))
+	require.False(t, w.bundled("git"), "a jar of the war is no plugin")
+}
