@@ -29,6 +29,10 @@ func (s *Server) standby(w http.ResponseWriter, r *http.Request) {
 		htmlError(w, r, http.StatusInternalServerError, "Server Error")
 		return
 	}
+	s.forward(w, r, leader)
+}
+
+func (s *Server) forward(w http.ResponseWriter, r *http.Request, leader string) {
 	req, err := http.NewRequestWithContext(r.Context(), r.Method, "http://"+leader+r.URL.RequestURI(), r.Body)
 	if err != nil {
 		htmlError(w, r, http.StatusInternalServerError, "Server Error")
@@ -49,6 +53,11 @@ func (s *Server) standby(w http.ResponseWriter, r *http.Request) {
 		htmlError(w, r, http.StatusGatewayTimeout, "Connection to leader timed out.")
 		return
 	}
+	s.relay(w, r, resp)
+}
+
+// relay passes the leader's answer back, with the small changes that the real proxy makes.
+func (s *Server) relay(w http.ResponseWriter, r *http.Request, resp *http.Response) {
 	defer resp.Body.Close()
 	h := w.Header()
 	for name, values := range resp.Header {

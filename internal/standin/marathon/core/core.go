@@ -116,80 +116,77 @@ func (c *Core) Load() error {
 			delete(c.apps, id)
 		}
 	}
-	if err := c.loadRest(); err != nil {
+	return c.loadRest()
+}
+
+// loadEach decodes the records of a category in the order of their ids.
+func (c *Core) loadEach(category string, decode func(data []byte) error) error {
+	records, err := c.store.Load(category)
+	if err != nil {
 		return err
+	}
+	for _, id := range sortedKeys(records) {
+		if err := decode(records[id]); err != nil {
+			return fmt.Errorf("decode %s %s: %w", category, id, err)
+		}
 	}
 	return nil
 }
 
 func (c *Core) loadRest() error {
-	load := func(category string, each func(data []byte) error) error {
-		records, err := c.store.Load(category)
-		if err != nil {
+	for _, part := range []struct {
+		category string
+		decode   func([]byte) error
+	}{{"instance", c.loadInstance}, {"group", c.loadRoot}, {"taskFailures", c.loadFailure}, {"deployment", c.loadPlan}} {
+		if err := c.loadEach(part.category, part.decode); err != nil {
 			return err
 		}
-		ids := make([]string, 0, len(records))
-		for id := range records {
-			ids = append(ids, id)
-		}
-		sort.Strings(ids)
-		for _, id := range ids {
-			if err := each(records[id]); err != nil {
-				return fmt.Errorf("decode %s %s: %w", category, id, err)
-			}
-		}
-		return nil
 	}
-	err := load("instance", func(data []byte) error {
-		var i Instance
-		if err := json.Unmarshal(data, &i); err != nil {
-			return err
-		}
-		if c.apps[i.App] != nil || i.Goal == goalDecommissioned {
-			c.insts[i.ID] = &i
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = load("group", func(data []byte) error {
-		var root rootRecord
-		if err := json.Unmarshal(data, &root); err != nil {
-			return err
-		}
-		c.rootVersion = root.Version
-		if root.Groups != nil {
-			c.groups = root.Groups
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = load("taskFailures", func(data []byte) error {
-		var f TaskFailure
-		if err := json.Unmarshal(data, &f); err != nil {
-			return err
-		}
-		if state := c.apps[f.AppID]; state != nil {
-			state.failure = &f
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = load("deployment", func(data []byte) error {
-		d := &deployment{}
-		if err := json.Unmarshal(data, d); err != nil {
-			return err
-		}
-		c.plans = append(c.plans, d)
-		return nil
-	})
 	sort.Slice(c.plans, func(i, j int) bool { return c.plans[i].Created.Before(c.plans[j].Created) })
-	return err
+	return nil
+}
+
+func (c *Core) loadInstance(data []byte) error {
+	var i Instance
+	if err := json.Unmarshal(data, &i); err != nil {
+		return err
+	}
+	if c.apps[i.App] != nil || i.Goal == goalDecommissioned {
+		c.insts[i.ID] = &i
+	}
+	return nil
+}
+
+func (c *Core) loadRoot(data []byte) error {
+	var root rootRecord
+	if err := json.Unmarshal(data, &root); err != nil {
+		return err
+	}
+	c.rootVersion = root.Version
+	if root.Groups != nil {
+		c.groups = root.Groups
+	}
+	return nil
+}
+
+func (c *Core) loadFailure(data []byte) error {
+	var f TaskFailure
+	if err := json.Unmarshal(data, &f); err != nil {
+		return err
+	}
+	if state := c.apps[f.AppID]; state != nil {
+		state.failure = &f
+	}
+	return nil
+}
+
+func (c *Core) loadPlan(data []byte) error {
+	d := &deployment{}
+	if err := json.Unmarshal(data, d); err != nil {
+		return err
+	}
+	c.plans = append(c.plans, d)
+	return nil
 }
 
 type rootRecord struct {

@@ -113,27 +113,8 @@ func (c *Core) collect(id string, g groupBody, target map[string]*spec.App, grou
 		}
 	}
 	if g.Apps != nil {
-		for app := range c.apps {
-			if path.Dir(app) == id {
-				target[app] = nil
-			}
-		}
-		for n, body := range *g.Apps {
-			options := c.cfg.Options
-			options.Base = id
-			app, err := spec.Parse(body, options)
-			if err != nil {
-				if invalid, ok := err.(*spec.Invalid); ok {
-					for i := range invalid.Details {
-						invalid.Details[i].Path = fmt.Sprintf("/apps(%d)%s", n, invalid.Details[i].Path)
-					}
-				}
-				return err
-			}
-			if path.Dir(app.ID) != id {
-				return &spec.Invalid{Message: "Object is not valid", Details: []spec.Detail{{Path: fmt.Sprintf("/apps(%d)/id", n), Errors: []string{"Identifier is not child of '" + id + "'"}}}}
-			}
-			target[app.ID] = app
+		if err := c.collectApps(id, *g.Apps, target); err != nil {
+			return err
 		}
 	}
 	if g.Groups == nil {
@@ -155,6 +136,33 @@ func (c *Core) collect(id string, g groupBody, target map[string]*spec.App, grou
 		if err := c.collect(spec.AbsoluteID(id, *child.ID), child, target, groups); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// collectApps lays the apps of one group into target, and nil for those that are not named any more.
+func (c *Core) collectApps(id string, bodies []json.RawMessage, target map[string]*spec.App) error {
+	for app := range c.apps {
+		if path.Dir(app) == id {
+			target[app] = nil
+		}
+	}
+	for n, body := range bodies {
+		options := c.cfg.Options
+		options.Base = id
+		app, err := spec.Parse(body, options)
+		if invalid, ok := err.(*spec.Invalid); ok {
+			for i := range invalid.Details {
+				invalid.Details[i].Path = fmt.Sprintf("/apps(%d)%s", n, invalid.Details[i].Path)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if path.Dir(app.ID) != id {
+			return &spec.Invalid{Message: "Object is not valid", Details: []spec.Detail{{Path: fmt.Sprintf("/apps(%d)/id", n), Errors: []string{"Identifier is not child of '" + id + "'"}}}}
+		}
+		target[app.ID] = app
 	}
 	return nil
 }
@@ -220,17 +228,16 @@ func (c *Core) putGroup(id string, g groupBody, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	for group, depends := range groups {
-		for ; group != "/"; group = path.Dir(group) {
+	for named, depends := range groups {
+		for group := named; group != "/"; group = path.Dir(group) {
 			if c.groups[group] == nil {
 				c.groups[group] = &groupState{}
 			}
 			c.groups[group].Version = version
-			if list, named := groups[group]; named {
-				c.groups[group].Depends = list
-			}
 		}
-		_ = depends
+		if state := c.groups[named]; state != nil {
+			state.Depends = depends
+		}
 	}
 	if g.Groups != nil {
 		for group := range c.groups {

@@ -1,7 +1,10 @@
 package core
 
 import (
+	"strings"
 	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"github.com/jomctl/jomctl/internal/standin/marathon/spec"
 )
@@ -223,4 +226,40 @@ func (c *Core) version(id, version string) (*spec.App, error) {
 		}
 	}
 	return nil, &NotFound{Message: "App '" + id + "' does not exist in version " + spec.Timestamp(at), Details: true}
+}
+
+func addresses(i *Instance, status *mesos.TaskStatus) {
+	if status.ContainerStatus == nil {
+		return
+	}
+	var ips []string
+	for _, network := range status.ContainerStatus.NetworkInfos {
+		for _, ip := range network.IPAddresses {
+			if ip.IPAddress != nil {
+				ips = append(ips, *ip.IPAddress)
+			}
+		}
+	}
+	if len(ips) > 0 {
+		i.IPs = ips
+	}
+}
+
+func ipAddresses(i *Instance) []IPAddress {
+	out := []IPAddress{}
+	for _, ip := range i.IPs {
+		protocol := "IPv4"
+		if strings.Contains(ip, ":") {
+			protocol = "IPv6"
+		}
+		out = append(out, IPAddress{IPAddress: ip, Protocol: protocol})
+	}
+	return out
+}
+
+func nonNil(ports []int) []int {
+	if ports == nil {
+		return []int{}
+	}
+	return ports
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -48,6 +49,7 @@ type Driver struct {
 	stream string
 	id     *mesos.FrameworkID
 	queue  []*sched.Call
+	since  time.Time
 	wake   chan struct{}
 }
 
@@ -82,58 +84,93 @@ func (d *Driver) Run(ctx context.Context) error {
 		return err
 	}
 	go d.sender(ctx)
-	var leader Leader
-	subscribed := false
-	wait := 50 * time.Millisecond
+	r := &runner{Driver: d, leaders: leaders}
 	for {
-		for leader.Addr == "" {
+		for r.leader.Addr == "" {
 			select {
-			case leader = <-leaders:
+			case r.leader = <-leaders:
 			case <-ctx.Done():
 				return nil
 			}
 		}
-		ended := make(chan error, 1)
-		streamCtx, stop := context.WithCancel(ctx)
-		go func(addr string) {
-			ended <- d.subscribe(streamCtx, addr, func() { wait = 50 * time.Millisecond; subscribed = true })
-		}(leader.Addr)
-		var err error
-		next, changed := leader, false
-		select {
-		case next = <-leaders:
-			changed = true
-			stop()
-			err = <-ended
-		case err = <-ended:
-		}
-		stop()
+		err := r.session(ctx)
 		d.forget()
-		var fatal *ErrorEvent
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.As(err, &fatal):
+		if over, err := r.over(ctx, err); over {
 			return err
-		case subscribed && (changed || errors.Is(err, ErrDisconnected)):
-			return ErrDisconnected
-		case changed:
-			leader = next
-			continue
-		}
-		d.cfg.Log("subscription to %s ended: %v; again in %s", leader.Addr, err, wait)
-		select {
-		case next = <-leaders:
-			if subscribed {
-				return ErrDisconnected
-			}
-			leader = next
-		case <-time.After(wait):
-			wait = min(wait*2, 10*time.Second)
-		case <-ctx.Done():
-			return nil
 		}
 	}
+}
+
+const (
+	firstWait = 50 * time.Millisecond
+	longWait  = 10 * time.Second
+)
+
+// runner is what Run remembers between two subscriptions.
+type runner struct {
+	*Driver
+	leaders    <-chan Leader
+	leader     Leader
+	next       *Leader // the leader that ended the last session by taking over
+	subscribed atomic.Bool
+	wait       time.Duration
+}
+
+// session is one subscription; it ends with the stream, or when another master leads.
+func (r *runner) session(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	addr := r.leader.Addr
+	go func() { ended <- r.subscribe(ctx, addr, func() { r.subscribed.Store(true) }) }()
+	r.next = nil
+	select {
+	case next := <-r.leaders:
+		r.next = &next
+		stop()
+		return <-ended
+	case err := <-ended:
+		return err
+	}
+}
+
+// over decides what follows a session: the end of Run, or (after a pause) another session.
+func (r *runner) over(ctx context.Context, err error) (bool, error) {
+	var fatal *ErrorEvent
+	switch {
+	case ctx.Err() != nil:
+		return true, nil
+	case errors.As(err, &fatal):
+		return true, err
+	case r.subscribed.Load() && (r.next != nil || errors.Is(err, ErrDisconnected)):
+		return true, ErrDisconnected
+	case r.next != nil:
+		r.leader = *r.next
+		return false, nil
+	}
+	if r.wait == 0 || time.Since(r.started()) > longWait {
+		r.wait = firstWait
+	}
+	r.cfg.Log("subscription to %s ended: %v; again in %s", r.leader.Addr, err, r.wait)
+	select {
+	case next := <-r.leaders:
+		if r.subscribed.Load() {
+			return true, ErrDisconnected
+		}
+		r.leader = next
+	case <-time.After(r.wait):
+		r.wait = min(r.wait*2, longWait)
+	case <-ctx.Done():
+		return true, nil
+	}
+	return false, nil
+}
+
+// started is when the last subscription began.
+func (d *Driver) started() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.since
 }
 
 func (d *Driver) forget() {
@@ -160,7 +197,7 @@ func (d *Driver) subscribe(ctx context.Context, addr string, done func()) error 
 		return fmt.Errorf("subscribe to %s: %s: %s", addr, resp.Status, strings.TrimSpace(string(text)))
 	}
 	d.mu.Lock()
-	d.addr, d.stream = addr, resp.Header.Get("Mesos-Stream-Id")
+	d.addr, d.stream, d.since = addr, resp.Header.Get("Mesos-Stream-Id"), time.Now()
 	d.mu.Unlock()
 	silence := time.AfterFunc(d.cfg.Silence, func() { cancel(ErrDisconnected) })
 	defer silence.Stop()
