@@ -156,3 +156,32 @@ func (p *program) removeEverything(t *testing.T) {
 		return status == 200 && len(tasks) == 0
 	})
 }
+
+// TestTheMastersDeathEndsMarathon: the master is killed and started again; Marathon ends with 103 when the change of leader is seen,
+// and finds its framework and its task when it is started again.
+func TestTheMastersDeathEndsMarathon(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds and starts six processes")
+	}
+	z := testkit.StartZooKeeper(t)
+	binary := standins(t)
+	dir := t.TempDir()
+	_, port, err := net.SplitHostPort(testkit.FreeAddr(t, "127.0.0.1"))
+	require.NoError(t, err)
+	start := func() *exec.Cmd {
+		return background(t, binary, "mesos-master", "--ip=127.0.0.1", "--hostname=127.0.0.1", "--port="+port, "--zk=zk://"+z.Addr+"/mesos", "--quorum=1",
+			"--work_dir="+dir+"/master", "--zk_session_timeout=2secs")
+	}
+	master := start()
+	p := launch(t, z.Addr, "zk://"+z.Addr+"/mesos")
+	p.ready()
+	_, before := p.get("/v2/info")
+	require.NoError(t, master.Process.Kill())
+	start()
+	assert.Equal(t, exitLostLeadership, p.exit())
+	p.start()
+	p.comeBack()
+	_, after := p.get("/v2/info")
+	assert.Equal(t, before["frameworkId"], after["frameworkId"])
+}

@@ -94,7 +94,9 @@ func TestCallsGoOutInOrderAfterWhatTheySayIsStored(t *testing.T) {
 	testkit.Eventually(t, patience, "an offer", func(context.Context) bool { return w.count(sched.Event_OFFERS) > 0 })
 	w.driver.Send(&sched.Call{Type: sched.Call_SUPPRESS, Suppress: &sched.Call_Suppress{}})
 	w.driver.Send(&sched.Call{Type: sched.Call_REVIVE, Revive: &sched.Call_Revive{}})
-	testkit.Eventually(t, patience, "both calls", func(context.Context) bool { return m.Calls(sched.Call_REVIVE) == 1 && m.Calls(sched.Call_SUPPRESS) == 1 })
+	testkit.Eventually(t, patience, "both calls", func(context.Context) bool {
+		return m.Calls(sched.Call_REVIVE) == 1 && m.Calls(sched.Call_SUPPRESS) == 1
+	})
 	mu.Lock()
 	defer mu.Unlock()
 	assert.NotZero(t, stored)
