@@ -187,10 +187,19 @@ func (a *Agent) serve(listener net.Listener, detector detector) int {
 			if sig != syscall.SIGUSR1 {
 				// As a crash: tasks of checkpointing frameworks live on, the master is not told.
 				a.log.warn("Received signal %v, exiting", sig)
-				return 128 + int(sig.(syscall.Signal))
+				return dieOf(sig.(syscall.Signal))
 			}
 			a.log.info("Received SIGUSR1 signal; unregistering and shutting down")
 			go a.unregister()
 		}
 	}
+}
+
+// dieOf ends the process by the signal, as its parent expects of one that was terminated. It returns only where the
+// signal is ignored.
+func dieOf(sig syscall.Signal) int {
+	signal.Reset(sig)
+	_ = syscall.Kill(os.Getpid(), sig)
+	time.Sleep(time.Second)
+	return 128 + int(sig)
 }

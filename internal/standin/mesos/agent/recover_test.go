@@ -41,6 +41,7 @@ func TestTasksOutliveTheAgent(t *testing.T) {
 			pid := pidOf(t, agent.awaitLineOf(master, "live")[0])
 			agent.signal(sig)
 			<-agent.done
+			assert.Equal(t, sig, agent.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
 			assert.True(t, alive(pid), "the task lives on")
 			second := agent.again(master.addr())
 			register := master.awaitRegister(2)

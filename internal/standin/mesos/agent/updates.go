@@ -35,7 +35,11 @@ func (a *Agent) update(t *task, status mesos.TaskStatus) bool {
 		status.Reason = p(mesos.REASON_AGENT_DRAINING)
 	}
 	t.state = *status.State
-	t.statuses = append(t.statuses, status)
+	if n := len(t.statuses); n > 0 && t.statuses[n-1].GetState() == t.state && t.statuses[n-1].GetReason() == status.GetReason() {
+		t.statuses[n-1] = status // health that comes and goes for weeks must not fill the memory
+	} else {
+		t.statuses = append(t.statuses, status)
+	}
 	t.unacked = append(t.unacked, status)
 	a.store.appendUpdate(a.info.ID.GetValue(), t, &status)
 	a.counts.updates++

@@ -94,6 +94,20 @@ func TestUpdateStream(t *testing.T) {
 	assert.Empty(t, a.frameworks)
 }
 
+func TestRepeatedHealthIsShownOnce(t *testing.T) {
+	a, one := stillAgent(t, time.Hour)
+	a.hear(one, mesos.TASK_RUNNING)
+	for range 5 {
+		status := execute.NewStatus(one.info.TaskID, mesos.TASK_RUNNING, "")
+		status.Reason = p(mesos.REASON_TASK_HEALTH_CHECK_STATUS_UPDATED)
+		a.mu.Lock()
+		a.update(one, status)
+		a.mu.Unlock()
+	}
+	assert.Len(t, one.statuses, 2)
+	assert.Len(t, one.unacked, 6, "but told each time")
+}
+
 func TestKeptUpdates(t *testing.T) {
 	a, one := stillAgent(t, time.Hour)
 	first, second := a.hear(one, mesos.TASK_STARTING), a.hear(one, mesos.TASK_RUNNING)

@@ -79,6 +79,7 @@ func Main(args []string) int {
 		return 1
 	}
 	_ = file.Close()
+	_ = os.WriteFile("/proc/self/comm", []byte("mesos-executor"), 0o600) // ps shows `exe` else
 	e := &executor{dir: dir, events: make(chan any)}
 	e.say("This is the stand-in for mesos-executor")
 	e.connect(NewConn(socket))
