@@ -1,6 +1,7 @@
 package jenkins
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,6 +24,9 @@ func TestMain(m *testing.M) {
 	case os.Getenv(runVariable) == "jenkins":
 		os.Exit(Main(os.Args[1:]))
 	}
+	// These tests wait for other processes more than they compute.
+	flag.Parse()
+	_ = flag.Set("test.parallel", "6")
 	os.Exit(m.Run())
 }
 

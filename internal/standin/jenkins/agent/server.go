@@ -167,6 +167,8 @@ type running struct {
 
 // Close disconnects the agent.
 func (c *Channel) Close() {
+	// A frozen agent must not hold the controller.
+	_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	_ = c.out.send(message{Type: "bye"})
 	_ = c.conn.Close()
 }

@@ -76,10 +76,9 @@ func New(cfg Config, opt Options, c Controller) *Cloud {
 	return out
 }
 
-// Same says whether a reload may keep the session: it belongs to the framework id.
-func (c *Cloud) Same(cfg Config) bool {
-	return c.cfg.FrameworkID == cfg.FrameworkID && c.cfg.Master == cfg.Master
-}
+// Same says whether a reload keeps the session. It belongs to the framework id alone: a changed master address takes effect only
+// with another id or a restart, as in the real one.
+func (c *Cloud) Same(cfg Config) bool { return c.Config().FrameworkID == cfg.FrameworkID }
 
 // Update takes changed templates over into a running cloud.
 func (c *Cloud) Update(cfg Config) {

@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,6 +162,40 @@ func TestIdleNodesAreTakenAwayAndTheirTasksKilled(t *testing.T) {
 	c.Provision("mesos", 2)
 	testkit.Eventually(t, 5*time.Second, "two tasks", func(context.Context) bool { return len(m.Tasks()) == 2 || slices.Contains(m.Types(), "KILL") })
 	testkit.Eventually(t, 5*time.Second, "nothing left", func(context.Context) bool { return len(m.Tasks()) == 0 && len(n.names()) == 0 })
+}
+
+func TestIdleTimeOfZeroTakesNodesAwayThatStillStart(t *testing.T) {
+	t.Parallel()
+	m := fakemaster.Start(t, &fakemaster.Master{Silent: true})
+	o := fast()
+	o.IdleEvery = 50 * time.Millisecond
+	cfg := config(m.URL())
+	cfg.Templates[0].IdleMinutes = 0
+	c, n := start(t, cfg, o)
+	c.Provision("mesos", 1)
+	c.Provision("dock", 1)
+	testkit.Eventually(t, 5*time.Second, "only the one with an idle time stays", func(context.Context) bool {
+		names := n.names()
+		return len(names) == 1 && strings.HasPrefix(names[0], "jenkins-agent-dock-")
+	})
+	require.NotContains(t, m.Types(), "KILL", "it had not been launched")
+}
+
+func TestReloadWithAnotherMasterKeepsTheSession(t *testing.T) {
+	t.Parallel()
+	m := fakemaster.Start(t, &fakemaster.Master{})
+	other := fakemaster.Start(t, &fakemaster.Master{})
+	c, _ := start(t, config(m.URL()), fast())
+	c.Provision("mesos", 1)
+	testkit.Eventually(t, 5*time.Second, "launched", func(context.Context) bool { return slices.Contains(m.Types(), "ACCEPT") })
+	changed := config(other.URL())
+	require.True(t, c.Same(changed))
+	c.Update(changed)
+	c.Provision("dock", 1)
+	testkit.Eventually(t, 5*time.Second, "launched over the old connection", func(context.Context) bool { return len(m.Tasks()) == 2 })
+	require.Empty(t, other.Calls())
+	changed.FrameworkID = "jenkins-7f3c-e4"
+	require.False(t, c.Same(changed), "another id is another session")
 }
 
 func TestTemplateWithoutExecutorsIsABoundedStorm(t *testing.T) {

@@ -113,6 +113,21 @@ func (c *Controller) Jobs() []*Job {
 	return out
 }
 
+// ReloadJob reads one job's configuration and builds again; one that cannot be read stays as it is. Call it under Locked.
+func (c *Controller) ReloadJob(j *Job) error {
+	data, err := os.ReadFile(c.path("jobs", j.Name, "config.xml"))
+	if err != nil {
+		return fmt.Errorf("reload job %s: %w", j.Name, err)
+	}
+	cfg, err := ParseJob(data)
+	if err != nil {
+		return fmt.Errorf("reload job %s: %w", j.Name, err)
+	}
+	j.Config = cfg
+	c.loadBuilds(j)
+	return nil
+}
+
 // CheckName says what Jenkins has against a new job's name. Call it under Locked.
 func (c *Controller) CheckName(name string) error {
 	if err := checkCharacters(name); err != nil {

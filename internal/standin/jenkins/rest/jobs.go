@@ -171,7 +171,7 @@ func (q *query) jobAction(j *core.Job, rest []string) bool {
 			return nil
 		}, back)
 	case "reload":
-		post(func() error { return nil }, q.ok)
+		post(func() error { return q.c.ReloadJob(j) }, q.ok)
 	case "description", "submitDescription":
 		q.jobDescription(j, rest[0] == "submitDescription", back)
 	case "configure":
