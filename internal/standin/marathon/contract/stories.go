@@ -38,6 +38,12 @@ func (s *suite) documents(t *testing.T) {
 	check("app", s.get(t, "/v2/apps/shape/web").doc(t))
 	s.eventually(t, "offers were looked at", func() bool { return strings.Contains(string(s.get(t, "/v2/queue").body), "lastUnusedOfferAt") })
 	check("queue", leave(s.get(t, "/v2/queue").doc(t), "lastUsedOfferAt"))
+	require.Equal(t, 201, s.post(t, "/v2/apps", `{"id":"/shape/checked",`+small+`,"healthChecks":[{"protocol":"COMMAND","command":{"value":"true"},"delaySeconds":0,"intervalSeconds":1}]}`).status)
+	s.eventually(t, "it is healthy and its deployment over", func() bool {
+		app := s.app(t, "/shape/checked")
+		return app["tasksHealthy"] == 1.0 && len(app["deployments"].([]any)) == 0
+	})
+	check("checked", s.get(t, "/v2/apps/shape/checked").doc(t))
 	group := s.get(t, "/v2/groups/shape").doc(t)
 	assert.Equal(t, "/shape", group["id"])
 	for _, key := range []string{"apps", "pods", "groups", "dependencies", "version", "enforceRole"} {
@@ -177,7 +183,8 @@ func (l *listener) has(kind string) bool {
 
 // movable are events that come sooner or later than others by chance.
 func movable() []string {
-	return []string{"event_stream_attached", "event_stream_detached", "group_change_success", "api_post_event", "status_update_event"}
+	return []string{"event_stream_attached", "event_stream_detached", "group_change_success", "api_post_event", "status_update_event",
+		"health_status_changed_event", "instance_health_changed_event"}
 }
 
 // stories checks the order and the fields of events: create, scale, upgrade, delete.
@@ -195,7 +202,7 @@ func (s *suite) stories(t *testing.T) {
 			defer l.mu.Unlock()
 			for _, e := range l.events {
 				if sample := known[e.kind]; sample != nil {
-					assert.Empty(t, differences(e.kind, any(sample), any(e.data), nil), e.kind)
+					assert.Empty(t, differences(e.kind, any(sample), any(e.data), map[string]bool{"add_health_check_event.healthCheck": true}), e.kind)
 				}
 			}
 		})
@@ -211,6 +218,10 @@ func (s *suite) stories(t *testing.T) {
 		"deployment_info", "instance_changed_event Running", "instance_changed_event Killed", "deployment_step_success", "deployment_success")
 	tell("upgrade", func() { require.Equal(t, 200, s.put(t, "/v2/apps/story", `{"env":{"V":"2"}}`).status) },
 		append(append([]string{"deployment_info", "instance_changed_event Running", "instance_changed_event Killed", "instance_changed_event Scheduled"}, up...), "deployment_step_success", "deployment_success")...)
+	tell("with a check", func() {
+		require.Equal(t, 200, s.put(t, "/v2/apps/story", `{"healthChecks":[{"protocol":"COMMAND","command":{"value":"true"},"delaySeconds":0,"intervalSeconds":1}]}`).status)
+	}, append(append([]string{"deployment_info", "add_health_check_event", "instance_changed_event Running", "instance_changed_event Killed", "instance_changed_event Scheduled"}, up...),
+		"deployment_step_success", "deployment_success")...)
 	tell("same again", func() { require.Equal(t, 200, s.put(t, "/v2/apps/story", `{"env":{"V":"2"}}`).status) }, "deployment_success")
 }
 

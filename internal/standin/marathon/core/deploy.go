@@ -183,11 +183,6 @@ func (c *Core) begin(d *deployment) {
 	c.plans = append(c.plans, d)
 	c.announce(d)
 	for d.Current < len(d.Steps) && d.Steps[d.Current].Actions[0].Action == "StartApplication" {
-		for _, action := range d.Steps[d.Current].Actions {
-			for _, h := range d.Target[action.App].HealthChecks {
-				c.bus.Publish("add_health_check_event", map[string]any{"appId": action.App, "version": d.Target[action.App].Version, "healthCheck": h})
-			}
-		}
 		c.nextStep(d)
 	}
 	c.putJSON("deployment", d.ID, d)
@@ -195,6 +190,18 @@ func (c *Core) begin(d *deployment) {
 
 func (c *Core) announce(d *deployment) {
 	c.bus.Publish("deployment_info", deploymentStep{Plan: d.info(), CurrentStep: d.Steps[d.Current]})
+	for _, action := range d.Steps[d.Current].Actions {
+		switch before, after := d.Original[action.App], d.Target[action.App]; action.Action {
+		case "StartApplication", "RestartApplication":
+			for _, h := range after.HealthChecks {
+				c.bus.Publish("add_health_check_event", map[string]any{"appId": action.App, "version": after.Version, "healthCheck": h})
+			}
+		case "StopApplication":
+			for range before.HealthChecks {
+				c.bus.Publish("remove_health_check_event", map[string]any{"appId": action.App})
+			}
+		}
+	}
 }
 
 // nextStep closes the running step; it returns false when it was the last.
@@ -263,9 +270,6 @@ func (c *Core) stopApp(d *deployment, id string) bool {
 		d.terminated = map[string]bool{}
 	}
 	d.terminated[id] = true
-	if before := d.Original[id]; before != nil && len(before.HealthChecks) > 0 {
-		c.bus.Publish("remove_health_check_event", map[string]any{"appId": id})
-	}
 	c.bus.Publish("app_terminated_event", map[string]any{"appId": id})
 	return true
 }
