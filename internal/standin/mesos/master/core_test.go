@@ -193,6 +193,10 @@ func TestDrainAndReactivate(t *testing.T) {
 	require.Equal(t, a.info.ID.Value, f.await(scheduler.Event_FAILURE).Failure.AgentID.Value)
 	status, text = v1("drain_agent", "")
 	require.Equal(t, http.StatusBadRequest, status, text)
+	again, err := json.Marshal(wire.Register{Agent: a.info})
+	require.NoError(t, err)
+	_, text = post(t, base+wire.PathRegister, typeJSON, string(again))
+	require.Contains(t, text, "Agent has been marked gone", "it is not let in again")
 }
 
 func TestTwoFrameworksShareFairly(t *testing.T) {

@@ -2,6 +2,8 @@ package master
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -66,6 +68,16 @@ func TestHelpNamesTheFlags(t *testing.T) {
 	out.Reset()
 	require.NoError(t, run([]string{"--version"}, nil, &out, &out))
 	require.Equal(t, "mesos 1.11.0 (stand-in)\n", out.String())
+}
+
+func TestZKFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "zk")
+	require.NoError(t, os.WriteFile(file, []byte("zk://a:1,b:2/mesos\n"), 0o600))
+	f := newFlags()
+	require.NoError(t, f.load([]string{"--zk=file://" + file, "--quorum=1", "--work_dir=" + t.TempDir()}, nil))
+	place, err := checkFlags(f)
+	require.NoError(t, err)
+	require.Equal(t, &zkURL{servers: []string{"a:1", "b:2"}, path: "/mesos"}, place)
 }
 
 func TestParseDuration(t *testing.T) {

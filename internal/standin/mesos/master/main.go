@@ -66,8 +66,9 @@ func run(args, environ []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(stderr, "This is jomctl's stand-in for mesos-master, not Apache Mesos.")
-	log := func(format string, args ...any) {
-		fmt.Fprintf(stderr, "I%s master] %s\n", time.Now().Format("20060102 15:04:05.000000"), fmt.Sprintf(format, args...))
+	log, err := openLog(f, stderr)
+	if err != nil {
+		return err
 	}
 	place, err := checkFlags(f)
 	if err != nil {
