@@ -112,8 +112,34 @@ func TestWhyItemsWait(t *testing.T) {
 	create(t, none, "lab", job("x", "true"))
 	item := schedule(t, none, "lab")
 	eventually(t, none, "buildable", item.Buildable)
-	text, _ := why(none, item)
+	text, stuck := why(none, item)
+	require.Equal(t, "Waiting for next available executor", text, "without any node there is no talk of labels")
+	require.True(t, stuck)
+	none.AddEphemeral(&Node{Name: "other", Labels: []string{"y"}, NumExecutors: 1}, nil)
+	text, _ = why(none, item)
 	require.Equal(t, "There are no nodes with the label ‘x’", text)
+	none.Locked(func() {
+		none.Node("other").Labels = []string{"x"}
+		none.Node("other").channel = &agent.Channel{}
+		none.Node("other").accepted = true
+	})
+	text, stuck = why(none, item)
+	require.Equal(t, "‘other’ is not accepting tasks", text)
+	require.False(t, stuck)
+	none.Locked(func() { none.Node("other").running[0] = &Build{} })
+	text, _ = why(none, item)
+	require.Equal(t, "Waiting for next available executor on ‘other’", text)
+	none.AddEphemeral(&Node{Name: "another", Labels: []string{"x"}, NumExecutors: 1}, nil)
+	text, _ = why(none, item)
+	require.Equal(t, "Waiting for next available executor on ‘x’", text)
+	none.Locked(func() { none.Node("other").running[0], none.Node("other").channel = nil, nil })
+	exclusive := open(t, t.TempDir(), 1)
+	exclusive.Locked(func() { exclusive.cfg.Mode = "EXCLUSIVE"; require.NoError(t, exclusive.SaveConfig()) })
+	create(t, exclusive, "nolabel", job("", "true"))
+	item = schedule(t, exclusive, "nolabel")
+	eventually(t, exclusive, "buildable", item.Buildable)
+	text, _ = why(exclusive, item)
+	require.Equal(t, "‘Jenkins’ is reserved for jobs with matching label expression", text)
 }
 
 func TestQuietKeepsWhatWaits(t *testing.T) {

@@ -245,54 +245,6 @@ func (c *Controller) eta(j *Job) string {
 	return "N/A"
 }
 
-func (c *Controller) whyBuildable(label string) string {
-	if c.quiet {
-		return "Jenkins is about to shut down"
-	}
-	var with, online, idle []*Node
-	for _, n := range c.nodes {
-		if n.takes(label) && n.NumExecutors > 0 {
-			with = append(with, n)
-			if n.online() && !n.TempOffline {
-				online = append(online, n)
-			}
-		}
-		if n.online() && n.acceptsMore() {
-			idle = append(idle, n)
-		}
-	}
-	anyExecutor := false
-	for _, n := range c.nodes {
-		anyExecutor = anyExecutor || n.online() && n.NumExecutors > 0
-	}
-	switch {
-	case len(online) > 0:
-		return "Waiting for next available executor"
-	case len(with) == 1:
-		return "‘" + with[0].Display() + "’ is offline"
-	case len(with) > 1 && label != "":
-		return "All nodes of label ‘" + label + "’ are offline"
-	case len(idle) > 0 && label != "":
-		return "‘" + idle[0].shortName() + "’ doesn’t have label ‘" + label + "’"
-	case label == "" || anyExecutor:
-		return "Waiting for next available executor"
-	}
-	return "There are no nodes with the label ‘" + label + "’"
-}
-
-// Stuck says that no node could take the item at all. Call it under Locked.
-func (c *Controller) Stuck(item *Item) bool {
-	if item.state != buildable {
-		return false
-	}
-	for _, n := range c.nodes {
-		if n.takes(item.job.Config.Label) && n.NumExecutors > 0 && n.online() {
-			return false
-		}
-	}
-	return true
-}
-
 // ParamText is the `params` field: a line per parameter.
 func (i *Item) ParamText() string {
 	var b strings.Builder
