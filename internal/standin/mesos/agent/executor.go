@@ -65,7 +65,9 @@ func (a *Agent) lostExecutor(t *task, conn *execute.Conn, tooLate bool) {
 	defer a.mu.Unlock()
 	_ = conn.Close()
 	if !terminal(t.state) && tooLate {
-		_ = syscall.Kill(t.executorPID, syscall.SIGKILL)
+		if t.executorPID > 1 { // 0 would be this agent's own process group
+			_ = syscall.Kill(t.executorPID, syscall.SIGKILL)
+		}
 		a.terminate(t, mesos.TASK_FAILED, mesos.REASON_EXECUTOR_REGISTRATION_TIMEOUT,
 			"Executor did not register within "+formatDuration(a.cfg.registrationTimeout))
 	}
