@@ -94,7 +94,7 @@ func (c *core) register(reg wire.Register, ip string) (*agent, *stream, error) {
 	if isNew {
 		c.removeSameAddress(reg.Agent)
 	}
-	a := c.admit(id, reg, ip)
+	a := c.admit(id, reg, ip, isNew)
 	return a, a.stream, nil
 }
 
@@ -108,9 +108,8 @@ func (c *core) removeSameAddress(info mesos.AgentInfo) {
 	}
 }
 
-func (c *core) admit(id string, reg wire.Register, ip string) *agent {
+func (c *core) admit(id string, reg wire.Register, ip string, isNew bool) *agent {
 	a := c.agents[id]
-	_, wasRecovered := c.awaited[id]
 	_, wasUnreachable := c.unreachable[id]
 	delete(c.awaited, id)
 	delete(c.unreachable, id)
@@ -126,7 +125,7 @@ func (c *core) admit(id string, reg wire.Register, ip string) *agent {
 	}
 	a.info, a.ip, a.version, a.total = reg.Agent, ip, reg.Version, newBag(reg.Agent.Resources)
 	a.stream, a.missed = newStream(), 0
-	if isAdded && !wasRecovered && !wasUnreachable && len(reg.Tasks) == 0 {
+	if isNew {
 		c.counters["master/slave_registrations"]++
 		c.log("Registered agent %s at %s (%s)", id, a.pid(), a.info.Hostname)
 	} else {
@@ -161,6 +160,11 @@ func (c *core) takeTasks(a *agent, reported []wire.Task, wasUnreachable bool) {
 		fw := c.frameworks[id]
 		if fw == nil {
 			fw = c.recoverFramework(one.Framework)
+		}
+		if t := fw.tasks[one.Info.TaskID.Value]; t != nil && t.AgentID.Value != a.id {
+			// Launched again elsewhere meanwhile: only one of the two can have the id.
+			a.tell(wire.ToAgent{Kill: &wire.Kill{FrameworkID: t.FrameworkID, TaskID: t.TaskID}})
+			continue
 		}
 		seen[c.takeTask(a, fw, one, wasUnreachable)] = true
 	}

@@ -148,6 +148,25 @@ func TestASilentAgentBecomesUnreachable(t *testing.T) {
 	require.Equal(t, mesos.REASON_AGENT_REREGISTERED, f.state("t", mesos.TASK_RUNNING).GetReason())
 }
 
+func TestATaskThatIsNowElsewhereIsKilledWhereItReturns(t *testing.T) {
+	_, base := startAlone(t, "--agent_ping_timeout=100ms", "--max_agent_ping_timeouts=2")
+	a := newSimAgent(t, base, 1)
+	a.register()
+	f := subscribeGo(t, base, "protobuf", goInfo("twice"))
+	runTask(t, f, "t")
+	a.cancel()
+	f.state("t", mesos.TASK_UNREACHABLE)
+	other := newSimAgent(t, base, 2)
+	other.register()
+	f.call(calls.Revive())
+	require.Equal(t, other.info.ID.Value, runTask(t, f, "t").AgentID.Value)
+	a.register()
+	eventually(t, "the first is told to kill it, and its update ends there", func() bool {
+		return a.got(func(m wire.ToAgent) bool { return m.Kill != nil }) && a.got(func(m wire.ToAgent) bool { return m.Ack != nil && m.Ack.TaskID.Value == "t" }) && len(a.waiting("t")) == 0
+	})
+	require.False(t, other.got(func(m wire.ToAgent) bool { return m.Kill != nil }))
+}
+
 func TestANewAgentOnTheSameAddressReplacesTheOld(t *testing.T) {
 	_, base := startAlone(t)
 	old := newSimAgent(t, base, 1)

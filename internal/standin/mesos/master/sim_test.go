@@ -212,6 +212,12 @@ func (a *simAgent) got(fits func(wire.ToAgent) bool) bool {
 	return false
 }
 
+func (a *simAgent) waiting(task string) []wire.Update {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.pending[task]
+}
+
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	testkit.Eventually(t, 15*time.Second, what, func(context.Context) bool { return condition() })

@@ -116,7 +116,12 @@ func (c *core) update(a *agent, u *wire.Update) {
 		status.AgentID = &mesos.AgentID{Value: a.id}
 	}
 	t := fw.tasks[status.TaskID.Value]
-	if t == nil || !a.tasks[t] {
+	if t != nil && !a.tasks[t] {
+		// The id runs on another agent now, and the framework must not take this for it.
+		a.tell(wire.ToAgent{Ack: &wire.Ack{FrameworkID: u.FrameworkID, TaskID: status.TaskID, UUID: status.UUID}})
+		return
+	}
+	if t == nil {
 		c.sendUpdate(fw, status)
 		return
 	}
