@@ -94,6 +94,9 @@ func parseFlags(args, environ []string) (*flags, error) {
 	for n := 0; n < len(all); n++ {
 		arg := all[n]
 		name, value, inline := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		if strings.HasPrefix(arg, "-J") || strings.HasPrefix(arg, "-D") {
+			continue // options of the JVM, which the real program's launcher takes out
+		}
 		if !strings.HasPrefix(arg, "--") {
 			return nil, &usageError{fmt.Sprintf("Excess arguments provided: '%s'", arg)}
 		}

@@ -46,7 +46,7 @@ func TestMistakesInFlagsEndAtOnce(t *testing.T) {
 }
 
 func TestEnvironmentVariablesAreFlags(t *testing.T) {
-	f, err := parseFlags([]string{"--master", "h:1"}, []string{"MARATHON_HTTP_PORT=9", "MARATHON_APP_ID=/x", "MARATHON_DISABLE_CHECKPOINT=", "OTHER=1"})
+	f, err := parseFlags([]string{"-J-Xmx512m", "--master", "h:1"}, []string{"MARATHON_HTTP_PORT=9", "MARATHON_APP_ID=/x", "MARATHON_DISABLE_CHECKPOINT=", "OTHER=1"})
 	require.NoError(t, err)
 	assert.Equal(t, 9, f.number("http_port"))
 	assert.False(t, f.switches["checkpoint"])

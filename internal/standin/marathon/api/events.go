@@ -39,6 +39,9 @@ func (x *exchange) events() {
 		return
 	}
 	defer conn.Close()
+	// Attached before the client hears of it, so that nothing that follows is missed.
+	events := x.Bus.Attach()
+	defer x.Bus.Detach(events)
 	fmt.Fprint(buffer, "HTTP/1.1 200 OK\r\n")
 	_ = h.Write(buffer)
 	fmt.Fprint(buffer, "\r\n")
@@ -46,10 +49,11 @@ func (x *exchange) events() {
 		return
 	}
 	remote, _, _ := net.SplitHostPort(x.r.RemoteAddr)
-	events := x.Bus.Attach()
 	x.Bus.Publish("event_stream_attached", map[string]string{"remoteAddress": remote})
-	defer x.Bus.Publish("event_stream_detached", map[string]string{"remoteAddress": remote})
-	defer x.Bus.Detach(events)
+	defer func() {
+		x.Bus.Detach(events)
+		x.Bus.Publish("event_stream_detached", map[string]string{"remoteAddress": remote})
+	}()
 	if x.r.Method == http.MethodHead {
 		return
 	}

@@ -3,6 +3,7 @@ package api
 
 import (
 	"compress/gzip"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -67,6 +68,12 @@ func (s *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 	user, password, ok := r.BasicAuth()
 	if ok && user+":"+password == s.Credentials {
 		return true
+	}
+	if kind, code, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(kind, "basic") {
+		if _, err := base64.StdEncoding.DecodeString(code); err != nil {
+			htmlError(w, r, http.StatusInternalServerError, "Server Error")
+			return false
+		}
 	}
 	realm := s.Realm
 	if realm == "" {

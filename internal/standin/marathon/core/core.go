@@ -212,6 +212,7 @@ func (c *Core) saveInstance(i *Instance) { c.putJSON("instance", i.ID, i) }
 func (c *Core) removeInstance(i *Instance) {
 	c.stopChecks(i)
 	delete(c.insts, i.ID)
+	delete(c.mesos.inFlight, i.ID)
 	c.store.Delete("instance", i.ID)
 }
 

@@ -174,3 +174,24 @@ func TestWhatIsStoredIsEnoughForTheNextLeader(t *testing.T) {
 	_, err := r.core.Group("/a", GroupEmbed{})
 	assert.NoError(t, err)
 }
+
+func TestAChangeOfConfigurationEndsTheDelay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.create(`{"id":"/s","cmd":"exit 1","cpus":0.1,"mem":32,"env":{"SIM_EXIT":"1"},"backoffSeconds":200,"upgradeStrategy":{"minimumHealthCapacity":0,"maximumOverCapacity":0}}`)
+	r.eventually("it waits", func() bool { q := r.core.Queue(false); return len(q) == 1 && q[0].Delay.TimeLeftSeconds > 0 })
+	r.eventually("its deployment is over", func() bool { return len(r.core.Deployments()) == 0 })
+	r.update("/s", `{"env":{"V":"2"}}`)
+	r.idle("the change")
+	assert.Len(t, r.tasks("/s", "TASK_RUNNING"), 1)
+}
+
+func TestScalingKeepsTheDelay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.create(`{"id":"/s","cmd":"exit 1","cpus":0.1,"mem":32,"env":{"SIM_EXIT":"1"},"backoffSeconds":200}`)
+	r.eventually("it waits", func() bool { q := r.core.Queue(false); return len(q) == 1 && q[0].Delay.TimeLeftSeconds > 0 })
+	r.eventually("its deployment is over", func() bool { return len(r.core.Deployments()) == 0 })
+	r.update("/s", `{"instances":2}`)
+	assert.False(t, r.core.Queue(false)[0].Delay.Overdue)
+}

@@ -250,8 +250,8 @@ func (c *Core) commit(ch change, d *deployment) {
 			state = &appState{versions: map[string]*spec.App{}}
 			c.apps[id] = state
 		}
-		if state.app == nil || state.app.Version != app.Version {
-			state.backoff = backoff{config: state.backoff.config, delay: state.backoff.delay, until: state.backoff.until}
+		if state.app == nil || state.app.VersionInfo.LastConfigChangeAt != app.VersionInfo.LastConfigChangeAt {
+			state.backoff = backoff{config: app.VersionInfo.LastConfigChangeAt}
 		}
 		state.app = app
 		state.versions[app.Version] = app
