@@ -2,7 +2,9 @@
 // election and its way of ending. Pods, secrets, persistent and external volumes, plugins, TLS and Mesos authentication are left out
 // and say so. These faults of the real program are imitated: a rolling restart within zero extra capacity never moves when Marathon
 // itself makes the checks; a GROUP_BY without number ends the launch queue; a relaunch faster than a check's interval inherits its
-// health; waiting instances count as started when a new leader takes a deployment over.
+// health; waiting instances count as started when a new leader takes a deployment over. Not imitated: a forced scale-down keeps waiting
+// instances instead of running ones (here those that wait go first), and a hand-killed task of a restart that never moves leaves two
+// instances running for minutes (here until the new one is healthy).
 package marathon
 
 import (

@@ -81,67 +81,104 @@ func endBelow(t *testing.T, dir string) {
 	}
 }
 
-// TestTogether deploys on the stand-ins of Mesos (one master, two agents, tasks as processes), and with JOMCTL_TEST_REAL=1 runs the
-// whole contract there.
+// stack is the stand-ins of Mesos (one master, two agents, tasks as processes) and a Marathon on them.
+type stack struct {
+	*program
+	master      *exec.Cmd
+	startMaster func()
+}
+
+func newStack(t *testing.T) *stack {
+	t.Helper()
+	z := testkit.StartZooKeeper(t)
+	binary := standins(t)
+	dir := t.TempDir()
+	port := func() string {
+		_, port, err := net.SplitHostPort(testkit.FreeAddr(t, "127.0.0.1"))
+		require.NoError(t, err)
+		return port
+	}
+	masterPort := port()
+	s := &stack{}
+	s.startMaster = func() {
+		s.master = background(t, binary, "mesos-master", "--ip=127.0.0.1", "--hostname=127.0.0.1", "--port="+masterPort, "--zk=zk://"+z.Addr+"/mesos", "--quorum=1",
+			"--work_dir="+dir+"/master", "--zk_session_timeout=2secs")
+	}
+	s.startMaster()
+	for n := 1; n <= 2; n++ {
+		background(t, binary, "mesos-agent", "--ip=127.0.0.1", "--hostname=127.0.0.1", "--port="+port(), "--master=zk://"+z.Addr+"/mesos",
+			fmt.Sprintf("--work_dir=%s/agent%d", dir, n), fmt.Sprintf("--runtime_dir=%s/run%d", dir, n), "--no-systemd_enable_support",
+			fmt.Sprintf("--resources=cpus:4;mem:6000;disk:20000;ports:[%d-%d]", 31000+n*100, 31099+n*100))
+	}
+	s.program = launch(t, z.Addr, "zk://"+z.Addr+"/mesos")
+	s.ready()
+	// Tasks outlive their agents, so they have to be ended before these.
+	t.Cleanup(func() { endBelow(t, dir) })
+	t.Cleanup(func() { s.removeEverything(t) })
+	return s
+}
+
+// restart kills Marathon and starts it until it leads again.
+func (s *stack) restart(*testing.T) {
+	s.kill()
+	s.comeBack()
+}
+
+// process waits for the process of a task.
+func (s *stack) process(t *testing.T, task string) int {
+	t.Helper()
+	pid := 0
+	testkit.Eventually(t, patience, "the process of "+task, func(context.Context) bool { pid = taskProcess(task); return pid != 0 })
+	return pid
+}
+
+// running is the one running task of an app, empty while there is none.
+func (s *stack) running(app string) string {
+	_, doc := s.get("/v2/apps" + app)
+	view, _ := doc["app"].(map[string]any)
+	tasks, _ := view["tasks"].([]any)
+	if len(tasks) != 1 || view["tasksRunning"] != 1.0 {
+		return ""
+	}
+	id, _ := tasks[0].(map[string]any)["id"].(string)
+	return id
+}
+
+// TestTogether deploys on the stand-ins of Mesos, and with JOMCTL_TEST_REAL=1 runs the whole contract there. "resource-limits" asks for
+// unlimited cpus, an infinite number that the stand-ins of Mesos cannot pass on between them.
 func TestTogether(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts six processes")
 	}
-	z := testkit.StartZooKeeper(t)
-	binary := standins(t)
-	dir := t.TempDir()
-	_, masterPort, err := net.SplitHostPort(testkit.FreeAddr(t, "127.0.0.1"))
-	require.NoError(t, err)
-	background(t, binary, "mesos-master", "--ip=127.0.0.1", "--hostname=127.0.0.1", "--port="+masterPort, "--zk=zk://"+z.Addr+"/mesos", "--quorum=1", "--work_dir="+dir+"/master")
-	for n := 1; n <= 2; n++ {
-		_, port, err := net.SplitHostPort(testkit.FreeAddr(t, "127.0.0.1"))
-		require.NoError(t, err)
-		background(t, binary, "mesos-agent", "--ip=127.0.0.1", "--hostname=127.0.0.1", "--port="+port, "--master=zk://"+z.Addr+"/mesos",
-			fmt.Sprintf("--work_dir=%s/agent%d", dir, n), fmt.Sprintf("--runtime_dir=%s/run%d", dir, n), "--no-systemd_enable_support",
-			fmt.Sprintf("--resources=cpus:4;mem:6000;disk:20000;ports:[%d-%d]", 31000+n*100, 31099+n*100))
-	}
-	p := launch(t, z.Addr, "zk://"+z.Addr+"/mesos")
-	p.ready()
-	// Tasks outlive their agents, so they have to be ended before these.
-	t.Cleanup(func() { endBelow(t, dir) })
-	t.Cleanup(func() { p.removeEverything(t) })
-	// "resource-limits" asks for unlimited cpus, an infinite number that the stand-ins of Mesos cannot pass on between them.
-	restart := func(t *testing.T) { p.kill(); p.comeBack() }
+	s := newStack(t)
 	if os.Getenv("JOMCTL_TEST_REAL") == "1" {
-		contract.Run(t, contract.Program{URL: p.url, Patience: 30 * time.Second, Restart: restart, Without: []string{"resource-limits"}, EndTask: func(t *testing.T, id string) {
-			pid := 0
-			testkit.Eventually(t, patience, "the process of "+id, func(context.Context) bool { pid = taskProcess(id); return pid != 0 })
-			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+		contract.Run(t, contract.Program{URL: s.url, Patience: 30 * time.Second, Restart: s.restart, Without: []string{"resource-limits"}, EndTask: func(t *testing.T, id string) {
+			require.NoError(t, syscall.Kill(s.process(t, id), syscall.SIGKILL))
 		}})
 	}
-	t.Run("a killed task comes back, a killed Marathon leaves it alone", func(t *testing.T) {
-		resp, err := http.Post(p.url+"/v2/apps", "application/json", strings.NewReader(`{"id":"/stay","cmd":"exec sleep 100000","cpus":0.1,"mem":32}`))
-		require.NoError(t, err)
-		resp.Body.Close()
-		task := ""
-		running := func(context.Context) bool {
-			_, doc := p.get("/v2/apps/stay")
-			app, _ := doc["app"].(map[string]any)
-			tasks, _ := app["tasks"].([]any)
-			if len(tasks) != 1 || app["tasksRunning"] != 1.0 {
-				return false
-			}
-			task, _ = tasks[0].(map[string]any)["id"].(string)
-			return true
-		}
-		testkit.Eventually(t, patience, "it runs", running)
-		first, pid := task, 0
-		testkit.Eventually(t, patience, "its process", func(context.Context) bool { pid = taskProcess(task); return pid != 0 })
-		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-		testkit.Eventually(t, patience, "it comes back", func(ctx context.Context) bool { return running(ctx) && task != first && taskProcess(task) != 0 })
-		assert.Equal(t, strings.TrimSuffix(first, "1")+"2", task)
-		first, pid = task, taskProcess(task)
-		restart(t)
-		testkit.Eventually(t, patience, "it is known again", running)
-		assert.Equal(t, first, task)
-		assert.Equal(t, pid, taskProcess(task), "the same process")
-	})
+	resp, err := http.Post(s.url+"/v2/apps", "application/json", strings.NewReader(`{"id":"/stay","cmd":"exec sleep 100000","cpus":0.1,"mem":32}`))
+	require.NoError(t, err)
+	resp.Body.Close()
+	var first string
+	testkit.Eventually(t, patience, "it runs", func(context.Context) bool { first = s.running("/stay"); return first != "" })
+	require.NoError(t, syscall.Kill(s.process(t, first), syscall.SIGKILL))
+	second := strings.TrimSuffix(first, "1") + "2"
+	testkit.Eventually(t, patience, "a killed task comes back", func(context.Context) bool { return s.running("/stay") == second })
+	pid := s.process(t, second)
+	s.restart(t)
+	testkit.Eventually(t, patience, "a killed Marathon knows it again", func(context.Context) bool { return s.running("/stay") == second })
+	assert.Equal(t, pid, taskProcess(second), "the same process")
+	_, before := s.get("/v2/info")
+	require.NoError(t, s.master.Process.Kill())
+	s.startMaster()
+	assert.Equal(t, exitLostLeadership, s.exit(), "the master's death ends Marathon when the change of leader is seen")
+	s.start()
+	s.comeBack()
+	_, after := s.get("/v2/info")
+	assert.Equal(t, before["frameworkId"], after["frameworkId"])
+	testkit.Eventually(t, patience, "it is known again", func(context.Context) bool { return s.running("/stay") == second })
+	assert.Equal(t, pid, taskProcess(second), "still the same process")
 }
 
 func (p *program) removeEverything(t *testing.T) {
@@ -155,33 +192,4 @@ func (p *program) removeEverything(t *testing.T) {
 		tasks, _ := doc["tasks"].([]any)
 		return status == 200 && len(tasks) == 0
 	})
-}
-
-// TestTheMastersDeathEndsMarathon: the master is killed and started again; Marathon ends with 103 when the change of leader is seen,
-// and finds its framework and its task when it is started again.
-func TestTheMastersDeathEndsMarathon(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds and starts six processes")
-	}
-	z := testkit.StartZooKeeper(t)
-	binary := standins(t)
-	dir := t.TempDir()
-	_, port, err := net.SplitHostPort(testkit.FreeAddr(t, "127.0.0.1"))
-	require.NoError(t, err)
-	start := func() *exec.Cmd {
-		return background(t, binary, "mesos-master", "--ip=127.0.0.1", "--hostname=127.0.0.1", "--port="+port, "--zk=zk://"+z.Addr+"/mesos", "--quorum=1",
-			"--work_dir="+dir+"/master", "--zk_session_timeout=2secs")
-	}
-	master := start()
-	p := launch(t, z.Addr, "zk://"+z.Addr+"/mesos")
-	p.ready()
-	_, before := p.get("/v2/info")
-	require.NoError(t, master.Process.Kill())
-	start()
-	assert.Equal(t, exitLostLeadership, p.exit())
-	p.start()
-	p.comeBack()
-	_, after := p.get("/v2/info")
-	assert.Equal(t, before["frameworkId"], after["frameworkId"])
 }
