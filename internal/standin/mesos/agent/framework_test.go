@@ -180,13 +180,16 @@ func (f *fakeFramework) await(id string, wanted mesos.TaskState) mesos.TaskStatu
 	return got
 }
 
-// heard are the states of one task in order.
+// heard are the states of one task in order, without repeated updates.
 func (f *fakeFramework) heard(id string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var list []string
+	seen := map[string]bool{}
 	for _, one := range f.statuses {
-		if one.TaskID.Value == id {
+		repeated := len(one.UUID) > 0 && seen[string(one.UUID)]
+		seen[string(one.UUID)] = true
+		if one.TaskID.Value == id && !repeated {
 			list = append(list, one.GetState().String())
 		}
 	}

@@ -151,6 +151,8 @@ func additive(old, fresh mesos.AgentInfo) string {
 func (a *Agent) recoverTasks(agent string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	// All are read before the first is looked for: the end of a framework's only known task removes its folder.
+	var found []*task
 	folders, _ := filepath.Glob(filepath.Join(a.store.frameworks(agent), "*", "executors", "*", "runs", "*"))
 	for _, run := range folders {
 		dir := filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(run))))
@@ -177,6 +179,9 @@ func (a *Agent) recoverTasks(agent string) {
 			t.state = *t.statuses[n-1].State
 		}
 		t.framework.tasks[t.id()] = t
+		found = append(found, t)
+	}
+	for _, t := range found {
 		a.reconnect(t)
 	}
 }

@@ -82,6 +82,22 @@ func TestTasksWithoutCheckpointEndWithTheAgent(t *testing.T) {
 	assert.Empty(t, master.awaitRegister(2).Tasks)
 }
 
+func TestTaskThatIsOverDoesNotTakeTheOthersAlong(t *testing.T) {
+	a, over := stillAgent(t, time.Hour)
+	last := a.hear(over, mesos.TASK_FINISHED)
+	live := &task{framework: over.framework, owner: over.owner, info: mesos.TaskInfo{TaskID: mesos.TaskID{Value: "u"}}, container: "d"}
+	a.mu.Lock()
+	require.NoError(t, a.store.saveTask("S0", live))
+	a.store.appendAck("S0", over, last.UUID)
+	a.mu.Unlock()
+	again := newAgent(a.cfg, a.log)
+	again.info.ID = a.info.ID
+	again.recoverTasks("S0")
+	require.Contains(t, again.frameworks, "F")
+	assert.Contains(t, again.frameworks["F"].tasks, "u")
+	assert.NotContains(t, again.frameworks["F"].tasks, "t")
+}
+
 func TestExecutorDies(t *testing.T) {
 	for _, c := range []struct {
 		name    string
