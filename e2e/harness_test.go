@@ -152,8 +152,8 @@ func (r result) json(into any) result {
 type status struct {
 	Ready bool
 	Hosts []struct {
-		Name  string
-		Units []unit
+		Name, Address string
+		Units         []unit
 	}
 	Mesos struct {
 		Leader string

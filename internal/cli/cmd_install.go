@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,8 @@ import (
 type installOptions struct {
 	cluster InstallFlags
 	proof   proofOptions
+	// timeout is how long the controller may take; 0 leaves it to the cluster file's grace.
+	timeout time.Duration
 }
 
 func newInstallCommand(a *app) *cobra.Command {
@@ -33,6 +36,7 @@ func newInstallCommand(a *app) *cobra.Command {
 	}
 	opts.cluster.Bind(cmd.Flags())
 	opts.proof.bind(cmd.Flags(), "proof-")
+	cmd.Flags().DurationVar(&opts.timeout, "controller-timeout", 0, "how long the controller may take to come up (default: jenkins.app.grace and 90s)")
 	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return install(ctx, s, opts) })
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -77,7 +81,8 @@ func install(ctx context.Context, s *session, opts *installOptions) (mutation, e
 		}
 	}
 	plan := lifecycle.Install(env, lifecycle.InstallOptions{
-		LeaseHeld: func() bool { return leased }, TakeLease: take,
+		ControllerTimeout: opts.timeout,
+		LeaseHeld:         func() bool { return leased }, TakeLease: take,
 		Proof: lifecycle.ProofOptions{Builds: opts.proof.builds, Sleep: opts.proof.sleep, Got: func(p jenkins.Proof) {
 			proof = p
 			if !p.Passed {

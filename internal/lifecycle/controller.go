@@ -174,15 +174,25 @@ func (c controller) run() home.Controller {
 	return out
 }
 
-// document is the controller's app. A change of any file that the controller reads at its start changes the document, so
-// that a deployment restarts it.
-func (c controller) document(files []provision.File) ([]byte, error) {
+// configVariable is the variable of the app that holds the digest.
+const configVariable = "JOMCTL_CONFIG"
+
+// digest identifies everything that the controller reads at its start.
+func (c controller) digest(files []provision.File) (string, error) {
 	sum := sha256.New()
 	for _, file := range files {
 		fmt.Fprintf(sum, "%s %d\n", file.Path, len(file.Data))
 		sum.Write(file.Data)
 	}
-	if err := c.pluginDigest(sum); err != nil {
+	err := c.pluginDigest(sum)
+	return hex.EncodeToString(sum.Sum(nil)), err
+}
+
+// document is the controller's app. A change of any file that the controller reads at its start changes the document, so
+// that a deployment restarts it.
+func (c controller) document(files []provision.File) ([]byte, error) {
+	digest, err := c.digest(files)
+	if err != nil {
 		return nil, err
 	}
 	j := c.env.Cluster.Jenkins
@@ -198,7 +208,7 @@ func (c controller) document(files []provision.File) ([]byte, error) {
 		CPUs:          j.App.CPUs, MemMiB: j.App.Mem.MiB(), HTTPPort: j.App.HTTPPort, AgentPort: j.App.AgentPort,
 		GraceSeconds: int(j.App.Grace.Duration().Seconds()), Constraints: constraints,
 		Labels: map[string]string{"MARATHON_SINGLE_INSTANCE_APP": "true"},
-		Env:    map[string]string{"JOMCTL_CONFIG": hex.EncodeToString(sum.Sum(nil)), "JOMCTL_RELEASE": c.env.Release.Name},
+		Env:    map[string]string{configVariable: digest, "JOMCTL_RELEASE": c.env.Release.Name},
 	})
 }
 

@@ -12,7 +12,15 @@ import (
 	"github.com/jomctl/jomctl/internal/op"
 )
 
-func (e *Env) appStep() op.Step {
+// controllerBudget is how long a step of the controller may take.
+func (e *Env) controllerBudget(given time.Duration) time.Duration {
+	if given > 0 {
+		return given
+	}
+	return e.Cluster.Jenkins.App.Grace.Duration() + leaderBudget
+}
+
+func (e *Env) appStep(timeout time.Duration) op.Step {
 	c := e.controller()
 	document := func() ([]byte, error) {
 		files, err := c.files()
@@ -45,7 +53,7 @@ func (e *Env) appStep() op.Step {
 		return op.Done, nil, nil
 	}
 	return op.Step{ID: "controller-app", Title: "Controller " + e.AppID() + " deployed through Marathon",
-		Budget: e.Cluster.Jenkins.App.Grace.Duration() + leaderBudget,
+		Budget: e.controllerBudget(timeout),
 		Probe: func(ctx context.Context) (op.State, error) {
 			state, _, err := look(ctx)
 			return state, err
@@ -82,10 +90,10 @@ func (e *Env) makeHome() error {
 	return nil
 }
 
-func (e *Env) readyStep() op.Step {
+func (e *Env) readyStep(timeout time.Duration) op.Step {
 	c := e.controller()
 	return op.Step{ID: "controller-ready", Title: "Controller ready, secured, agent port open",
-		Budget: e.Cluster.Jenkins.App.Grace.Duration(),
+		Budget: e.controllerBudget(timeout),
 		Probe: func(ctx context.Context) (op.State, error) {
 			client, err := e.Jenkins()
 			if err != nil {

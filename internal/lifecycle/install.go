@@ -19,9 +19,12 @@ const (
 // InstallOptions shape an install. TakeLease takes the run's lock in ZooKeeper, which may not be there yet when the run
 // begins; LeaseHeld says whether that is done, or not wanted.
 type InstallOptions struct {
-	Proof     ProofOptions
-	LeaseHeld func() bool
-	TakeLease func(context.Context) error
+	Proof ProofOptions
+	// ControllerTimeout is how long the controller may take to be deployed, and again to be ready; 0 means the app's grace
+	// and a minute and a half.
+	ControllerTimeout time.Duration
+	LeaseHeld         func() bool
+	TakeLease         func(context.Context) error
 }
 
 // Install is the plan from nothing, or from wherever an earlier run ended, to a proven cluster.
@@ -39,8 +42,8 @@ func Install(e *Env, opts InstallOptions) op.Plan {
 		{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: append(append(e.agentSteps(),
 			e.marathonSteps()...), e.serviceSteps(provision.RoleEdge)...)},
 		{Name: "Controller", Steps: []op.Step{
-			e.appStep(),
-			e.readyStep(),
+			e.appStep(opts.ControllerTimeout),
+			e.readyStep(opts.ControllerTimeout),
 		}},
 		{Name: "Proof", Steps: []op.Step{e.proofStep(opts.Proof)}},
 	}}

@@ -2,8 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -29,7 +27,7 @@ const returnSlack = 2 * time.Minute
 
 // ProofRecord is the last proof that passed, and what exactly it proved.
 type ProofRecord struct {
-	// Digest identifies the app document that was proven.
+	// Digest identifies what the controller was deployed with.
 	Digest string        `json:"digest"`
 	Time   time.Time     `json:"time"`
 	Proof  jenkins.Proof `json:"proof"`
@@ -47,18 +45,17 @@ func (e *Env) LastProof() (ProofRecord, bool) {
 	return record, true
 }
 
-func (e *Env) digest() (string, error) {
-	c := e.controller()
-	files, err := c.files()
+// deployed identifies what the controller that runs was deployed with.
+func (e *Env) deployed(ctx context.Context) (string, error) {
+	app, err := e.Marathon.App(ctx, e.AppID())
 	if err != nil {
 		return "", err
 	}
-	document, err := c.document(files)
-	if err != nil {
-		return "", err
+	var document struct{ Env map[string]string }
+	if err := json.Unmarshal(app.Raw, &document); err != nil {
+		return "", fmt.Errorf("reading the environment of %s: %w", e.AppID(), err)
 	}
-	sum := sha256.Sum256(document)
-	return hex.EncodeToString(sum[:]), nil
+	return document.Env[configVariable], nil
 }
 
 // Prove is the plan of a proof alone, which is made whether or not the cluster was proven before.
@@ -92,11 +89,13 @@ func (e *Env) proofStep(opts ProofOptions) op.Step {
 			if !proven {
 				return op.Needed, nil
 			}
-			digest, err := e.digest()
+			c := e.controller()
+			files, err := c.files()
 			if err != nil {
-				return op.Later, nil // it is made of files that are not there yet
+				return op.Later, nil // it is about files that are not there yet
 			}
-			return needed(record.Digest == digest), nil
+			digest, err := c.digest(files)
+			return needed(record.Digest == digest), err
 		},
 		Changes: func(context.Context) []string {
 			return []string{fmt.Sprintf("run %d jobs `sleep %d` with label %s and wait until everything is given back", opts.Builds, int(opts.Sleep.Seconds()), e.Cluster.Jenkins.Cloud.Templates[0].Label)}
@@ -139,9 +138,9 @@ func (e *Env) idleTime() time.Duration {
 }
 
 func (e *Env) record(ctx context.Context, proof jenkins.Proof) error {
-	digest, err := e.digest()
+	digest, err := e.deployed(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("finding what was proven: %w", err)
 	}
 	data, err := json.MarshalIndent(ProofRecord{Digest: digest, Time: time.Now().UTC(), Proof: proof}, "", "  ")
 	if err != nil {
