@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,6 +21,8 @@ import (
 const (
 	benchAgents = 500
 	benchTasks  = 2000
+	// benchRequests of /state give the median that is reported.
+	benchRequests = 11
 )
 
 // BenchmarkLargeCluster fills a master with agents and running tasks over the wire and reports the time of one /state and
@@ -58,14 +61,21 @@ func BenchmarkLargeCluster(b *testing.B) {
 	s.mu.Lock()
 	require.Len(b, s.agents, benchAgents)
 	s.mu.Unlock()
+	eventually(b, "the master is idle", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.offers) == benchAgents })
 	b.ResetTimer()
 	size := 0
+	var times []time.Duration
 	for range b.N {
-		size = len(fetchAll(b, base+"/state"))
+		for range benchRequests {
+			began := time.Now()
+			size = len(fetchAll(b, base+"/state"))
+			times = append(times, time.Since(began))
+		}
 	}
 	b.StopTimer()
 	require.Greater(b, size, benchTasks*100)
-	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/state")
+	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1e3, "ms/state")
 	b.ReportMetric(float64(size)/1e6, "MB/state")
 	b.ReportMetric(fill.Seconds(), "s/fill")
 	b.ReportMetric(residentMB(b), "MB-RSS")

@@ -192,7 +192,7 @@ func (s *server) getRegistry(w http.ResponseWriter, r *http.Request) {
 		for _, info := range sortedInfos(s.awaited) {
 			list = append(list, object{"deactivated": false, "info": raw(info)})
 		}
-		return object{"master": object{"info": json.RawMessage(masterJSON(s.info))}, "slaves": object{"slaves": list}}
+		return object{"master": object{"info": ready(masterJSON(s.info))}, "slaves": object{"slaves": list}}
 	})
 }
 

@@ -2,7 +2,6 @@ package master
 
 import (
 	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -190,12 +189,8 @@ func (s *server) fixed(body string) http.HandlerFunc {
 }
 
 // answerJSON answers 200 with JSON, in the caller's function if the query has jsonp.
-func answerJSON(w http.ResponseWriter, r *http.Request, value any) {
-	body, err := json.Marshal(value)
-	if err != nil {
-		answerText(w, http.StatusInternalServerError, err.Error())
-		return
-	}
+func answerJSON(w http.ResponseWriter, r *http.Request, value object) {
+	body := appendJSON(nil, value)
 	if callback := r.URL.Query().Get("jsonp"); callback != "" {
 		answerBody(w, r, "text/javascript", fmt.Appendf(nil, "%s(%s);", callback, body))
 		return

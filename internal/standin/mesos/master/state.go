@@ -1,28 +1,16 @@
 package master
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-
-	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
 )
 
 // This file renders the endpoints that are older than the v1 API, with the field sets of a real master 1.11.
 
-type object map[string]any
-
-// double is a number that is always written with a decimal point, as the real programs write theirs.
-type double float64
-
-func (d double) MarshalJSON() ([]byte, error) { return wire.EncodeJSON(float64(d)), nil }
-
-func raw(message any) json.RawMessage { return wire.EncodeJSON(message) }
-
-// sum shows an amount as name: number, with the four scalars that are always there.
+// object shows an amount as name: number, with the four scalars that are always there.
 func (b bag) object() object {
 	out := object{"cpus": double(0), "mem": double(0), "disk": double(0), "gpus": double(0)}
 	byName := map[string]amount{}
@@ -105,7 +93,7 @@ func (a *agent) full() object {
 	return out
 }
 
-func resourceList(list []mesos.Resource) json.RawMessage { return raw(list) }
+func resourceList(list []mesos.Resource) ready { return raw(list) }
 
 func attributes(info mesos.AgentInfo) object {
 	out := object{}
