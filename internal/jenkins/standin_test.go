@@ -157,7 +157,7 @@ func TestProofOnTheStandIns(t *testing.T) {
 	_, err = fmt.Sscan(agentPort, &cloud.AgentPort)
 	require.NoError(t, err)
 	c := s.controller(cloud)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	state, err := c.WaitReady(ctx, Want{AgentPort: cloud.AgentPort, Secured: true}, 50*time.Millisecond, func(text string) { t.Log(text) })
 	require.NoError(t, err)
@@ -193,9 +193,10 @@ func administer(ctx context.Context, t *testing.T, c *Client, s *standIns, sessi
 	require.NoError(t, c.EnsureJob(ctx, "nowhere", FreestyleJob("nosuch", "true", "")))
 	id, err := c.StartBuild(ctx, "nowhere")
 	require.NoError(t, err)
-	testkit.Eventually(t, 20*time.Second, "the queue says why nothing runs", func(ctx context.Context) bool {
+	// Without any node but the built-in one, core does not talk of labels.
+	testkit.Eventually(t, time.Minute, "the queue says why nothing runs", func(ctx context.Context) bool {
 		item, err := c.QueueItem(ctx, id)
-		return err == nil && strings.Contains(item.Why, "nosuch")
+		return err == nil && item.Why == "Waiting for next available executor"
 	})
 	require.NoError(t, c.QuietDown(ctx, "upgrade"))
 	info, err := c.Info(ctx)
@@ -216,5 +217,5 @@ func administer(ctx context.Context, t *testing.T, c *Client, s *standIns, sessi
 	require.NoError(t, err)
 	assert.NotEqual(t, session, after.Session)
 	require.NoError(t, c.Exit(ctx, false))
-	testkit.Eventually(t, 20*time.Second, "the controller is gone", func(ctx context.Context) bool { return c.State(ctx).Phase == PhaseRefused })
+	testkit.Eventually(t, time.Minute, "the controller is gone", func(ctx context.Context) bool { return c.State(ctx).Phase == PhaseRefused })
 }
