@@ -68,7 +68,7 @@ func (z *ZooKeeper) Start() {
 	z.cmd.Dir, z.cmd.Stdout, z.cmd.Stderr = z.dir, log, log
 	z.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(z.t, z.cmd.Start())
-	Eventually(z.t, 30*time.Second, "ZooKeeper serves on "+z.Addr, func(ctx context.Context) bool {
+	Eventually(z.t, time.Minute, "ZooKeeper serves on "+z.Addr, func(ctx context.Context) bool {
 		return strings.Contains(fourLetter(z.Addr, "srvr"), "Zookeeper version")
 	})
 }
@@ -101,29 +101,4 @@ func fourLetter(addr, word string) string {
 	buf := make([]byte, 1024)
 	n, _ := conn.Read(buf)
 	return string(buf[:n])
-}
-
-// FreeAddr returns host:port with a port that was free a moment ago.
-func FreeAddr(t testing.TB, host string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
-// Eventually asks the condition every 20 ms until it holds, and fails the test at the deadline naming what was awaited.
-func Eventually(t testing.TB, deadline time.Duration, what string, condition func(context.Context) bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !condition(ctx) {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited %s in vain: %s", deadline, what)
-		case <-tick.C:
-		}
-	}
 }
