@@ -18,7 +18,7 @@ import (
 	"github.com/jomctl/jomctl/internal/testkit"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // memory is a Store that outlives the core that uses it.
 type memory struct {
@@ -60,7 +60,8 @@ type rig struct {
 	core  *Core
 	cfg   Config
 	mu    sync.Mutex
-	seen  []string // eventType and what it is about, in order
+	told  chan event.Event // what was published and not yet taken into seen
+	seen  []string         // eventType and what it is about, in order
 	end   func()
 	ahead atomic.Int64 // how far the core's clock is ahead of the real one
 }
@@ -96,14 +97,8 @@ func (r *rig) start() {
 	c := New(r.cfg, r.store, bus, func(call *sched.Call) { calls <- call }, func(string, ...any) {})
 	c.now = func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
 	require.NoError(r.t, c.Load())
-	readers := bus.Attach()
-	go func() {
-		for e := range readers {
-			r.mu.Lock()
-			r.seen = append(r.seen, e.Type+" "+string(e.Data))
-			r.mu.Unlock()
-		}
-	}()
+	r.takeIn()
+	r.told = bus.Attach()
 	var once sync.Once
 	r.end = func() {
 		once.Do(func() {
@@ -186,8 +181,28 @@ func (r *rig) tasks(app, state string) []string {
 	return out
 }
 
+// takeIn moves what was published until now into seen. The core publishes under its lock before it shows a change, so
+// nothing that a test has seen of the core is missing.
+func (r *rig) takeIn() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		select {
+		case e, open := <-r.told:
+			if !open {
+				r.told = nil
+				return
+			}
+			r.seen = append(r.seen, e.Type+" "+string(e.Data))
+		default:
+			return
+		}
+	}
+}
+
 // history lists "type/detail" of what was published since the mark, for the chosen types.
 func (r *rig) history(from int, kinds ...string) []string {
+	r.takeIn()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []string
@@ -213,6 +228,7 @@ func (r *rig) history(from int, kinds ...string) []string {
 }
 
 func (r *rig) mark() int {
+	r.takeIn()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.seen)
