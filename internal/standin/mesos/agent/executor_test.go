@@ -52,7 +52,7 @@ func startLonely(t *testing.T, launch execute.Launch) *lonely {
 
 func (l *lonely) next() execute.FromExecutor {
 	l.t.Helper()
-	_ = l.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = l.conn.SetReadDeadline(time.Now().Add(time.Minute))
 	var message execute.FromExecutor
 	require.NoError(l.t, l.conn.Receive(&message))
 	return message
@@ -70,7 +70,7 @@ func (l *lonely) await(state mesos.TaskState) *mesos.TaskStatus {
 
 func (l *lonely) awaitEnd() {
 	l.t.Helper()
-	testkit.Eventually(l.t, 10*time.Second, "the executor ends", func(context.Context) bool {
+	testkit.Eventually(l.t, time.Minute, "the executor ends", func(context.Context) bool {
 		select {
 		case <-l.done:
 			return true
@@ -89,7 +89,7 @@ func TestExecutorWaitsUntilItsLastStatusIsTaken(t *testing.T) {
 	l.await(mesos.TASK_FINISHED)
 	require.NoError(t, l.conn.Close())
 	var again *execute.Conn
-	testkit.Eventually(t, 10*time.Second, "the executor listens", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the executor listens", func(context.Context) bool {
 		conn, err := execute.Dial(l.dir)
 		again = conn
 		return err == nil

@@ -166,7 +166,7 @@ func (f *fakeFramework) kill(id string) {
 func (f *fakeFramework) await(id string, wanted mesos.TaskState) mesos.TaskStatus {
 	f.t.Helper()
 	var got mesos.TaskStatus
-	testkit.Eventually(f.t, 40*time.Second, fmt.Sprintf("the framework hears %s of %s", wanted, id), func(context.Context) bool {
+	testkit.Eventually(f.t, time.Minute, fmt.Sprintf("the framework hears %s of %s", wanted, id), func(context.Context) bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		for _, one := range f.statuses {

@@ -89,7 +89,7 @@ func TestOperatorCallsThatFail(t *testing.T) {
 func TestOperatorInProtobuf(t *testing.T) {
 	master := newMaster(t)
 	agent := startAgent(t, master.addr())
-	master.awaitRegister(1)
+	agent.awaitRegistered()
 	call, err := proto.Marshal(&pb.Call{Type: pb.Call_GET_AGENT})
 	require.NoError(t, err)
 	code, body, headers := agent.ask(http.MethodPost, "/api/v1", string(call), "Content-Type", asProtobuf, "Accept", asProtobuf)
@@ -109,7 +109,7 @@ func TestStateTellsOfTasks(t *testing.T) {
 	master.run("live", "echo $$; exec sleep 1000 # with a long comment")
 	agent.awaitLineOf(master, "live")
 	var body string
-	testkit.Eventually(t, 10*time.Second, "the first executor is a completed one", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the first executor is a completed one", func(context.Context) bool {
 		_, body, _ = agent.ask("GET", "/state", "")
 		return strings.Contains(body, `"completed_executors":[{"id":"done"`)
 	})

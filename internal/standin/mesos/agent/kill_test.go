@@ -21,7 +21,7 @@ func freeAddr(t *testing.T) string { return testkit.FreeAddr(t, "127.0.0.1") }
 func (a *program) awaitLine(task string, count int) []string {
 	a.t.Helper()
 	var lines []string
-	testkit.Eventually(a.t, 10*time.Second, "task "+task+" writes", func(context.Context) bool {
+	testkit.Eventually(a.t, time.Minute, "task "+task+" writes", func(context.Context) bool {
 		lines = strings.Fields(a.file(task, "stdout"))
 		return len(lines) >= count
 	})
@@ -33,7 +33,7 @@ func (a *program) awaitDead(pids ...string) {
 	for _, text := range pids {
 		pid, err := strconv.Atoi(text)
 		require.NoError(a.t, err)
-		testkit.Eventually(a.t, 10*time.Second, "process "+text+" is gone", func(context.Context) bool { return !alive(pid) })
+		testkit.Eventually(a.t, time.Minute, "process "+text+" is gone", func(context.Context) bool { return !alive(pid) })
 	}
 }
 

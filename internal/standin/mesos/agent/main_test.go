@@ -131,7 +131,7 @@ func (a *program) log() string {
 // code waits for the agent's end.
 func (a *program) code() int {
 	a.t.Helper()
-	testkit.Eventually(a.t, 20*time.Second, "the agent ends", func(context.Context) bool {
+	testkit.Eventually(a.t, time.Minute, "the agent ends", func(context.Context) bool {
 		select {
 		case <-a.done:
 			return true
@@ -140,6 +140,12 @@ func (a *program) code() int {
 		}
 	})
 	return a.cmd.ProcessState.ExitCode()
+}
+
+// awaitRegistered waits until the agent knows that a master has taken it in, and by which id.
+func (a *program) awaitRegistered() {
+	a.t.Helper()
+	awaitBody(a.t, a.url("/metrics/snapshot"), `"slave/registered":1.0`)
 }
 
 func (a *program) url(path string) string { return fmt.Sprintf("http://%s%s", a.addr, path) }

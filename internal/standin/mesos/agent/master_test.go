@@ -159,11 +159,12 @@ func (m *fakeMaster) cut() {
 	}
 }
 
-// awaitRegister waits for the n-th registration, counted from 1.
+// awaitRegister waits for the n-th registration, counted from 1. The agent may not have read the answer yet: messages of
+// the master come to it after that, but who asks the agent waits with awaitRegistered.
 func (m *fakeMaster) awaitRegister(n int) wire.Register {
 	m.t.Helper()
 	var got wire.Register
-	testkit.Eventually(m.t, 15*time.Second, fmt.Sprintf("registration %d", n), func(context.Context) bool {
+	testkit.Eventually(m.t, time.Minute, fmt.Sprintf("registration %d", n), func(context.Context) bool {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if len(m.registers) < n {
@@ -197,7 +198,7 @@ func (m *fakeMaster) await(task string, state mesos.TaskState) *mesos.TaskStatus
 func (m *fakeMaster) awaitThat(task, what string, fits func(*mesos.TaskStatus) bool) *mesos.TaskStatus {
 	m.t.Helper()
 	var got *mesos.TaskStatus
-	testkit.Eventually(m.t, 15*time.Second, fmt.Sprintf("task %s: %s", task, what), func(context.Context) bool {
+	testkit.Eventually(m.t, time.Minute, fmt.Sprintf("task %s: %s", task, what), func(context.Context) bool {
 		for _, status := range m.updates(task) {
 			if fits(status) {
 				got = status

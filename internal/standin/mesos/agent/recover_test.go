@@ -64,7 +64,7 @@ func TestTaskThatEndsWhileTheAgentIsAway(t *testing.T) {
 	pid := pidOf(t, agent.awaitLineOf(master, "away")[0])
 	agent.kill()
 	require.NoError(t, os.WriteFile(filepath.Join(agent.sandboxOf("away"), "go"), nil, 0o600))
-	testkit.Eventually(t, 10*time.Second, "the task ends", func(context.Context) bool { return !alive(pid) })
+	testkit.Eventually(t, time.Minute, "the task ends", func(context.Context) bool { return !alive(pid) })
 	agent.again(master.addr())
 	assert.Equal(t, "Command exited with status 0", master.await("away", mesos.TASK_FINISHED).GetMessage())
 }
@@ -115,7 +115,7 @@ func TestExecutorDies(t *testing.T) {
 			}
 			require.NoError(t, syscall.Kill(executor, syscall.SIGKILL))
 			if c.restart {
-				testkit.Eventually(t, 10*time.Second, "the executor is gone", func(context.Context) bool { return !alive(executor) })
+				testkit.Eventually(t, time.Minute, "the executor is gone", func(context.Context) bool { return !alive(executor) })
 				agent.again(master.addr())
 			}
 			last := master.await("orphan", mesos.TASK_FAILED)
@@ -144,7 +144,7 @@ func TestDeepFoldersDoNotBreakSockets(t *testing.T) {
 // awaitKept waits until the agent has written down its id.
 func (a *program) awaitKept() {
 	a.t.Helper()
-	testkit.Eventually(a.t, 10*time.Second, "the agent keeps its id", func(context.Context) bool {
+	testkit.Eventually(a.t, time.Minute, "the agent keeps its id", func(context.Context) bool {
 		return strings.Contains(a.log(), "egistered with master") && exists(a.work+"/work/meta/slaves/latest")
 	})
 }
@@ -211,7 +211,7 @@ func TestUnacknowledgedUpdates(t *testing.T) {
 		master.cut()
 		register := master.awaitRegister(2)
 		require.Len(t, register.Tasks, 1)
-		testkit.Eventually(t, 10*time.Second, "the update comes again", func(context.Context) bool { return len(master.updates("quick")) >= 2 })
+		testkit.Eventually(t, time.Minute, "the update comes again", func(context.Context) bool { return len(master.updates("quick")) >= 2 })
 		assert.Equal(t, first.UUID, master.updates("quick")[1].UUID)
 	})
 	t.Run("and after a restart, up to the last", func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestUnacknowledgedUpdates(t *testing.T) {
 		require.Len(t, register.Tasks, 1)
 		assert.Equal(t, mesos.TASK_FINISHED, register.Tasks[0].Status.GetState())
 		master.await("quick", mesos.TASK_FINISHED)
-		testkit.Eventually(t, 10*time.Second, "nothing is kept of an acknowledged task", func(context.Context) bool {
+		testkit.Eventually(t, time.Minute, "nothing is kept of an acknowledged task", func(context.Context) bool {
 			left, _ := filepath.Glob(filepath.Join(second.work, "work", "meta", "slaves", "M-S0", "frameworks", "*"))
 			return len(left) == 0
 		})
@@ -235,7 +235,7 @@ func TestUnacknowledgedUpdates(t *testing.T) {
 // awaitMeta waits until the kept updates of a task hold the text.
 func (a *program) awaitMeta(task, text string) {
 	a.t.Helper()
-	testkit.Eventually(a.t, 10*time.Second, task+" is kept with "+text, func(context.Context) bool {
+	testkit.Eventually(a.t, time.Minute, task+" is kept with "+text, func(context.Context) bool {
 		names, _ := filepath.Glob(filepath.Join(a.work, "work", "meta", "slaves", "M-S0", "frameworks", "*", "executors", task, "runs", "*", "tasks", task, "task.updates"))
 		if len(names) != 1 {
 			return false

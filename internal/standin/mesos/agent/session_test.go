@@ -19,7 +19,7 @@ func TestPingIsAnswered(t *testing.T) {
 	startAgent(t, master.addr())
 	master.awaitRegister(1)
 	master.tell(wire.ToAgent{Ping: &wire.Ping{Seq: 7}})
-	testkit.Eventually(t, 10*time.Second, "a pong", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "a pong", func(context.Context) bool {
 		master.mu.Lock()
 		defer master.mu.Unlock()
 		return len(master.from) == 1 && master.from[0].Pong != nil && master.from[0].Pong.Seq == 7
@@ -57,7 +57,7 @@ func TestAgentSpeaksFromItsOwnAddress(t *testing.T) {
 func TestMasterThatComesLate(t *testing.T) {
 	addr := testkit.FreeAddr(t, "127.0.0.1")
 	agent := startAgent(t, addr)
-	testkit.Eventually(t, 10*time.Second, "the agent has tried", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the agent has tried", func(context.Context) bool {
 		return strings.Contains(agent.log(), "Master disconnected!")
 	})
 	master := newMasterAt(t, addr)

@@ -56,7 +56,7 @@ func (a *Agent) ack(uuid []byte) {
 func TestUpdateComesAgainUntilAcknowledged(t *testing.T) {
 	a, one := stillAgent(t, time.Millisecond)
 	first, second := a.hear(one, mesos.TASK_STARTING), a.hear(one, mesos.TASK_RUNNING)
-	testkit.Eventually(t, 10*time.Second, "the first update comes four times", func(context.Context) bool { return len(a.said()) >= 4 })
+	testkit.Eventually(t, time.Minute, "the first update comes four times", func(context.Context) bool { return len(a.said()) >= 4 })
 	for _, message := range a.said() {
 		assert.Equal(t, first.UUID, message.Update.Status.UUID, "later updates wait")
 		assert.Equal(t, "S0", message.AgentID.Value)
@@ -65,7 +65,7 @@ func TestUpdateComesAgainUntilAcknowledged(t *testing.T) {
 	assert.GreaterOrEqual(t, one.wait, 8*time.Millisecond, "the pause doubles")
 	a.mu.Unlock()
 	a.ack(first.UUID)
-	testkit.Eventually(t, 10*time.Second, "the second update", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the second update", func(context.Context) bool {
 		said := a.said()
 		return bytes.Equal(said[len(said)-1].Update.Status.UUID, second.UUID)
 	})
