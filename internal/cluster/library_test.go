@@ -89,7 +89,7 @@ func TestFenceEndsACallWithItsContext(t *testing.T) {
 	<-entered
 	cancel()
 	var err error
-	testkit.Eventually(t, 5*time.Second, "the call ends while the server says nothing", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the call ends while the server says nothing", func(context.Context) bool {
 		select {
 		case err = <-failed:
 			return true

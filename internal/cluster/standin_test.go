@@ -88,10 +88,10 @@ func TestOnTheStandIns(t *testing.T) {
 		t.Skip("it builds and starts the stand-ins")
 	}
 	s := startStandIns(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	mesos := Mesos{Masters: []string{s.master}}
-	testkit.Eventually(t, 30*time.Second, "the master leads", func(ctx context.Context) bool { return mesos.Ready(ctx) == nil })
+	testkit.Eventually(t, time.Minute, "the master leads", func(ctx context.Context) bool { return mesos.Ready(ctx) == nil })
 	zookeeper := ZooKeeper{Servers: []string{s.zk.Addr}}
 	leader, err := zookeeper.MesosLeader(ctx, "/mesos")
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestOnTheStandIns(t *testing.T) {
 	health := mesos.Health(ctx)[0]
 	require.NoError(t, health.Err)
 	assert.True(t, health.Elected && health.Recovered && health.StandIn)
-	testkit.Eventually(t, 30*time.Second, "the agent is registered", func(ctx context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the agent is registered", func(ctx context.Context) bool {
 		state, err := mesos.State(ctx)
 		return err == nil && len(state.Agents) == 1 && state.Agents[0].Attributes["rack"] == "r1"
 	})
@@ -152,7 +152,7 @@ func lifeOfAnApp(ctx context.Context, t *testing.T, m Marathon, mesos Mesos) {
 	assert.NotEqual(t, first.ID, second.ID)
 
 	require.NoError(t, m.KillTasks(ctx, second.ID))
-	testkit.Eventually(t, 30*time.Second, "another task takes its place", func(ctx context.Context) bool {
+	testkit.Eventually(t, time.Minute, "another task takes its place", func(ctx context.Context) bool {
 		app, err := m.App(ctx, "/sleeper")
 		return err == nil && len(app.Current()) == 1 && app.Current()[0].ID != second.ID
 	})
@@ -176,7 +176,7 @@ func lifeOfAnApp(ctx context.Context, t *testing.T, m Marathon, mesos Mesos) {
 func failingTask(ctx context.Context, t *testing.T, m Marathon) {
 	deployed, err := m.Deploy(ctx, []byte(`{"id":"/fails","cmd":"echo cannot work >&2; exit 3","cpus":0.1,"mem":32,"backoffSeconds":1}`))
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	_, err = m.WaitDeployed(ctx, "/fails", deployed.Version, func(text string) {
 		t.Log(text)
@@ -194,7 +194,7 @@ func failingTask(ctx context.Context, t *testing.T, m Marathon) {
 func appTooBig(ctx context.Context, t *testing.T, m Marathon) {
 	deployed, err := m.Deploy(ctx, []byte(`{"id":"/big","cmd":"sleep 9","cpus":0.1,"mem":1536}`))
 	require.NoError(t, err)
-	held, cancel := context.WithTimeout(ctx, 30*time.Second)
+	held, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	_, err = m.WaitDeployed(held, "/big", deployed.Version, func(text string) {
 		t.Log(text)
@@ -221,7 +221,7 @@ func killedLeader(ctx context.Context, t *testing.T, s *standIns, m Marathon) {
 	deployed, err := m.Deploy(ctx, doc)
 	require.NoError(t, err)
 	require.NoError(t, s.leader.Kill())
-	testkit.Eventually(t, 10*time.Second, "the leader is dead", func(ctx context.Context) bool { return m.Ping(ctx) != nil })
+	testkit.Eventually(t, time.Minute, "the leader is dead", func(ctx context.Context) bool { return m.Ping(ctx) != nil })
 	var said []string
 	back := false
 	app, err := m.WaitDeployed(ctx, "/survivor", deployed.Version, func(text string) {
@@ -230,7 +230,7 @@ func killedLeader(ctx context.Context, t *testing.T, s *standIns, m Marathon) {
 			return
 		}
 		back = true
-		testkit.Eventually(t, 30*time.Second, "the dead leader's session is over", func(ctx context.Context) bool {
+		testkit.Eventually(t, time.Minute, "the dead leader's session is over", func(ctx context.Context) bool {
 			_, err := ZooKeeper{Servers: []string{s.zk.Addr}}.MarathonLeader(ctx, "/marathon")
 			return errors.Is(err, ErrNoLeader)
 		})

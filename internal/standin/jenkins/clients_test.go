@@ -77,7 +77,7 @@ func TestGojenkinsJobs(t *testing.T) {
 	require.Equal(t, "gj1", task.Raw.Task.Name)
 	build, err := j.GetBuildFromQueueID(ctx, job, id)
 	require.NoError(t, err)
-	testkit.Eventually(t, 20*time.Second, "it ends", func(context.Context) bool { return !build.IsRunning(ctx) })
+	testkit.Eventually(t, time.Minute, "it ends", func(context.Context) bool { return !build.IsRunning(ctx) })
 	require.Contains(t, build.GetConsoleOutput(ctx), "echo two")
 	require.Equal(t, "SUCCESS", build.GetResult())
 	_, err = j.GetBuild(ctx, "gj1", 99)

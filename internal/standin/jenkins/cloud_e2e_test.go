@@ -67,7 +67,7 @@ func TestFiveBuildsOnFiveBuildAgents(t *testing.T) {
 	address := testkit.FreeAddr(t, "127.0.0.1")
 	c := startAt(t, cloudHome(t, m.URL(), "http://"+address+"/", "-noReconnect"), address)
 	proveFiveBuilds(t, c)
-	testkit.Eventually(t, 30*time.Second, "all resources are given back", func(context.Context) bool { return len(m.Tasks()) == 0 })
+	testkit.Eventually(t, time.Minute, "all resources are given back", func(context.Context) bool { return len(m.Tasks()) == 0 })
 }
 
 // proveFiveBuilds runs five labelled jobs at once and waits until their agents are gone.
@@ -90,7 +90,7 @@ func proveFiveBuilds(t *testing.T, c *contract.Controller) {
 		nodes[name] = true
 	}
 	require.Len(t, nodes, 5, "agents are single-use")
-	testkit.Eventually(t, 30*time.Second, "the nodes are gone", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the nodes are gone", func(context.Context) bool {
 		return !strings.Contains(c.Get("computer/api/json?tree=computer[displayName]").Body, "jenkins-agent-")
 	})
 }
@@ -103,12 +103,12 @@ func TestBuildAgentsLeaveWithTheirController(t *testing.T) {
 	c := startAt(t, home, address)
 	require.Equal(t, 200, c.Post("createItem?name=long", contract.Job("mesos", "sleep 300")).Status)
 	c.Post("job/long/build?delay=0sec", "")
-	testkit.Eventually(t, 30*time.Second, "it runs", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "it runs", func(context.Context) bool {
 		return strings.Contains(c.Get("job/long/api/json?tree=color").Body, "notbuilt_anime")
 	})
 	before := len(m.Calls())
 	c.Signal(syscall.SIGKILL)
-	testkit.Eventually(t, 10*time.Second, "-noReconnect: the agent ends", func(context.Context) bool { return len(m.Tasks()) == 0 })
+	testkit.Eventually(t, time.Minute, "-noReconnect: the agent ends", func(context.Context) bool { return len(m.Tasks()) == 0 })
 	require.Len(t, m.Calls(), before, "nothing is said to the master")
 	again := startAt(t, home, address)
 	require.Equal(t, 404, again.Get("job/long/1/api/json").Status)
@@ -123,7 +123,7 @@ func TestControllerStoppedByTermFailsTheBuildsOnItsAgents(t *testing.T) {
 	c := startAt(t, home, address)
 	require.Equal(t, 200, c.Post("createItem?name=long", contract.Job("mesos", "sleep 300")).Status)
 	c.Post("job/long/build?delay=0sec", "")
-	testkit.Eventually(t, 30*time.Second, "it runs", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "it runs", func(context.Context) bool {
 		return strings.Contains(c.Get("job/long/api/json?tree=color").Body, "notbuilt_anime")
 	})
 	c.Signal(syscall.SIGTERM)
@@ -145,7 +145,7 @@ func TestClosedAgentPortIsAStormOfTasks(t *testing.T) {
 	require.Equal(t, 404, c.Get("tcpSlaveAgentListener/").Status)
 	require.Equal(t, 200, c.Post("createItem?name=j", contract.Job("mesos", "true")).Status)
 	c.Post("job/j/build?delay=0sec", "")
-	testkit.Eventually(t, 30*time.Second, "a second task for the same build", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "a second task for the same build", func(context.Context) bool {
 		accepts := 0
 		for _, s := range m.Types() {
 			if s == "ACCEPT" {

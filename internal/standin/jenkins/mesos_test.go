@@ -90,7 +90,7 @@ func TestFiveBuildsOverTheMesosStandInsAndZooKeeper(t *testing.T) {
 	address := testkit.FreeAddr(t, "127.0.0.1")
 	c := startAt(t, cloudHome(t, zk, "http://"+address+"/", "-noReconnect"), address)
 	proveFiveBuilds(t, c)
-	testkit.Eventually(t, 30*time.Second, "registered under its id, nothing left running", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "registered under its id, nothing left running", func(context.Context) bool {
 		tasks, active := frameworks(master)["jenkins-test-e1"]
 		return active && tasks == 0
 	})

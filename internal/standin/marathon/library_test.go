@@ -17,7 +17,7 @@ func library(t *testing.T, urls string) gomarathon.Marathon {
 	t.Helper()
 	config := gomarathon.NewDefaultConfig()
 	config.URL = urls
-	config.HTTPClient = &http.Client{Timeout: 10 * time.Second}
+	config.HTTPClient = &http.Client{Timeout: time.Minute}
 	config.HTTPSSEClient = &http.Client{}
 	config.EventsTransport = gomarathon.EventsTransportSSE
 	client, err := gomarathon.NewClient(config)

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 type program struct {
 	t    testing.TB
@@ -113,7 +113,7 @@ func (p *program) output() string {
 }
 
 func (p *program) get(path string) (int, map[string]any) {
-	client := &http.Client{Timeout: 5 * time.Second}
+	client := &http.Client{Timeout: time.Minute}
 	resp, err := client.Get(p.url + path)
 	if err != nil {
 		return 0, nil

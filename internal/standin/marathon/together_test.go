@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -153,7 +152,7 @@ func TestTogether(t *testing.T) {
 	}
 	s := newStack(t)
 	if os.Getenv("JOMCTL_TEST_REAL") == "1" {
-		contract.Run(t, contract.Program{URL: s.url, Patience: 30 * time.Second, Restart: s.restart, Without: []string{"resource-limits"}, EndTask: func(t *testing.T, id string) {
+		contract.Run(t, contract.Program{URL: s.url, Patience: patience, Restart: s.restart, Without: []string{"resource-limits"}, EndTask: func(t *testing.T, id string) {
 			require.NoError(t, syscall.Kill(s.process(t, id), syscall.SIGKILL))
 		}})
 	}

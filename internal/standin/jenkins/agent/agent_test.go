@@ -66,7 +66,7 @@ func TestAbortedShellTakesItsChildrenAlong(t *testing.T) {
 		exit, _ := RunShell(ctx, Step{Script: "sleep 300 & echo $! > " + pid + "; wait", Workspace: root}, "/", &out)
 		ended <- exit
 	}()
-	testkit.Eventually(t, 10*time.Second, "it has started", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "it has started", func(context.Context) bool {
 		text, _ := os.ReadFile(pid)
 		return strings.HasSuffix(string(text), "\n")
 	})
@@ -74,12 +74,12 @@ func TestAbortedShellTakesItsChildrenAlong(t *testing.T) {
 	select {
 	case exit := <-ended:
 		require.NotZero(t, exit)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the step goes on")
 	}
 	text, err := os.ReadFile(pid)
 	require.NoError(t, err)
-	testkit.Eventually(t, 5*time.Second, "the child is gone", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the child is gone", func(context.Context) bool {
 		state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(text)) + "/stat")
 		return err != nil || strings.Contains(string(state), ") Z ")
 	})

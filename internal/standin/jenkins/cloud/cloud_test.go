@@ -21,7 +21,7 @@ func TestFirstBuildSaysWhatThePluginSays(t *testing.T) {
 	c.Provision("mesos", 1)
 	await(t, m, "launched, the rest declined, suppressed again", "SUBSCRIBE", "UPDATE_FRAMEWORK", "REVIVE", "ACCEPT", "DECLINE", "UPDATE_FRAMEWORK")
 	n.RemoveNode(n.names()[0])
-	testkit.Eventually(t, 5*time.Second, "the kill and its status", func(context.Context) bool { return len(m.Calls()) == 10 })
+	testkit.Eventually(t, time.Minute, "the kill and its status", func(context.Context) bool { return len(m.Calls()) == 10 })
 	requireLikeRecorded(t, readRecorded(t, "calls-01.jsonl"), m.Calls())
 }
 
@@ -32,14 +32,14 @@ func TestTwoLaunchesGoIntoOneAccept(t *testing.T) {
 	c.Provision("mesos", 1)
 	await(t, m, "a first build is over", "SUBSCRIBE", "UPDATE_FRAMEWORK", "REVIVE", "ACCEPT", "DECLINE", "UPDATE_FRAMEWORK")
 	before := len(m.Calls())
-	testkit.Eventually(t, 5*time.Second, "a rest has gathered two tokens", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "a rest has gathered two tokens", func(context.Context) bool {
 		c.session.mu.Lock()
 		defer c.session.mu.Unlock()
 		return c.session.tokens == 2
 	})
 	c.Provision("dock", 1)
 	c.Provision("mesos", 1)
-	testkit.Eventually(t, 5*time.Second, "both launched", func(context.Context) bool { return len(m.Calls()) == before+9 })
+	testkit.Eventually(t, time.Minute, "both launched", func(context.Context) bool { return len(m.Calls()) == before+9 })
 	requireLikeRecorded(t, readRecorded(t, "calls-02.jsonl"), m.Calls()[before:])
 }
 
@@ -52,9 +52,9 @@ func TestCutStreamIsSubscribedAgainAndForgetsItsPods(t *testing.T) {
 	old := n.names()[0]
 	before := len(m.Calls())
 	m.Cut()
-	testkit.Eventually(t, 5*time.Second, "subscribed again", func(context.Context) bool { return len(m.Calls()) >= before+2 })
+	testkit.Eventually(t, time.Minute, "subscribed again", func(context.Context) bool { return len(m.Calls()) >= before+2 })
 	c.Provision("mesos", 1)
-	testkit.Eventually(t, 5*time.Second, "second launch", func(context.Context) bool { return len(m.Calls()) == before+8 })
+	testkit.Eventually(t, time.Minute, "second launch", func(context.Context) bool { return len(m.Calls()) == before+8 })
 	requireLikeRecorded(t, readRecorded(t, "calls-03.jsonl"), m.Calls()[before:])
 	n.RemoveNode(old)
 	require.NotContains(t, m.Types(), "KILL", "the new stream does not know the old pod")
@@ -77,7 +77,7 @@ func TestRedirectIsFollowedForSubscribeAndCalls(t *testing.T) {
 			second = append(second, r)
 		}
 	}
-	testkit.Eventually(t, 5*time.Second, "all acknowledged", func(context.Context) bool { return len(leader.Calls()) == len(second) })
+	testkit.Eventually(t, time.Minute, "all acknowledged", func(context.Context) bool { return len(leader.Calls()) == len(second) })
 	requireLikeRecorded(t, first, standby.Calls())
 	requireLikeRecorded(t, second, leader.Calls())
 }
@@ -88,7 +88,7 @@ func TestRemovedFrameworkIsGivenUpAfterSixTries(t *testing.T) {
 	m.Remove()
 	c, n := start(t, config(m.URL()), fast())
 	c.Provision("mesos", 1)
-	testkit.Eventually(t, 5*time.Second, "the node of the dead session is gone", func(context.Context) bool { return len(m.Calls()) == 6 && len(n.names()) == 0 })
+	testkit.Eventually(t, time.Minute, "the node of the dead session is gone", func(context.Context) bool { return len(m.Calls()) == 6 && len(n.names()) == 0 })
 	requireLikeRecorded(t, readRecorded(t, "calls-08.jsonl"), m.Calls())
 	c.Provision("mesos", 1)
 	require.Empty(t, n.names(), "every later launch fails for good")
@@ -103,9 +103,9 @@ func TestEndlessRetriesSurviveAnOutage(t *testing.T) {
 	o.ConnectionRetries = -1
 	c, _ := start(t, config(m.URL()), o)
 	c.Provision("mesos", 1)
-	testkit.Eventually(t, 5*time.Second, "more tries than the default allows", func(context.Context) bool { return len(m.Calls()) > 8 })
+	testkit.Eventually(t, time.Minute, "more tries than the default allows", func(context.Context) bool { return len(m.Calls()) > 8 })
 	m.Down(false)
-	testkit.Eventually(t, 5*time.Second, "launched after the outage", func(context.Context) bool { return slices.Contains(m.Types(), "ACCEPT") })
+	testkit.Eventually(t, time.Minute, "launched after the outage", func(context.Context) bool { return slices.Contains(m.Types(), "ACCEPT") })
 }
 
 func TestMasterOlderThan190IsRefused(t *testing.T) {
@@ -113,7 +113,7 @@ func TestMasterOlderThan190IsRefused(t *testing.T) {
 	m := fakemaster.Start(t, &fakemaster.Master{Version: "1.8.1"})
 	c, n := start(t, config(m.URL()), fast())
 	c.Provision("mesos", 1)
-	testkit.Eventually(t, 5*time.Second, "given up", func(context.Context) bool { return len(m.Calls()) == 6 && len(n.names()) == 0 })
+	testkit.Eventually(t, time.Minute, "given up", func(context.Context) bool { return len(m.Calls()) == 6 && len(n.names()) == 0 })
 	require.NotContains(t, m.Types(), "UPDATE_FRAMEWORK")
 }
 
@@ -124,7 +124,7 @@ func TestTwoControllersStealTheSubscription(t *testing.T) {
 	b, _ := start(t, config(m.URL()), fast())
 	a.Provision("mesos", 1)
 	b.Provision("mesos", 1)
-	testkit.Eventually(t, 5*time.Second, "each subscribes again and again", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "each subscribes again and again", func(context.Context) bool {
 		subscribes := 0
 		for _, s := range m.Types() {
 			if s == "SUBSCRIBE" {
@@ -141,9 +141,9 @@ func TestUnknownRunningTaskIsKilled(t *testing.T) {
 	m := fakemaster.Start(t, &fakemaster.Master{})
 	c, _ := start(t, config(m.URL()), fast())
 	c.Provision("mesos", 1)
-	testkit.Eventually(t, 5*time.Second, "launched", func(context.Context) bool { return slices.Contains(m.Types(), "ACCEPT") })
+	testkit.Eventually(t, time.Minute, "launched", func(context.Context) bool { return slices.Contains(m.Types(), "ACCEPT") })
 	m.Update("jenkins-agent-mesos-old", mesos.TASK_RUNNING, "")
-	testkit.Eventually(t, 5*time.Second, "killed", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "killed", func(context.Context) bool {
 		for _, call := range m.Calls() {
 			if call.Kill != nil && call.Kill.TaskID.Value == "jenkins-agent-mesos-old" {
 				return true
@@ -160,8 +160,8 @@ func TestIdleNodesAreTakenAwayAndTheirTasksKilled(t *testing.T) {
 	o.Idle = time.Second
 	c, n := start(t, config(m.URL()), o)
 	c.Provision("mesos", 2)
-	testkit.Eventually(t, 5*time.Second, "two tasks", func(context.Context) bool { return len(m.Tasks()) == 2 || slices.Contains(m.Types(), "KILL") })
-	testkit.Eventually(t, 5*time.Second, "nothing left", func(context.Context) bool { return len(m.Tasks()) == 0 && len(n.names()) == 0 })
+	testkit.Eventually(t, time.Minute, "two tasks", func(context.Context) bool { return len(m.Tasks()) == 2 || slices.Contains(m.Types(), "KILL") })
+	testkit.Eventually(t, time.Minute, "nothing left", func(context.Context) bool { return len(m.Tasks()) == 0 && len(n.names()) == 0 })
 }
 
 func TestIdleTimeOfZeroTakesNodesAwayThatStillStart(t *testing.T) {
@@ -174,7 +174,7 @@ func TestIdleTimeOfZeroTakesNodesAwayThatStillStart(t *testing.T) {
 	c, n := start(t, cfg, o)
 	c.Provision("mesos", 1)
 	c.Provision("dock", 1)
-	testkit.Eventually(t, 5*time.Second, "only the one with an idle time stays", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "only the one with an idle time stays", func(context.Context) bool {
 		names := n.names()
 		return len(names) == 1 && strings.HasPrefix(names[0], "jenkins-agent-dock-")
 	})
@@ -187,12 +187,12 @@ func TestReloadWithAnotherMasterKeepsTheSession(t *testing.T) {
 	other := fakemaster.Start(t, &fakemaster.Master{})
 	c, _ := start(t, config(m.URL()), fast())
 	c.Provision("mesos", 1)
-	testkit.Eventually(t, 5*time.Second, "launched", func(context.Context) bool { return slices.Contains(m.Types(), "ACCEPT") })
+	testkit.Eventually(t, time.Minute, "launched", func(context.Context) bool { return slices.Contains(m.Types(), "ACCEPT") })
 	changed := config(other.URL())
 	require.True(t, c.Same(changed))
 	c.Update(changed)
 	c.Provision("dock", 1)
-	testkit.Eventually(t, 5*time.Second, "launched over the old connection", func(context.Context) bool { return len(m.Tasks()) == 2 })
+	testkit.Eventually(t, time.Minute, "launched over the old connection", func(context.Context) bool { return len(m.Tasks()) == 2 })
 	require.Empty(t, other.Calls())
 	changed.FrameworkID = "jenkins-7f3c-e4"
 	require.False(t, c.Same(changed), "another id is another session")
@@ -214,6 +214,6 @@ func TestOffersThatDoNotFitAreDeclined(t *testing.T) {
 	m := fakemaster.Start(t, &fakemaster.Master{CPUs: 0.4, Mem: 8192})
 	c, _ := start(t, config(m.URL()), fast())
 	c.Provision("mesos", 1)
-	testkit.Eventually(t, 5*time.Second, "declined", func(context.Context) bool { return slices.Contains(m.Types(), "DECLINE") })
+	testkit.Eventually(t, time.Minute, "declined", func(context.Context) bool { return slices.Contains(m.Types(), "DECLINE") })
 	require.NotContains(t, m.Types(), "ACCEPT")
 }

@@ -96,7 +96,7 @@ func start(t *testing.T, cfg Config, o Options) (*Cloud, *nodes) {
 
 func await(t *testing.T, m *fakemaster.Master, what string, want ...string) {
 	t.Helper()
-	testkit.Eventually(t, 5*time.Second, what, func(context.Context) bool { return slices.Equal(steps(m), want) })
+	testkit.Eventually(t, time.Minute, what, func(context.Context) bool { return slices.Equal(steps(m), want) })
 }
 
 // steps are the calls without acknowledgements, whose place among the others is left to chance.

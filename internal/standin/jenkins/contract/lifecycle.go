@@ -92,7 +92,7 @@ func lifeExit(t *testing.T, p Program) {
 }
 
 func session(c *Controller) string {
-	resp, err := (&http.Client{Timeout: 5 * time.Second}).Get(c.Base + "login")
+	resp, err := (&http.Client{Timeout: time.Minute}).Get(c.Base + "login")
 	if err != nil {
 		return ""
 	}
@@ -112,7 +112,7 @@ func lifeRestart(t *testing.T, p Program) {
 	require.Equal(t, false, value(t, c.Get("api/json").Body, "quietingDown"))
 	before, pid := session(c), c.Pid()
 	require.Equal(t, http.StatusFound, c.Post("restart", "").Status)
-	testkit.Eventually(t, 10*time.Second, "503", func(context.Context) bool { return c.status("login") == http.StatusServiceUnavailable })
+	testkit.Eventually(t, time.Minute, "503", func(context.Context) bool { return c.status("login") == http.StatusServiceUnavailable })
 	testkit.Eventually(t, 2*c.boot, "another session", func(context.Context) bool { s := session(c); return s != "" && s != before })
 	require.NoError(t, syscall.Kill(pid, 0), "the same process")
 	require.Equal(t, false, value(t, c.Get("job/mid/1/api/json").Body, "building"))

@@ -177,7 +177,7 @@ func restJobs(t *testing.T, c *Controller) {
 func awaitBuild(t *testing.T, c *Controller, path string) string {
 	t.Helper()
 	body := ""
-	testkit.Eventually(t, 40*time.Second, path+" ends", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, path+" ends", func(context.Context) bool {
 		answer := c.Get(path + "api/json")
 		body = answer.Body
 		return answer.Status == 200 && value(t, body, "building") == false
@@ -187,7 +187,7 @@ func awaitBuild(t *testing.T, c *Controller, path string) string {
 
 func awaitRunning(t *testing.T, c *Controller, job string) {
 	t.Helper()
-	testkit.Eventually(t, 40*time.Second, job+" runs", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, job+" runs", func(context.Context) bool {
 		answer := c.Get("job/" + job + "/lastBuild/api/json?tree=building")
 		return answer.Status == 200 && value(t, answer.Body, "building") == true
 	})

@@ -42,7 +42,7 @@ func restBuilds(t *testing.T, c *Controller) {
 	again := c.Post("job/ok/build?delay=0sec", "")
 	require.Equal(t, http.StatusCreated, again.Status)
 	blocked := strings.TrimPrefix(again.Header.Get("Location"), c.Base) + "api/json"
-	testkit.Eventually(t, 20*time.Second, "the second is blocked", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the second is blocked", func(context.Context) bool {
 		return value(t, c.Get(blocked).Body, "blocked") == true
 	})
 	requireShape(t, "item-blocked", c.Get(blocked))
@@ -76,7 +76,7 @@ func jsonHeader() http.Header { return http.Header{"Content-Type": {"application
 func restFailures(t *testing.T, c *Controller) {
 	require.Equal(t, 200, c.Post("createItem?name=bad", Job("", "echo no; exit 3")).Status)
 	c.Post("job/bad/build?delay=0sec", "")
-	testkit.Eventually(t, 20*time.Second, "bad starts", func(context.Context) bool { return c.Get("job/bad/1/api/json").Status == 200 })
+	testkit.Eventually(t, time.Minute, "bad starts", func(context.Context) bool { return c.Get("job/bad/1/api/json").Status == 200 })
 	require.Equal(t, "FAILURE", field(t, awaitBuild(t, c, "job/bad/1/"), "result"))
 	require.Contains(t, c.Get("job/bad/1/consoleText").Body, "Build step 'Execute shell' marked build as failure\nFinished: FAILURE\n")
 	require.Equal(t, "red", field(t, c.Get("job/bad/api/json").Body, "color"))
@@ -101,7 +101,7 @@ func restParameters(t *testing.T, c *Controller) {
 	require.Equal(t, http.StatusBadRequest, refused.Status)
 	require.Equal(t, "Error 400 Nothing is submitted", refused.Title())
 	require.Equal(t, http.StatusCreated, c.Post("job/par/buildWithParameters?P=x&delay=0sec&NOSUCH=1", "").Status)
-	testkit.Eventually(t, 20*time.Second, "par starts", func(context.Context) bool { return c.Get("job/par/1/api/json").Status == 200 })
+	testkit.Eventually(t, time.Minute, "par starts", func(context.Context) bool { return c.Get("job/par/1/api/json").Status == 200 })
 	awaitBuild(t, c, "job/par/1/")
 	require.Contains(t, c.Get("job/par/1/consoleText").Body, "P=x")
 	form := c.Post("job/par/buildWithParameters", "P=f+1")
@@ -126,7 +126,7 @@ func restQueue(t *testing.T, c *Controller) {
 	require.Equal(t, http.StatusNotFound, c.Get("queue/item/99999/api/json").Status)
 	require.Equal(t, 200, c.Post("createItem?name=lab", Job("nosuch", "true")).Status)
 	waiting := strings.TrimPrefix(c.Post("job/lab/build?delay=0sec", "").Header.Get("Location"), c.Base)
-	testkit.Eventually(t, 20*time.Second, "buildable", func(context.Context) bool { return value(t, c.Get(waiting+"api/json").Body, "buildable") == true })
+	testkit.Eventually(t, time.Minute, "buildable", func(context.Context) bool { return value(t, c.Get(waiting+"api/json").Body, "buildable") == true })
 	requireShape(t, "item-buildable", c.Get(waiting+"api/json"))
 	body := c.Get(waiting + "api/json").Body
 	require.Equal(t, "‘Jenkins’ doesn’t have label ‘nosuch’", field(t, body, "why"))

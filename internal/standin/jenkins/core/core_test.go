@@ -60,7 +60,7 @@ func schedule(t *testing.T, c *Controller, name string, params ...Param) *Item {
 
 func eventually(t *testing.T, c *Controller, what string, condition func() bool) {
 	t.Helper()
-	testkit.Eventually(t, 10*time.Second, what, func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, what, func(context.Context) bool {
 		ok := false
 		c.Locked(func() { ok = condition() })
 		return ok
@@ -177,13 +177,13 @@ func TestCloudNodesTakeOneBuildAndAreNotAskedForTwice(t *testing.T) {
 		create(t, c, fmt.Sprintf("j%d", i), job("cloud", "true"))
 		schedule(t, c, fmt.Sprintf("j%d", i))
 	}
-	testkit.Eventually(t, 10*time.Second, "three nodes", func(context.Context) bool { return len(cloud.names()) == 3 })
+	testkit.Eventually(t, time.Minute, "three nodes", func(context.Context) bool { return len(cloud.names()) == 3 })
 	for range 5 {
 		c.provision()
 	}
 	require.Len(t, cloud.names(), 3, "nodes that are still starting count")
 	c.LaunchFailed("agent-1")
-	testkit.Eventually(t, 10*time.Second, "one more for the one that failed", func(context.Context) bool { return len(cloud.names()) == 4 })
+	testkit.Eventually(t, time.Minute, "one more for the one that failed", func(context.Context) bool { return len(cloud.names()) == 4 })
 	c.Locked(func() {
 		n := c.Node("agent-2")
 		require.True(t, n.acceptsMore())
@@ -250,7 +250,7 @@ func TestThreeHundredJobs(t *testing.T) {
 		return len(c.Items()) == 300
 	})
 	c.Stop(Lost)
-	testkit.Eventually(t, 5*time.Second, "no goroutine is left", func(context.Context) bool { return runtime.NumGoroutine() <= before })
+	testkit.Eventually(t, time.Minute, "no goroutine is left", func(context.Context) bool { return runtime.NumGoroutine() <= before })
 	text, err := os.ReadFile(filepath.Join(dir, "queue.xml"))
 	require.NoError(t, err)
 	require.Equal(t, 300, strings.Count(string(text), "<task "))

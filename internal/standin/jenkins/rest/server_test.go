@@ -194,7 +194,7 @@ func TestBuildPages(t *testing.T) {
 	require.Equal(t, 500, x.ask(admin, "POST", "/job/j/build?delay=abc", "").code)
 	require.Equal(t, 500, x.ask(admin, "POST", "/job/j/buildWithParameters?P=1", "").code)
 	require.Equal(t, 201, x.ask(admin, "POST", "/job/j/build?delay=0sec", "").code)
-	testkit.Eventually(t, 10*time.Second, "the log has begun", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the log has begun", func(context.Context) bool {
 		return strings.Contains(x.ask(admin, "GET", "/job/j/1/consoleText", "").body, "\nhi\n")
 	})
 	require.Equal(t, 400, x.ask(admin, "POST", "/job/j/1/doDelete", "").code, "it runs")
@@ -210,7 +210,7 @@ func TestBuildPages(t *testing.T) {
 	for _, executor := range []string{"0", "1"} {
 		require.Equal(t, "/computer/(built-in)/executors/"+executor+"/", x.ask(admin, "POST", "/computer/(built-in)/executors/"+executor+"/stop", "").header.Get("Location"))
 	}
-	testkit.Eventually(t, 10*time.Second, "aborted", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "aborted", func(context.Context) bool {
 		return strings.Contains(x.ask(admin, "GET", "/job/j/1/api/json", "").body, `"result":"ABORTED"`)
 	})
 	require.Equal(t, 302, x.ask(admin, "POST", "/job/j/1/submitDescription", "description=why").code)

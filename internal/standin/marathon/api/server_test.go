@@ -46,7 +46,7 @@ func ask(t *testing.T, server *httptest.Server, method, path, body string) (*htt
 	t.Helper()
 	req, err := http.NewRequest(method, server.URL+path, strings.NewReader(body))
 	require.NoError(t, err)
-	resp, err := (&http.Client{Timeout: 5 * time.Second}).Do(req)
+	resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
@@ -132,7 +132,7 @@ func TestEventStreamFilterAndEnd(t *testing.T) {
 	require.NoError(t, err)
 	// The client library sends the header twice after a redirect.
 	req.Header["Accept"] = []string{"text/event-stream", "text/event-stream"}
-	resp, err := (&http.Client{Timeout: 5 * time.Second}).Do(req)
+	resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.Equal(t, 200, resp.StatusCode)

@@ -21,7 +21,7 @@ import (
 	"github.com/jomctl/jomctl/internal/testkit"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 type watched struct {
 	mu     sync.Mutex

@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a suite waits for what a real program does in seconds.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 type reply struct {
 	status int

@@ -69,7 +69,7 @@ func subscribeGo(t testing.TB, base, codec string, info mesos.FrameworkInfo) *go
 
 func (f *goFramework) await(kind scheduler.Event_Type) *scheduler.Event {
 	f.t.Helper()
-	limit := time.After(15 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		select {
 		case event, ok := <-f.events:

@@ -38,7 +38,7 @@ func startAlone(t testing.TB, args ...string) (s *server, base string) {
 	go s.tick(stop)
 	s.lead(nil, ended)
 	t.Cleanup(func() { close(stop); _ = web.Close() })
-	testkit.Eventually(t, 10*time.Second, "the master has recovered", func(context.Context) bool {
+	testkit.Eventually(t, time.Minute, "the master has recovered", func(context.Context) bool {
 		_, _, recovered := s.standing()
 		return recovered
 	})
@@ -220,5 +220,5 @@ func (a *simAgent) waiting(task string) []wire.Update {
 
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	testkit.Eventually(t, 15*time.Second, what, func(context.Context) bool { return condition() })
+	testkit.Eventually(t, time.Minute, what, func(context.Context) bool { return condition() })
 }
