@@ -120,10 +120,11 @@ var _ interface{ ExitCode() int } = (*preflightError)(nil)
 func componentLine(components []lifecycle.Component) string {
 	parts := make([]string, len(components))
 	for i, component := range components {
-		parts[i] = component.Name + " " + component.Kind
-		if component.Kind == "real" && component.Version != "" {
-			parts[i] = component.Name + " " + component.Version
+		parts[i] = component.Name
+		if component.Version != "" {
+			parts[i] += " " + component.Version
 		}
+		parts[i] += " (" + component.Kind + ")"
 	}
 	return "Components: " + strings.Join(parts, ", ")
 }

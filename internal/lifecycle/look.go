@@ -45,8 +45,8 @@ func (e *Env) Components() []Component {
 		jenkinsNote += ", a war of your own: its checksum is not compared with the release's"
 	}
 	return []Component{
-		{"zookeeper", "real", "", p.ZooKeeper.Classpath},
-		{"haproxy", "real", p.HAProxy.Version, p.HAProxy.Path},
+		{"zookeeper", "real", p.ZooKeeper.Version, p.ZooKeeper.Classpath},
+		{"edge", "real", p.HAProxy.Version, p.HAProxy.Path},
 		{"mesos", kind(p.Mesos.Standin), p.Mesos.Version, p.Mesos.Master},
 		{"marathon", kind(p.Marathon.Standin), p.Marathon.Version, p.Marathon.Start},
 		{"jenkins", kind(p.Jenkins.Standin), c.version(), jenkinsNote},
