@@ -1,0 +1,72 @@
+#!/bin/bash
+# Makes or removes one lab host. Environment: ACTION (create, destroy), CLUSTER, NAME; to create also ADDRESS, IMAGE, FLAVOR, KEY
+# (public SSH keys) and CACHE (URL of a cache of packages).
+set -euo pipefail
+container=$CLUSTER-$NAME
+volume=$container-docker
+label=org.jomctl.cluster
+
+fail() {
+	echo "host $NAME: $*" >&2
+	exit 1
+}
+
+owner() { docker inspect --type container --format "{{index .Config.Labels \"$label\"}}" "$container" 2>/dev/null; }
+
+remove() {
+	docker rm --force --volumes "$container" >/dev/null 2>&1 || true
+	docker volume rm "$volume" >/dev/null 2>&1 || true
+	! docker inspect --type container "$container" >/dev/null 2>&1 || fail "container $container cannot be removed: $(docker rm --force "$container" 2>&1)"
+	! docker volume inspect "$volume" >/dev/null 2>&1 || fail "volume $volume cannot be removed: $(docker volume rm "$volume" 2>&1)"
+}
+
+docker version --format '{{.Server.Version}}' >/dev/null 2>&1 ||
+	fail "no Docker Engine answers (${DOCKER_HOST:-the default socket}); start it, or set DOCKER_HOST"
+owner=$(owner) || owner=none
+case $owner in
+none) ;;
+"$CLUSTER") ;;
+*) fail "a container $container exists that this cluster did not make; choose another cluster name, or remove it: docker rm -f $container" ;;
+esac
+if [ "$ACTION" = destroy ]; then
+	remove
+	exit 0
+fi
+
+docker image inspect "$IMAGE" >/dev/null 2>&1 || docker pull --quiet "$IMAGE" >/dev/null 2>&1 ||
+	fail "there is no image $IMAGE and it cannot be pulled; scripts/lab-image.sh builds jomctl-lab:bookworm"
+limits=()
+[ -z "$FLAVOR" ] || limits=(--cpus "${FLAVOR%x*}" --memory "${FLAVOR#*x}")
+
+# A provisioner that fails taints its resource, and the destroy provisioner of a tainted one never runs: so what a failed or
+# interrupted start made must go here.
+finished=
+trap '[ -n "$finished" ] || remove' EXIT
+trap 'exit 130' INT TERM
+remove
+docker volume create --label "$label=$CLUSTER" "$volume" >/dev/null
+# SYS_RESOURCE is left out because engines that may not grant it refuse the container; systemd, sshd and a nested Docker
+# Engine do without.
+said=$(docker run --detach --name "$container" --hostname "$NAME" --label "$label=$CLUSTER" \
+	--network "$CLUSTER" --ip "$ADDRESS" --network-alias "$NAME" --stop-signal SIGRTMIN+3 "${limits[@]}" \
+	--cap-add ALL --cap-drop SYS_RESOURCE --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
+	--cgroupns host --volume /sys/fs/cgroup:/sys/fs/cgroup --volume "$volume:/var/lib/docker" \
+	--tmpfs /run:exec,mode=755 --tmpfs /run/lock \
+	--env container=docker --env "JOMCTL_LAB_KEY=$KEY" --env "JOMCTL_LAB_APT_CACHE=$CACHE" \
+	"$IMAGE" /sbin/init 2>&1 >/dev/null) || fail "$said"
+
+state=
+for _ in $(seq 600); do
+	# Without --wait the answer "starting" comes before the bus of systemd does.
+	state=$(docker exec "$container" systemctl is-system-running 2>/dev/null) || true
+	case $state in
+	running | degraded | maintenance) break ;;
+	esac
+	[ "$(docker inspect --format '{{.State.Running}}' "$container" 2>/dev/null)" = true ] ||
+		fail "the container ended at once: $(docker logs --tail 5 "$container" 2>&1)"
+	sleep 0.3
+done
+[ "$state" = running ] ||
+	fail "systemd is ${state:-not up} after the start: $(docker exec "$container" systemctl list-units --failed --plain --no-legend 2>&1 | awk '{print $1}' | tr '\n' ' ')"
+docker exec "$container" systemctl is-active --quiet ssh || fail "sshd does not run: $(docker exec "$container" journalctl -u ssh -n 5 --no-pager 2>&1)"
+finished=yes

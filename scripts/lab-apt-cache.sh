@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Makes sure that lab hosts find a cache of Debian packages on this machine, so that the tenth lab is not slower
+# than the mirror. Prints the cache's URL on stdout. A lab without it works, slower: hosts ask whether it answers, each time.
+set -euo pipefail
+
+state=${JOMCTL_LAB_STATE:-/var/lib/jomctl-lab}
+cache=${JOMCTL_LAB_APT_CACHE:-/var/cache/jomctl-lab-apt}
+port=3142
+# An address of this machine alone that no network of Docker's takes, neither here nor in a lab host.
+address=169.254.77.1
+
+answers() { (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null; }
+
+url=http://$address:$port
+if ! answers; then
+	mkdir -p "$state"
+	exec 9>"$state/apt-cache.lock"
+	flock 9
+	[ "$(id -u)" -eq 0 ] || {
+		echo "starting the cache of packages needs root: run scripts/lab-apt-cache.sh as root once" >&2
+		exit 3
+	}
+	"$(dirname "$0")/lab-packages.sh" apt-cacher-ng:apt-cacher-ng iproute2:ip
+	ip address add "$address/32" dev lo 2>/dev/null || true # there already
+	if ! answers; then # on a machine with a service manager the package starts its own, on every address
+		install -d -o apt-cacher-ng -g apt-cacher-ng "$cache" "$cache/log"
+		# A configuration of its own: Debian's sends deb.debian.org to ftp.debian.org, which a closed network may not reach.
+		mkdir -p "$state/acng"
+		printf '%s\n' "CacheDir: $cache" "LogDir: $cache/log" 'SupportDir: /usr/lib/apt-cacher-ng' 'ExThreshold: 30' \
+			'PassThroughPattern: .*' >"$state/acng/acng.conf"
+		setsid nohup setpriv --reuid apt-cacher-ng --regid apt-cacher-ng --clear-groups \
+			/usr/sbin/apt-cacher-ng -c "$state/acng" ForeGround=1 "Port=$port" "BindAddress=$address" \
+			"SocketPath=$cache/socket" >>"$state/apt-cache.log" 2>&1 </dev/null 9>&- &
+		for _ in $(seq 100); do
+			answers && break
+			sleep 0.1
+		done
+		answers || {
+			echo "apt-cacher-ng did not come up; see $state/apt-cache.log" >&2
+			exit 1
+		}
+	fi
+fi
+echo "$url"
