@@ -77,7 +77,7 @@ func startStandIns(t *testing.T) *standIns {
 		"--attributes=rack:r1", "--resources=cpus:2;mem:1000;disk:2000;ports:[31000-31099]")
 	s.startMarathon = func(name string) *os.Process {
 		return s.run("marathon", name, syscall.SIGTERM, "--master", mesos, "--zk", "zk://"+s.zk.Addr+"/marathon", "--hostname", host,
-			"--http_address", host, "--http_port", marathonPort, "--min_revive_offers_interval", "200", "--zk_session_timeout", "1000")
+			"--http_address", host, "--http_port", marathonPort, "--min_revive_offers_interval", "200", "--zk_session_timeout", "6000")
 	}
 	s.leader = s.startMarathon("marathon")
 	return s

@@ -64,6 +64,8 @@ func (z *ZooKeeper) Start() {
 	require.NoError(z.t, err)
 	defer log.Close()
 	z.cmd = exec.Command("java", "-Xmx128m", "-cp", "/etc/zookeeper/conf:"+zooKeeperJar,
+		// Tests outlive no power failure: what is written is enough without waiting for the disk.
+		"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=4096",
 		"-Dzookeeper.log.dir="+z.dir, "org.apache.zookeeper.server.quorum.QuorumPeerMain", config)
 	z.cmd.Dir, z.cmd.Stdout, z.cmd.Stderr = z.dir, log, log
 	z.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -89,12 +91,12 @@ func (z *ZooKeeper) Signal(sig syscall.Signal) {
 }
 
 func fourLetter(addr, word string) string {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
 		return ""
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	if _, err := conn.Write([]byte(word)); err != nil {
 		return ""
 	}

@@ -54,7 +54,7 @@ func launch(t testing.TB, zk, master string, flags ...string) *program {
 	host, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 	p := &program{t: t, url: "http://" + addr, log: filepath.Join(t.TempDir(), "marathon.log"), args: append([]string{"--master", master, "--zk", "zk://" + zk + "/marathon",
-		"--hostname", host, "--http_address", host, "--http_port", port, "--zk_session_timeout", "3000", "--min_revive_offers_interval", "10",
+		"--hostname", host, "--http_address", host, "--http_port", port, "--zk_session_timeout", "6000", "--min_revive_offers_interval", "10",
 		"--reconciliation_initial_delay", "100"}, flags...)}
 	p.start()
 	t.Cleanup(p.kill)

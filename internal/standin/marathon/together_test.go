@@ -101,7 +101,7 @@ func newStack(t *testing.T) *stack {
 	s := &stack{}
 	s.startMaster = func() {
 		s.master = background(t, binary, "mesos-master", "--ip=127.0.0.1", "--hostname=127.0.0.1", "--port="+masterPort, "--zk=zk://"+z.Addr+"/mesos", "--quorum=1",
-			"--work_dir="+dir+"/master", "--zk_session_timeout=2secs")
+			"--work_dir="+dir+"/master", "--zk_session_timeout=6secs")
 	}
 	s.startMaster()
 	for n := 1; n <= 2; n++ {

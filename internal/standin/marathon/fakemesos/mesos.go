@@ -31,6 +31,7 @@ type agent struct {
 	lost    bool
 	offered bool
 	refused time.Time
+	freed   bool // something was given back since the last offer
 }
 
 type task struct {
@@ -150,7 +151,7 @@ func (m *Mesos) offer() {
 		for name, value := range a.Attributes {
 			o.Attributes = append(o.Attributes, mesos.Attribute{Name: name, Type: mesos.TEXT, Text: &mesos.Value_Text{Value: value}})
 		}
-		a.offered = true
+		a.offered, a.freed = true, false
 		m.offers[o.ID.Value] = a
 		out = append(out, o)
 	}
@@ -208,7 +209,8 @@ func (m *Mesos) release(id string, filters *mesos.Filters) *agent {
 	}
 	delete(m.offers, id)
 	a.offered = false
-	if filters != nil && filters.RefuseSeconds != nil {
+	// A refusal covers no more than what was offered.
+	if filters != nil && filters.RefuseSeconds != nil && !a.freed {
 		a.refused = time.Now().Add(time.Duration(*filters.RefuseSeconds * float64(time.Second)))
 	}
 	return a

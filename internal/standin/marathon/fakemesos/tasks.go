@@ -45,7 +45,7 @@ func (t *task) env(name string) string {
 
 func (t *task) use(sign float64) {
 	if sign < 0 {
-		t.agent.refused = time.Time{} // a refusal covers no more than what was refused
+		t.agent.refused, t.agent.freed = time.Time{}, true
 	}
 	for _, r := range t.info.Resources {
 		switch r.Name {

@@ -49,7 +49,7 @@ func TestHTTP(t *testing.T) {
 }
 
 func TestTCPAndRefusal(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", testkit.FreeAddr(t, "127.0.0.1")) // nobody else takes it when it is closed
 	require.NoError(t, err)
 	assert.True(t, Probe(context.Background(), target(t, l.Addr().String(), "TCP")).OK)
 	require.NoError(t, l.Close())

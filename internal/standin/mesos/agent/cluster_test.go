@@ -24,7 +24,7 @@ func startMaster(t *testing.T, work, addr, zk string, more ...string) *program {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
-	args := append([]string{"--ip=" + host, "--hostname=" + host, "--port=" + port, "--work_dir=" + work, "--zk_session_timeout=4secs"}, more...)
+	args := append([]string{"--ip=" + host, "--hostname=" + host, "--port=" + port, "--work_dir=" + work, "--zk_session_timeout=6secs"}, more...)
 	if zk != "" {
 		args = append(args, "--zk=zk://"+zk+"/mesos", "--quorum=1")
 	}

@@ -21,7 +21,7 @@ import (
 func Election(t *testing.T, launcher Launcher) {
 	keeper := testkit.StartZooKeeper(t)
 	place := "zk://" + keeper.Addr + "/mesos"
-	masterFlags := []string{"--zk=" + place, "--quorum=1", "--zk_session_timeout=3secs", "--agent_reregister_timeout=10mins"}
+	masterFlags := []string{"--zk=" + place, "--quorum=1", "--zk_session_timeout=6secs", "--agent_reregister_timeout=10mins"}
 	first := launcher.StartMaster(t, masterFlags...)
 	Ready(t, first.URL)
 	second := launcher.StartMaster(t, masterFlags...)
