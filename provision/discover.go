@@ -26,7 +26,7 @@ func discoverReal(root, home string, look func(string) (string, error)) Real {
 		r.Mesos = filepath.Dir(filepath.Dir(path))
 	}
 	for _, dir := range expand(root, "usr", "usr/local", "opt/mesos*", "srv/mesos*") {
-		if tree := mesosTree(dir); r.Mesos == "" && tree.program("mesos-master") != "" && tree.program("mesos-agent") != "" {
+		if tree := (mesosTree{dir}); r.Mesos == "" && tree.program("mesos-master") != "" && tree.program("mesos-agent") != "" {
 			r.Mesos = dir
 		}
 	}

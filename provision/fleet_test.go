@@ -91,7 +91,7 @@ func TestMarathonHasEachFlagOnceAndNoVariableOfItsOwn(t *testing.T) {
 	c := newConfig(t, fixedNetwork)
 	p := standins()
 	p.Mesos = MesosPrograms{Master: "/opt/mesos/sbin/mesos-master", Library: "/opt/mesos/lib/libmesos.so", LibraryPath: "/opt/mesos/lib"}
-	p.Marathon = MarathonProgram{Start: "/opt/marathon/bin/marathon", Java: Java{Home: "/usr/lib/jvm/java-17", Major: 17}}
+	p.Marathon = MarathonProgram{Start: "/opt/marathon/bin/marathon", Java: Java{Home: "/usr/lib/jvm/java-17", Major: 17}, Library: "/opt/jni/libmesos.so"}
 	s := newFleet(t, c, p).Services(RoleMarathon)[0]
 	assert.Equal(t, []string{"/opt/marathon/bin/marathon", "--hostname", "127.0.10.10", "--http_address", "127.0.10.10", "--http_port", "8090",
 		"--master", "zk://127.0.10.10:2181/mesos", "--zk", "zk://127.0.10.10:2181/marathon", "--min_revive_offers_interval", "1000"}, short(s))
@@ -99,8 +99,8 @@ func TestMarathonHasEachFlagOnceAndNoVariableOfItsOwn(t *testing.T) {
 		assert.False(t, strings.HasPrefix(name, "MARATHON_"), name)
 	}
 	assert.Equal(t, "127.0.10.10", s.Unit.Env["LIBPROCESS_IP"])
-	assert.Equal(t, "/opt/mesos/lib/libmesos.so", s.Unit.Env["MESOS_NATIVE_JAVA_LIBRARY"])
-	assert.Equal(t, "/opt/mesos/lib", s.Unit.Env["LD_LIBRARY_PATH"])
+	assert.Equal(t, "/opt/jni/libmesos.so", s.Unit.Env["MESOS_NATIVE_JAVA_LIBRARY"], "which may be another than the masters'")
+	assert.Equal(t, "/opt/jni", s.Unit.Env["LD_LIBRARY_PATH"])
 	assert.Equal(t, "/usr/lib/jvm/java-17", s.Unit.Env["JAVA_HOME"])
 	assert.Greater(t, s.Unit.RestartDelay, 10*time.Second, "else it ends with 104 again and again")
 }

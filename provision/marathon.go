@@ -18,8 +18,11 @@ func (f *Fleet) Marathon(h config.Host) Service {
 		s.Unit.Env["JAVA_HOME"] = p.Java.Home
 		s.Unit.Env["JAVA_OPTS"] = "-Xmx512m"
 		s.Unit.Env["PATH"] = filepath.Join(p.Java.Home, "bin") + ":" + systemPath
-		s.Unit.Env["MESOS_NATIVE_JAVA_LIBRARY"] = f.programs.Mesos.Library
+		s.Unit.Env["MESOS_NATIVE_JAVA_LIBRARY"] = p.Library
 		f.mesosEnv(s.Unit.Env)
+		if path := searchPath(p.Library); path != "" {
+			s.Unit.Env["LD_LIBRARY_PATH"] = path
+		}
 	}
 	s.Unit.Env["LIBPROCESS_IP"] = h.Address
 	// Each flag once: a flag given twice ends Marathon at once.

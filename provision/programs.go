@@ -41,7 +41,7 @@ type MesosPrograms struct {
 	Master, Agent string
 	// LauncherDir has mesos-containerizer and mesos-executor, where the tree has been moved or was only built.
 	LauncherDir string
-	// Library is libmesos.so, which Marathon loads. LibraryPath is its folder where the system would not find it.
+	// Library is the tree's libmesos.so. LibraryPath is its folder where the system would not find it.
 	Library, LibraryPath string
 	WebUI                string
 }
@@ -51,6 +51,8 @@ type MarathonProgram struct {
 	Standin        bool
 	Version, Start string
 	Java           Java
+	// Library is the libmesos.so that it loads.
+	Library string
 }
 
 // JenkinsProgram is the stand-in, or a real war with the Java that it runs on. A war that has to be fetched has no File

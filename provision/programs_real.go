@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +19,11 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 )
 
-// minimumMesos is what Mesos plugin 2.0 needs at the least.
-const minimumMesos = "1.9"
+// minimumMesos is what Mesos plugin 2.0 needs at the least. From minimumMarathon on an instance keeps its id over restarts.
+const (
+	minimumMesos    = "1.9"
+	minimumMarathon = "1.8"
+)
 
 var mesosVersion = regexp.MustCompile(`mesos (\d+\.\d+\.\d+\S*)`)
 
@@ -34,21 +36,19 @@ func (f *finder) mesos() {
 	if !f.onlyPath("mesos", source) {
 		return
 	}
-	tree := mesosTree(f.config.Resolve(source.Path))
+	tree := newMesosTree(f.config.Resolve(source.Path))
 	m.Master, m.Agent = tree.program("mesos-master"), tree.program("mesos-agent")
 	if m.Master == "" || m.Agent == "" {
 		f.add("mesos", fmt.Sprintf("mesos-master and mesos-agent were not found in %s or in its bin, sbin, usr/bin, usr/sbin, src, build/src", tree),
 			"set components.mesos.source.path to an unpacked package, an installation prefix or a built tree")
 		return
 	}
-	m.LauncherDir = tree.first("mesos-containerizer", "libexec/mesos", "usr/libexec/mesos", "src", "build/src")
-	if dir := tree.first("index.html", "share/mesos/webui", "usr/share/mesos/webui"); dir != "" {
-		m.WebUI = dir
+	m.LauncherDir = tree.launcherDir()
+	m.WebUI = tree.webUI()
+	if libraries := tree.libraries(); len(libraries) > 0 {
+		m.Library = libraries[0]
 	}
-	m.Library = tree.library()
-	if dir := filepath.Dir(m.Library); m.Library != "" && !slices.Contains([]string{"/usr/lib", "/usr/local/lib", "/lib"}, dir) {
-		m.LibraryPath = dir
-	}
+	m.LibraryPath = searchPath(m.Library)
 	env := map[string]string{}
 	if m.LibraryPath != "" {
 		env["LD_LIBRARY_PATH"] = m.LibraryPath
@@ -67,6 +67,20 @@ func (f *finder) mesos() {
 			m.Version = match[1]
 		}
 	}
+	if m.Version != "" && m.LauncherDir == "" {
+		f.launcherDir(tree, env)
+	}
+}
+
+// launcherDir looks whether an agent of a tree without mesos-containerizer has it in the folder that it was built for. An
+// agent starts without it, registers, and then fails every task.
+func (f *finder) launcherDir(tree mesosTree, env map[string]string) {
+	help, err := f.run(env, f.found.Mesos.Agent, "--help")
+	if match := launcherDefault.FindStringSubmatch(help); err == nil && match != nil && executable(filepath.Join(match[1], launcher)) {
+		return
+	}
+	f.add("mesos", launcher+", without which no task can start, was not found in "+tree.String()+" or in its libexec/mesos, bin, src, build/src",
+		"give the whole tree: mesos-containerizer, mesos-executor and mesos-fetcher belong to the agent")
 }
 
 // onlyPath says whether the source is a folder of this machine, which is the only real kind on target local.
@@ -76,112 +90,6 @@ func (f *finder) onlyPath(component string, source config.Source) bool {
 	}
 	f.add(component, "source "+source.Title()+" cannot be installed on target local", "use `standin`, or {path: DIR} with the programs")
 	return false
-}
-
-// mesosTree is a folder in which a Mesos lies: a prefix, an unpacked package, or a built source tree.
-type mesosTree string
-
-func (t mesosTree) program(name string) string {
-	// In a built tree the wrapper scripts come first, as only they know where the rest of the tree is.
-	for _, rel := range []string{"sbin/" + name, "bin/" + name, "usr/sbin/" + name, "usr/bin/" + name, name,
-		"bin/" + name + ".sh", "build/bin/" + name + ".sh", "src/" + name, "build/src/" + name} {
-		if path := filepath.Join(string(t), rel); executable(path) {
-			return path
-		}
-	}
-	return ""
-}
-
-// first is the first of the folders that has the file.
-func (t mesosTree) first(file string, folders ...string) string {
-	for _, folder := range folders {
-		if dir := filepath.Join(string(t), folder); readable(filepath.Join(dir, file)) {
-			return dir
-		}
-	}
-	return ""
-}
-
-func (t mesosTree) library() string {
-	for _, folder := range []string{"lib", "lib64", "usr/lib", "usr/lib64", "usr/local/lib", "src/.libs", "build/src/.libs", "."} {
-		dir := filepath.Join(string(t), folder)
-		if path := filepath.Join(dir, "libmesos.so"); readable(path) {
-			return path
-		}
-		// Without the link of a development package there is only libmesos-1.11.0.so or libmesos.so.1.11.0.
-		for _, pattern := range []string{"libmesos-*.so", "libmesos.so.*"} {
-			if found, _ := filepath.Glob(filepath.Join(dir, pattern)); len(found) > 0 {
-				return found[0]
-			}
-		}
-	}
-	return ""
-}
-
-var marathonJar = regexp.MustCompile(`(?i)marathon[-_.](\d+\.\d+\.\d+)[^/]*\.jar$`)
-
-func (f *finder) marathon() {
-	source := f.config.Components.Marathon.Source
-	m := &f.found.Marathon
-	if m.Standin = source.Standin; m.Standin {
-		return
-	}
-	if !f.onlyPath("marathon", source) {
-		return
-	}
-	dir := f.config.Resolve(source.Path)
-	for _, rel := range []string{"bin/marathon", "usr/share/marathon/bin/marathon", "marathon", "start"} {
-		if path := filepath.Join(dir, rel); executable(path) && m.Start == "" {
-			m.Start = path
-		}
-	}
-	if m.Start == "" {
-		f.add("marathon", "there is no program bin/marathon in "+dir, "set components.marathon.source.path to an unpacked Marathon")
-		return
-	}
-	jars, _ := filepath.Glob(filepath.Join(filepath.Dir(m.Start), "..", "lib", "*.jar"))
-	for _, jar := range jars {
-		if match := marathonJar.FindStringSubmatch(jar); match != nil {
-			m.Version = match[1]
-		}
-	}
-	f.marathonJava()
-	f.marathonLibrary()
-}
-
-// marathonJava picks the Java: Marathon 1.11 was made for 8 and has been seen to run on 17; of newer ones nothing is known.
-func (f *finder) marathonJava() {
-	java, ok := NewestJava(f.javas, []int{8, 11, 17})
-	if !ok {
-		f.add("marathon", "needs Java 8, 11 or 17, and the machine has "+javaList(f.javas), "sudo apt-get install -y openjdk-17-jre-headless")
-	}
-	f.found.Marathon.Java = java
-}
-
-func (f *finder) marathonLibrary() {
-	mesos := f.found.Mesos
-	switch {
-	case mesos.Standin:
-		f.add("marathon", "a real Marathon speaks to real masters only, through libmesos", "give components.mesos a source path too, or use `standin` for Marathon")
-	case mesos.Library == "":
-		f.add("marathon", "there is no libmesos.so in "+f.config.Resolve(f.config.Components.Mesos.Source.Path), "use a Mesos with its library")
-	case !hasJNI(mesos.Library):
-		f.add("marathon", mesos.Library+" was built without Java, so Marathon cannot load it", "use a Mesos built with Java (the Apache release, or AVENTER's packages before 0.4.0)")
-	}
-}
-
-// hasJNI says whether the library has Java's native methods. One that cannot be parsed gets the benefit of the doubt.
-func hasJNI(library string) bool {
-	file, err := elf.Open(library)
-	if err != nil {
-		return true
-	}
-	defer file.Close()
-	symbols, err := file.DynamicSymbols()
-	if err != nil {
-		return true
-	}
-	return slices.ContainsFunc(symbols, func(s elf.Symbol) bool { return strings.HasPrefix(s.Name, "Java_org_apache_mesos") })
 }
 
 func (f *finder) jenkins() {
@@ -301,6 +209,11 @@ func older(a, b string) bool {
 func executable(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}
+
+func regular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func readable(path string) bool {

@@ -78,7 +78,11 @@ func TestMesosIsFoundInEveryLayout(t *testing.T) {
 		"old deb":        {"usr/sbin", "", "usr/libexec/mesos", "usr/lib/libmesos-1.11.0.so"},
 		"built tree":     {"bin", ".sh", "src", "src/.libs/libmesos.so"},
 		"build folder":   {"build/bin", ".sh", "build/src", "build/src/.libs/libmesos.so"},
-		"plain folder":   {"", "", "", "libmesos.so"},
+		"plain folder":   {"", "", ".", "libmesos.so"},
+		"all in bin":     {"bin", "", "bin", "lib/libmesos-1.11.1.so"},
+		"CMake's build":  {"build/src", "", "build/src", "build/src/libmesos.so"},
+		"multiarch":      {"usr/sbin", "", "usr/libexec/mesos", "usr/lib/x86_64-linux-gnu/libmesos.so"},
+		"archive":        {"mesos-1.11.1/sbin", "", "mesos-1.11.1/libexec/mesos", "mesos-1.11.1/lib/libmesos.so"},
 		"libtool's only": {"src", "", "src", "src/.libs/libmesos-1.11.0.so"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +104,45 @@ func TestMesosIsFoundInEveryLayout(t *testing.T) {
 			assert.Equal(t, want, p.Mesos)
 		})
 	}
+}
+
+func TestTheFolderOfTheProgramsLeadsToTheRestOfTheirInstallation(t *testing.T) {
+	prefix, links := t.TempDir(), t.TempDir()
+	fakeMesos(t, prefix, "sbin", "", "1.11.1")
+	script(t, prefix+"/libexec/mesos/mesos-containerizer", "")
+	writeFile(t, prefix+"/lib/libmesos.so", "", 0o644)
+	for _, name := range []string{"mesos-master", "mesos-agent"} {
+		require.NoError(t, os.Symlink(prefix+"/sbin/"+name, links+"/"+name))
+	}
+	for _, dir := range []string{prefix + "/sbin", links} {
+		c := newConfig(t, func(c *config.Cluster) { c.Components.Mesos.Source.Path = dir })
+		p, findings := FindPrograms(t.Context(), c, bin(t))
+		assert.Empty(t, about(findings, "mesos"))
+		assert.Equal(t, prefix+"/libexec/mesos", p.Mesos.LauncherDir)
+		assert.Equal(t, prefix+"/lib/libmesos.so", p.Mesos.Library)
+	}
+}
+
+func TestAnAgentWithoutItsLauncherIsFoundBeforeTasksFail(t *testing.T) {
+	elsewhere := t.TempDir()
+	find := func() (Programs, string) {
+		dir := t.TempDir()
+		fakeMesos(t, dir, "sbin", "", "1.11.1")
+		script(t, dir+"/sbin/mesos-agent", `case $1 in --version) echo "mesos 1.11.1" ;; --help) echo "Usage: mesos-agent
+  --launcher=VALUE      The launcher (default: linux)
+  --launcher_dir=VALUE                                             Directory path of Mesos binaries. Mesos looks for the fetcher,
+                                                                   binary files under this directory. (default: `+elsewhere+`/libexec/mesos)
+  --log_dir=VALUE       Location (default: /nowhere)" ;; esac`)
+		c := newConfig(t, func(c *config.Cluster) { c.Components.Mesos.Source.Path = dir })
+		p, findings := FindPrograms(t.Context(), c, bin(t))
+		return p, about(findings, "mesos")
+	}
+	_, problem := find()
+	assert.Contains(t, problem, "mesos-containerizer, without which no task can start, was not found")
+	script(t, elsewhere+"/libexec/mesos/mesos-containerizer", "")
+	p, problem := find()
+	assert.Empty(t, problem)
+	assert.Empty(t, p.Mesos.LauncherDir, "it knows by itself")
 }
 
 func TestWhatIsWrongWithARealMesosIsSaid(t *testing.T) {
@@ -144,8 +187,10 @@ func TestARealMarathonNeedsARealMesosWithJava(t *testing.T) {
 	assert.Contains(t, problem, "speaks to real masters only")
 
 	real := func(c *config.Cluster) { c.Components.Mesos.Source.Path = mesos }
-	_, problem = find(real)
-	assert.Contains(t, problem, "there is no libmesos.so")
+	if len(newMesosTree("/").libraries()) == 0 {
+		_, problem = find(real)
+		assert.Contains(t, problem, "there is no libmesos.so")
+	}
 
 	// Any library of the system that has nothing to do with Java.
 	libraries, err := filepath.Glob("/lib/*/libc.so.6")
@@ -155,10 +200,26 @@ func TestARealMarathonNeedsARealMesosWithJava(t *testing.T) {
 		require.NoError(t, os.Symlink(libraries[0], mesos+"/lib/libmesos.so"))
 		_, problem = find(real)
 		assert.Contains(t, problem, "built without Java")
+		another := writeFile(t, t.TempDir()+"/libmesos.so", "what cannot be parsed gets the benefit of the doubt", 0o644)
+		t.Setenv("MESOS_NATIVE_JAVA_LIBRARY", another)
+		p, problem = find(real)
+		assert.Empty(t, problem)
+		assert.Equal(t, another, p.Marathon.Library)
+		assert.Equal(t, mesos+"/lib/libmesos.so", p.Mesos.Library, "the masters keep theirs")
 	}
 
 	_, problem = find(func(c *config.Cluster) { real(c); c.Components.Marathon.Source.Path = mesos })
 	assert.Contains(t, problem, "there is no program bin/marathon")
+
+	require.NoError(t, os.Chmod(marathon+"/bin/marathon", 0o644))
+	_, problem = find(real)
+	assert.Contains(t, problem, "chmod +x "+marathon+"/bin/marathon", "some archivers lose it")
+
+	archive := t.TempDir()
+	script(t, archive+"/marathon-1.7.236/bin/marathon", "")
+	writeFile(t, archive+"/marathon-1.7.236/lib/mesosphere.marathon.marathon-1.7.236.jar", "", 0o644)
+	_, problem = find(func(c *config.Cluster) { real(c); c.Components.Marathon.Source.Path = archive })
+	assert.Contains(t, problem, archive+"/marathon-1.7.236/bin/marathon is 1.7.236")
 }
 
 func TestARealWarGetsAJavaItRunsOn(t *testing.T) {
