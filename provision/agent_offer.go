@@ -74,14 +74,23 @@ func (i identity) mustEnd(ctx context.Context) (bool, error) {
 
 // end lets the agent end its tasks and sign off, and forgets its identity.
 func (i identity) end(ctx context.Context) error {
-	units := i.host.Units()
-	status, err := units.Status(ctx, i.unit)
+	if err := SignOff(ctx, i.host, i.unit); err != nil {
+		return err
+	}
+	return i.host.Remove(ctx, i.latest)
+}
+
+// SignOff lets the Mesos agent of the unit end its tasks and tell the master that it goes for good, and stops it. One that
+// does not run is only stopped.
+func SignOff(ctx context.Context, on host.Machine, unit string) error {
+	units := on.Units()
+	status, err := units.Status(ctx, unit)
 	if err != nil {
 		return err
 	}
 	if status.Running {
 		// SIGUSR1 ends the executors and tells the master, where SIGTERM would leave both as they are.
-		if _, err := i.host.Run(ctx, "kill", "-USR1", fmt.Sprint(status.PID)); err != nil {
+		if _, err := on.Run(ctx, "kill", "-USR1", fmt.Sprint(status.PID)); err != nil {
 			return err
 		}
 	}
@@ -92,13 +101,10 @@ func (i identity) end(ctx context.Context) error {
 		case <-limited.Done():
 			status.Running = false // Stop ends it
 		case <-time.After(50 * time.Millisecond):
-			if status, err = units.Status(ctx, i.unit); err != nil {
+			if status, err = units.Status(ctx, unit); err != nil {
 				return err
 			}
 		}
 	}
-	if err := units.Stop(ctx, i.unit); err != nil {
-		return err
-	}
-	return i.host.Remove(ctx, i.latest)
+	return units.Stop(ctx, unit)
 }

@@ -2,10 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -15,17 +19,21 @@ func newDestroyCommand(a *app) *cobra.Command {
 		Use:   "destroy",
 		Short: "Stop exactly what was started and remove it, with all its data",
 		Long: "destroy stops the controller, every program of the cluster and what they left running, and removes their data and the generated password.\n" +
-			"It keeps the cluster file, the journals and logs, and a home that lies outside of .jomctl.",
+			"It keeps the cluster file, the journals and logs, and a home that lies outside of .jomctl. It goes by what was installed, also when\n" +
+			"the cluster file says something else by now, is broken or is gone.",
 		Args: cobra.NoArgs,
 	}
-	return a.mutating(cmd, func(_ context.Context, s *session) (mutation, error) {
+	return a.mutatingOf(cmd, a.installed, func(_ context.Context, s *session) (mutation, error) {
 		env, err := lifecycle.Look(s.Cluster)
 		if err != nil {
 			return mutation{}, err
 		}
 		return mutation{Plan: lifecycle.Destroy(env), Closes: true, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
-			text := fmt.Sprintf("Cluster %s is gone; %s is kept\n", s.Cluster.Name, s.Cluster.File)
-			kept := []string{s.Cluster.File}
+			text, kept := fmt.Sprintf("Cluster %s is gone\n", s.Cluster.Name), []string{}
+			if _, err := os.Stat(s.Cluster.File); err == nil {
+				text = fmt.Sprintf("Cluster %s is gone; %s is kept\n", s.Cluster.Name, s.Cluster.File)
+				kept = append(kept, s.Cluster.File)
+			}
 			if home := env.KeptHome(); home != "" {
 				text += fmt.Sprintf("The home %s is kept, too\n", home)
 				kept = append(kept, home)
@@ -33,4 +41,22 @@ func newDestroyCommand(a *app) *cobra.Command {
 			return text, map[string]any{"kept": kept}, nil
 		}}, nil
 	})
+}
+
+// installed is the cluster to destroy: what was installed, which the file may not say any more; without a record of that
+// what the file says.
+func (a *app) installed(file string) (*config.Cluster, error) {
+	installed, recordErr := lifecycle.Installed(file)
+	if recordErr == nil {
+		return installed, nil
+	}
+	cluster, err := config.Load(file)
+	switch {
+	case errors.Is(recordErr, fs.ErrNotExist):
+		return cluster, err
+	case err != nil:
+		return nil, errors.Join(recordErr, err)
+	}
+	a.say("Note: %v; going by %s", recordErr, file)
+	return cluster, nil
 }

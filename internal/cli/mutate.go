@@ -52,10 +52,15 @@ type prepare func(ctx context.Context, s *session) (mutation, error)
 // mutating makes a command that changes the cluster of a cobra.Command without RunE: it gets the flag --plan, and runs
 // lock, prepare, preview, confirmation, run, answer. What is typed after jomctl is the verb of its journal.
 func (a *app) mutating(cmd *cobra.Command, p prepare) *cobra.Command {
+	return a.mutatingOf(cmd, config.Load, p)
+}
+
+// mutatingOf is mutating with another way from the path of the cluster file to the cluster.
+func (a *app) mutatingOf(cmd *cobra.Command, load func(string) (*config.Cluster, error), p prepare) *cobra.Command {
 	planOnly := false
 	cmd.Flags().BoolVar(&planOnly, "plan", false, "show what would be done, and do nothing")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cluster, err := config.Load(a.global.File)
+		cluster, err := load(a.global.File)
 		if err != nil {
 			return err
 		}

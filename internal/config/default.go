@@ -147,10 +147,11 @@ func (l *Local) counts(hosts []Host) {
 }
 
 // defaults sizes the Mesos agents so that the controller and five build agents fit them together, with room for one more
-// build agent on each, but do not fit on one alone where there are two or more.
+// build agent on each, but do not fit on one alone where there are two or more. From two on the size does not depend on
+// their number: a Mesos agent that offers less than before ends its tasks, so that adding one would stop the others.
 func (r *Resources) defaults(c *Cluster) {
 	app, template := c.Jenkins.App, c.Jenkins.Cloud.Templates[0]
-	agents := max(c.Local.Agents, 1)
+	agents := min(max(c.Local.Agents, 1), 2)
 	build := template.Mem + buildAgentOverhead
 	mem := (app.Mem+proofBuilds*build)/Size(agents) + build
 	mem = max(mem, app.Mem+build)

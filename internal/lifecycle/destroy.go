@@ -30,6 +30,7 @@ func Destroy(e *Env) op.Plan {
 	}
 	stages := []op.Stage{{Name: "Controller", Steps: []op.Step{e.deleteAppStep()}}}
 	stages = append(stages, stop...)
+	stages = append(stages, e.leftoverStages()...)
 	return op.Plan{Verb: "destroy", Stages: append(stages, op.Stage{Name: "Clean up", Steps: []op.Step{
 		e.reapStep(),
 		e.filesGoneStep(),
@@ -155,9 +156,11 @@ func (e *Env) hostsDir() string { return filepath.Join(e.Cluster.StateDir(), "ho
 func (e *Env) filesGoneStep() op.Step {
 	state := e.Cluster.StateDir()
 	paths := []string{e.hostsDir(), filepath.Join(state, "shared"), e.proofFile()}
+	record := installedFile(state) // goes last: until then it says what there is to remove
 	if path, isFile := e.Cluster.Jenkins.Admin.Password.Path(e.Cluster); isFile && filepath.Dir(path) == filepath.Join(state, "secrets") {
 		paths = append(paths, path)
 	}
+	paths = append(paths, record)
 	there := func() []string {
 		return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
 			_, err := os.Lstat(path)
@@ -174,11 +177,12 @@ func (e *Env) filesGoneStep() op.Step {
 			return lines
 		},
 		Do: func(context.Context, op.Say) error {
-			var problems []error
 			for _, path := range paths {
-				problems = append(problems, os.RemoveAll(path))
+				if err := os.RemoveAll(path); err != nil {
+					return err
+				}
 			}
-			return errors.Join(problems...)
+			return nil
 		},
 	}
 }

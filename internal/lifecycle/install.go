@@ -29,8 +29,9 @@ type InstallOptions struct {
 
 // Install is the plan from nothing, or from wherever an earlier run ended, to a proven cluster.
 func Install(e *Env, opts InstallOptions) op.Plan {
-	return op.Plan{Verb: "install", Stages: []op.Stage{
+	stages := []op.Stage{
 		{Name: "Files", Steps: []op.Step{
+			e.recordStep(),
 			e.warStep(),
 			e.passwordStep(),
 			e.filesStep(),
@@ -39,6 +40,9 @@ func Install(e *Env, opts InstallOptions) op.Plan {
 		{Name: "Coordination", Steps: []op.Step{e.quorumStep(), e.leaseStep(opts.LeaseHeld, opts.TakeLease)}},
 		{Name: "Mesos masters", Parallel: true, Steps: e.serviceSteps(provision.RoleMesosMaster)},
 		{Name: "Mesos leader", Steps: []op.Step{e.leaderStep()}},
+	}
+	stages = append(stages, e.leftoverStages()...)
+	return op.Plan{Verb: "install", Stages: append(stages, []op.Stage{
 		{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: append(append(e.agentSteps(),
 			e.marathonSteps()...), e.serviceSteps(provision.RoleEdge)...)},
 		{Name: "Controller", Steps: []op.Step{
@@ -46,7 +50,7 @@ func Install(e *Env, opts InstallOptions) op.Plan {
 			e.readyStep(opts.ControllerTimeout),
 		}},
 		{Name: "Proof", Steps: []op.Step{e.proofStep(opts.Proof)}},
-	}}
+	}...)}
 }
 
 func needed(done bool) op.State {

@@ -14,10 +14,32 @@ func (e *Env) Status(ctx context.Context) status.Report {
 		client = jenkins.New(e.URL(), "", "")
 	}
 	defer client.Close()
-	return status.Collect(ctx, status.Sources{
+	report := status.Collect(ctx, status.Sources{
 		Cluster: e.Cluster, Machines: e.Fleet.Machines(), ZooKeeper: e.ZooKeeper, Mesos: e.Mesos, Marathon: e.Marathon,
 		Jenkins: client, JenkinsError: err, URL: e.URL(), AppID: e.AppID(),
 	})
+	report.Findings = append(e.differs(), report.Findings...)
+	return report
+}
+
+// differs says where the file is not about what runs, which explains the findings after it.
+func (e *Env) differs() []status.Finding {
+	var findings []status.Finding
+	changed, err := e.changed()
+	if err != nil {
+		findings = append(findings, status.Finding{Severity: status.Warning, Subject: "state folder", Problem: err.Error(), Fix: "remove the file it names, then run `jomctl install`"})
+	}
+	for _, finding := range changed {
+		findings = append(findings, status.Finding{Severity: status.Warning, Subject: finding.Subject, Problem: finding.Problem, Fix: finding.Fix})
+	}
+	if len(changed) > 0 {
+		return findings
+	}
+	for _, left := range e.leftovers() {
+		findings = append(findings, status.Finding{Severity: status.Warning, Subject: left.what, Problem: "is not in the file any more, and still there",
+			Fix: "run `jomctl install`, which removes it, or put it back into the file"})
+	}
+	return findings
 }
 
 // Component is one program as the preview and the summary name it.
@@ -34,12 +56,6 @@ type Component struct {
 func (e *Env) Components() []Component {
 	p := e.Programs
 	c := e.controller()
-	kind := func(standin bool) string {
-		if standin {
-			return "stand-in"
-		}
-		return "real"
-	}
 	jenkinsNote := c.war.source
 	if c.war.real() && c.war.sha256 == "" {
 		jenkinsNote += ", a war of your own: its checksum is not compared with the release's"
@@ -47,8 +63,8 @@ func (e *Env) Components() []Component {
 	return []Component{
 		{"zookeeper", "real", p.ZooKeeper.Version, p.ZooKeeper.Classpath},
 		{"edge", "real", p.HAProxy.Version, p.HAProxy.Path},
-		{"mesos", kind(p.Mesos.Standin), p.Mesos.Version, p.Mesos.Master},
-		{"marathon", kind(p.Marathon.Standin), p.Marathon.Version, p.Marathon.Start},
-		{"jenkins", kind(p.Jenkins.Standin), c.version(), jenkinsNote},
+		{"mesos", kindOf(p.Mesos.Standin), p.Mesos.Version, p.Mesos.Master},
+		{"marathon", kindOf(p.Marathon.Standin), p.Marathon.Version, p.Marathon.Start},
+		{"jenkins", kindOf(p.Jenkins.Standin), c.version(), jenkinsNote},
 	}
 }

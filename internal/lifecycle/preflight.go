@@ -13,6 +13,13 @@ import (
 
 // Preflight finds everything that keeps the cluster from being installed, before anything is touched.
 func (e *Env) Preflight() []provision.Finding {
+	changed, err := e.changed()
+	if err != nil {
+		changed = append(changed, provision.Finding{Subject: "state folder", Problem: err.Error()})
+	}
+	if len(changed) > 0 {
+		return changed // what else the machine lacks for the changed cluster is beside the point
+	}
 	findings := append([]provision.Finding{}, e.findings...)
 	for i, template := range e.Cluster.Jenkins.Cloud.Templates {
 		if template.Image != "" || template.Docker != config.DockerNone {

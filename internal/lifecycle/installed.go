@@ -1,0 +1,135 @@
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// installedFile is the copy of the cluster file, with all defaults, that the running cluster was made from. It knows what
+// has to be found again when the user's file says something else, or is gone.
+func installedFile(stateDir string) string { return filepath.Join(stateDir, "installed.yaml") }
+
+// Installed is the cluster that was last installed beside the cluster file. The error is fs.ErrNotExist when there is none.
+func Installed(file string) (*config.Cluster, error) {
+	path := installedFile((&config.Cluster{File: file}).StateDir())
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading what is installed: %w", err)
+	}
+	c, err := config.Parse(data, file) // relative paths are those of the user's file
+	if err != nil {
+		return nil, fmt.Errorf("reading what is installed: %s cannot be used (mend it, or remove it): %w", path, err)
+	}
+	return c, nil
+}
+
+// recordStep keeps the copy. It comes before anything is started, so that whatever runs can be found again.
+func (e *Env) recordStep() op.Step {
+	path, text := installedFile(e.Cluster.StateDir()), config.Show(e.Cluster)
+	return op.Step{ID: "record", Title: "Record of what is installed",
+		Probe: func(context.Context) (op.State, error) {
+			old, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return op.Needed, nil
+			}
+			return needed(bytes.Equal(old, text)), err
+		},
+		Changes: func(context.Context) []string { return []string{"write " + path} },
+		Do: func(ctx context.Context, _ op.Say) error {
+			_, err := e.Fleet.Machines()[0].WriteFile(ctx, path, text, 0o600) // all local hosts share this machine's disk
+			return err
+		},
+	}
+}
+
+// changed lists what the file says otherwise than what is installed and that cannot be carried out on a cluster that lives.
+// Everything else is carried out by the plan.
+func (e *Env) changed() ([]provision.Finding, error) {
+	old, err := Installed(e.Cluster.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := difference{file: e.Cluster.File}
+	was, is := old.Jenkins, e.Cluster.Jenkins
+	d.compare("name", old.Name, e.Cluster.Name, "the app and the framework are named after it")
+	if old.Local.Address != e.Cluster.Local.Address {
+		d.compare("local.address", old.Local.Address, e.Cluster.Local.Address, "ZooKeeper, the masters and the home know each other by it")
+	} else {
+		d.hosts(old, e.Cluster)
+	}
+	d.compare("components.mesos.source", kindOf(old.Components.Mesos.Source.Standin), kindOf(e.Cluster.Components.Mesos.Source.Standin), "neither reads what the other has kept")
+	d.compare("components.marathon.source", kindOf(old.Components.Marathon.Source.Standin), kindOf(e.Cluster.Components.Marathon.Source.Standin), "neither reads what the other has kept")
+	d.compare("jenkins.war", kindOf(!warOf(old, e.Release).real()), kindOf(!warOf(e.Cluster, e.Release).real()), "neither reads all of what the other has kept in the home")
+	d.compare("jenkins.admin.user", was.Admin.User, is.Admin.User, "the account is in the home already; make further ones in Jenkins")
+	if len(d.findings) == 0 {
+		before, err := open(old, e.Programs)
+		if err != nil {
+			return nil, err
+		}
+		d.compare("jenkins.home", before.controller().home, e.controller().home,
+			"the home, with all jobs, stays where it is: keep its host the first Mesos agent, and jenkins.home as it was")
+	}
+	return d.findings, nil
+}
+
+func kindOf(standin bool) string {
+	if standin {
+		return "stand-in"
+	}
+	return "real"
+}
+
+// difference collects what cannot be changed.
+type difference struct {
+	file     string
+	findings []provision.Finding
+}
+
+func (d *difference) compare(key, was, is, why string) {
+	if was != is {
+		d.add(key, is, fmt.Sprintf("%s is installed, and this cannot be changed: %s", was, why), "set it back to "+was)
+	}
+}
+
+func (d *difference) add(key, is, problem, fix string) {
+	d.findings = append(d.findings, provision.Finding{Subject: fmt.Sprintf("%s: %s: %s", d.file, key, is), Problem: problem,
+		Fix: fix + ", or end the cluster first (`jomctl destroy`, with all its data), or use another folder for another cluster"})
+}
+
+// hosts allows that Mesos agents come and go, under names and addresses of their own.
+func (d *difference) hosts(old, now *config.Cluster) {
+	d.compare("the control hosts", hostNames(old), hostNames(now), "ZooKeeper's ensemble and the masters' quorum are made of them")
+	for _, h := range now.Hosts {
+		for _, was := range old.Hosts {
+			switch {
+			case was.Name == h.Name && was.Address != h.Address:
+				d.add("hosts."+h.Name+".address", h.Address, "the host is installed at "+was.Address, "set it back to "+was.Address)
+			case was.Name != h.Name && was.Address == h.Address:
+				d.add("hosts."+h.Name+".name", h.Name, "the host at "+h.Address+" is installed as "+was.Name, "set it back to "+was.Name)
+			}
+		}
+	}
+}
+
+func hostNames(c *config.Cluster) string {
+	var names []string
+	for _, h := range c.HostsWith(config.RoleControl) {
+		names = append(names, h.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
