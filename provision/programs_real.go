@@ -2,8 +2,6 @@ package provision
 
 import (
 	"archive/zip"
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -177,8 +175,10 @@ func WarVersion(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the manifest of %s: %w", path, err)
 	}
-	for scan := bufio.NewScanner(bytes.NewReader(data)); scan.Scan(); {
-		if version, ok := strings.CutPrefix(scan.Text(), "Jenkins-Version: "); ok {
+	// A line goes on in the next one after one blank: the version of a war that somebody has built is longer than a line.
+	text := strings.NewReplacer("\r\n ", "", "\n ", "", "\r\n", "\n").Replace(string(data))
+	for line := range strings.Lines(text) {
+		if version, ok := strings.CutPrefix(line, "Jenkins-Version: "); ok {
 			return strings.TrimSpace(version), nil
 		}
 	}

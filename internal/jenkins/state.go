@@ -184,7 +184,7 @@ func (c *Client) ready(ctx context.Context, s State, want Want) error {
 		return &BootFailedError{Detail: s.Detail}
 	case s.Phase != PhaseUp:
 		return errors.New(strings.TrimSuffix(fmt.Sprintf("it is %s: %s", s.Phase, s.Detail), ": "))
-	case want.Version != "" && s.Version != want.Version:
+	case want.Version != "" && coreVersion(s.Version) != coreVersion(want.Version):
 		return fmt.Errorf("it is version %s, want %s", s.Version, want.Version)
 	case want.NotSession != "" && s.Session == want.NotSession:
 		return fmt.Errorf("it is still the session %s from before", s.Session)
@@ -215,6 +215,13 @@ func (c *Client) ready(ctx context.Context, s State, want Want) error {
 		return errors.New("its framework is not active at the Mesos master")
 	}
 	return nil
+}
+
+// coreVersion is the number of a version. A core that somebody has built says "2.568.2-SNAPSHOT (private-DATE-USER)", its
+// war's manifest not always with the same words behind the number.
+func coreVersion(version string) string {
+	number, _, _ := strings.Cut(version, " ")
+	return strings.TrimSuffix(number, "-SNAPSHOT")
 }
 
 // BootFailedError means that Jenkins has given up starting; only a new start helps.

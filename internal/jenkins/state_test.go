@@ -39,9 +39,14 @@ func TestReady(t *testing.T) {
 		spoil func(f *fakeJenkins, want *Want)
 		text  string
 	}{
-		"ready":          {func(*fakeJenkins, *Want) {}, ""},
-		"starting":       {func(f *fakeJenkins, _ *Want) { f.phase = "starting" }, "it is starting"},
-		"boot failed":    {func(f *fakeJenkins, _ *Want) { f.phase = "failed" }, "the boot has failed"},
+		"ready":       {func(*fakeJenkins, *Want) {}, ""},
+		"starting":    {func(f *fakeJenkins, _ *Want) { f.phase = "starting" }, "it is starting"},
+		"boot failed": {func(f *fakeJenkins, _ *Want) { f.phase = "failed" }, "the boot has failed"},
+		"own build": {func(f *fakeJenkins, w *Want) {
+			f.version = "2.568.2-SNAPSHOT (private-11/21/2026 07:16 GMT-me)"
+			w.Version = "2.568.2-SNAPSHOT"
+		}, ""},
+		"other build":    {func(f *fakeJenkins, _ *Want) { f.version = "2.568.1-SNAPSHOT (private-x)" }, "it is version 2.568.1-SNAPSHOT (private-x), want 2.568.2"},
 		"other version":  {func(f *fakeJenkins, _ *Want) { f.version = "2.555.1" }, "it is version 2.555.1, want 2.568.2"},
 		"same session":   {func(f *fakeJenkins, w *Want) { w.NotSession = f.session }, "still the session 1de3d5ed"},
 		"no agent port":  {func(f *fakeJenkins, _ *Want) { f.listener = "" }, "listens on none"},
