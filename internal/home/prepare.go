@@ -91,10 +91,10 @@ func plugins(from, to string) error {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		base := strings.TrimSuffix(strings.TrimSuffix(name, ".hpi"), ".jpi")
-		if base == name || entry.IsDir() {
+		if entry.IsDir() || !strings.HasSuffix(name, ".hpi") && !strings.HasSuffix(name, ".jpi") {
 			continue
 		}
+		base := pluginName(filepath.Join(from, name))
 		target := filepath.Join(to, base+".jpi")
 		if same(filepath.Join(from, name), target) {
 			continue
