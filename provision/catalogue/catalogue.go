@@ -42,6 +42,7 @@ func Read(folder fs.FS) (*Catalogue, error) {
 			return nil, fmt.Errorf("read %s of the catalogue: %w", name, err)
 		}
 	}
+	slices.SortFunc(c.Entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return c, nil
 }
 
