@@ -107,6 +107,10 @@ type Status struct {
 	LastExit *Exit
 	// Problem says why the program could not be started at all, "" when it could.
 	Problem string
+	// Drift are the ways in which the host differs from what Apply made, for people. Apply puts them right. Where the
+	// difference changes how the program is run, Digest is that of no spec.
+	Drift []string
+	// LogFile is where the log is: a path, or the command that shows it.
 	LogFile string
 }
 
