@@ -187,6 +187,17 @@ func TestAgentRunsSteps(t *testing.T) {
 	require.ErrorIs(t, err, ErrClosed)
 }
 
+// The controller may have work for an agent as soon as it has accepted it; an agent takes another first word for a refusal.
+func TestNothingIsSentBeforeTheWelcome(t *testing.T) {
+	t.Parallel()
+	var sent buffer
+	ch := &Channel{out: &lineWriter{w: &sent}, ready: make(chan struct{}), done: make(chan struct{}), steps: map[int]*running{}}
+	ch.finish()
+	_, err := ch.Run(t.Context(), Step{Script: "true"}, io.Discard)
+	require.ErrorIs(t, err, ErrClosed)
+	require.Empty(t, sent.String())
+}
+
 func TestAgentWithoutNoReconnectComesBack(t *testing.T) {
 	t.Parallel()
 	c := newController(t)

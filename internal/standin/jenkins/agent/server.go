@@ -123,7 +123,7 @@ func (l *Listener) talk(conn net.Conn, reader *bufio.Reader) {
 	if err := decoder.Decode(&h); err != nil {
 		return
 	}
-	ch := &Channel{Root: h.Root, conn: conn, out: &lineWriter{w: conn}, done: make(chan struct{}), steps: map[int]*running{}}
+	ch := &Channel{Root: h.Root, conn: conn, out: &lineWriter{w: conn}, ready: make(chan struct{}), done: make(chan struct{}), steps: map[int]*running{}}
 	if err := l.hooks.Accept(h.Name, h.Secret, ch); err != nil {
 		_ = ch.out.send(message{Type: "refused", Error: err.Error()})
 		return
@@ -133,6 +133,7 @@ func (l *Listener) talk(conn net.Conn, reader *bufio.Reader) {
 	if ch.out.send(message{Type: "welcome"}) != nil {
 		return
 	}
+	close(ch.ready)
 	_ = conn.SetDeadline(time.Time{})
 	go ch.ping()
 	for {
@@ -150,10 +151,11 @@ type Channel struct {
 	// Root is the agent's root folder on its host.
 	Root string
 
-	conn net.Conn
-	out  *lineWriter
-	once sync.Once
-	done chan struct{}
+	conn  net.Conn
+	out   *lineWriter
+	once  sync.Once
+	ready chan struct{} // closed when the agent is welcomed: nothing may come before that word
+	done  chan struct{}
 
 	mu    sync.Mutex
 	next  int
@@ -211,6 +213,11 @@ func (c *Channel) received(m message) {
 
 // Run runs a step on the agent; when ctx ends the step is aborted there, and its exit status is waited for.
 func (c *Channel) Run(ctx context.Context, step Step, out io.Writer) (int, error) {
+	select {
+	case <-c.ready:
+	case <-c.done:
+		return -1, ErrClosed
+	}
 	r := &running{out: out, exit: make(chan message, 1)}
 	c.mu.Lock()
 	c.next++
