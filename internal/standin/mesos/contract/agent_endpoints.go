@@ -15,6 +15,7 @@ func Agent(t *testing.T, target Target) {
 	Ready(t, target.leader())
 	AgentsActive(t, target.leader(), len(target.Agents))
 	for _, base := range target.Agents {
+		AgentRegistered(t, base)
 		t.Run("Endpoints", func(t *testing.T) { agentEndpoints(t, base) })
 		t.Run("EndpointErrors", func(t *testing.T) { agentEndpointErrors(t, base) })
 		t.Run("OperatorCalls", func(t *testing.T) { agentCalls(t, base) })

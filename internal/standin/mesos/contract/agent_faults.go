@@ -37,7 +37,7 @@ func AgentStartup(t *testing.T, launcher Launcher) {
 		{"port in use", append(good, "--port="+valueOf(busy.Flags, "--port")), -1, "Address already in use"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			output, code := launcher.Run(t, "mesos-agent", 15*time.Second, c.flags...)
+			output, code := launcher.Run(t, "mesos-agent", patience, c.flags...)
 			assert.Contains(t, output, c.text)
 			if c.code < 0 {
 				// The real program aborts: a signal, which a shell shows as 134.
@@ -55,7 +55,7 @@ func AgentFaults(t *testing.T, launcher Launcher) {
 	Ready(t, master.URL)
 	work, runtime := t.TempDir(), t.TempDir()
 	agent := launcher.StartAgent(t, "--master="+address(master), "--attributes=rack:a", "--resources=cpus:2;mem:1024;disk:1000", "--work_dir="+work, "--runtime_dir="+runtime)
-	AgentsActive(t, master.URL, 1)
+	AgentRegistered(t, agent.URL)
 	id := fetch(t, agent.URL+"/state").text("id")
 	keeps := subscribe(t, master.URL, frameworkInfo("keeps", nil))
 	_, status := keeps.run("c-kept", "exec sleep 1000")
@@ -77,7 +77,7 @@ func AgentFaults(t *testing.T, launcher Launcher) {
 	agent.Kill()
 	flags := []string{"--master=" + address(master), "--ip=127.0.0.1", "--hostname=127.0.0.1", "--port=" + valueOf(agent.Flags, "--port"), "--work_dir=" + work,
 		"--runtime_dir=" + runtime, "--attributes=rack:b", "--resources=cpus:2;mem:1024;disk:1000", "--launcher=posix", "--no-systemd_enable_support"}
-	output, code := launcher.Run(t, "mesos-agent", 30*time.Second, flags...)
+	output, code := launcher.Run(t, "mesos-agent", patience, flags...)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, output, "Incompatible agent info detected")
 	assert.Contains(t, output, fmt.Sprintf("rm -f %s", filepath.Join(work, "meta/slaves/latest")))

@@ -13,7 +13,7 @@ import (
 // AgentLoss asserts what a master makes of an agent that dies, comes back, is given up, or says goodbye, by the
 // framework's checkpoint flag and PARTITION_AWARE.
 func AgentLoss(t *testing.T, launcher Launcher) {
-	master := launcher.StartMaster(t, "--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=3")
+	master := launcher.StartMaster(t, "--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=6")
 	Ready(t, master.URL)
 	agent := launcher.StartAgent(t, "--master="+address(master), "--resources=cpus:2;mem:1024;disk:1024;ports:[31000-31099]")
 	AgentsActive(t, master.URL, 1)

@@ -93,6 +93,14 @@ func AgentsActive(t testing.TB, base string, count int) {
 	})
 }
 
+// AgentRegistered waits until an agent has read that it is registered, which its master knows a moment earlier.
+func AgentRegistered(t testing.TB, base string) {
+	t.Helper()
+	testkit.Eventually(t, patience, "the agent at "+base+" is registered", func(context.Context) bool {
+		return fetch(t, base+"/metrics/snapshot")["slave/registered"] == 1.0
+	})
+}
+
 // node is a JSON object.
 type node map[string]any
 

@@ -3,7 +3,6 @@ package contract
 import (
 	"net"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -30,15 +29,15 @@ func MasterStartup(t *testing.T, launcher Launcher) {
 		{[]string{"--work_dir=/proc/nope"}, 1, "EXIT with status 1: Failed to create work directory '/proc/nope'"},
 	}
 	for _, c := range cases {
-		output, code := launcher.Run(t, "mesos-master", 10*time.Second, c.flags...)
+		output, code := launcher.Run(t, "mesos-master", patience, c.flags...)
 		require.Equal(t, c.code, code, "%v: %s", c.flags, output)
 		require.Contains(t, output, c.text)
 	}
 	// Both abort; the status of an abort is 134 in a shell and -1 here for a program that a signal has ended.
-	output, code := launcher.Run(t, "mesos-master", 10*time.Second, work, "--ip=127.0.0.1", "--port="+port)
+	output, code := launcher.Run(t, "mesos-master", patience, work, "--ip=127.0.0.1", "--port="+port)
 	require.NotZero(t, code)
 	require.Contains(t, output, "Failed to initialize: Failed to bind on 127.0.0.1:"+port+": Address already in use")
-	output, code = launcher.Run(t, "mesos-master", 10*time.Second, work, "--ip=203.0.113.9", "--port="+port)
+	output, code = launcher.Run(t, "mesos-master", patience, work, "--ip=203.0.113.9", "--port="+port)
 	require.NotZero(t, code)
 	require.Contains(t, output, "Cannot assign requested address")
 }

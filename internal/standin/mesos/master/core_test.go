@@ -128,7 +128,7 @@ func TestWhatTheAgentDoesNotKnowIsDropped(t *testing.T) {
 }
 
 func TestASilentAgentBecomesUnreachable(t *testing.T) {
-	_, base := startAlone(t, "--agent_ping_timeout=200ms", "--max_agent_ping_timeouts=5")
+	_, base := startAlone(t, "--agent_ping_timeout=200ms", "--max_agent_ping_timeouts=15")
 	a := newSimAgent(t, base, 1)
 	a.register()
 	f := subscribeGo(t, base, "protobuf", goInfo("silent"))
