@@ -2,32 +2,25 @@
 # Makes or removes one lab host. Environment: ACTION (create, destroy), CLUSTER, NAME; to create also ADDRESS, IMAGE, FLAVOR, KEY
 # (public SSH keys) and CACHE (URL of a cache of packages).
 set -euo pipefail
+# shellcheck disable=SC2153 # CLUSTER and cluster are two things
 container=$CLUSTER-$NAME
 volume=$container-docker
-label=org.jomctl.cluster
-
-fail() {
-	echo "host $NAME: $*" >&2
-	exit 1
-}
-
-owner() { docker inspect --type container --format "{{index .Config.Labels \"$label\"}}" "$container" 2>/dev/null; }
+what="host $NAME"
+# shellcheck source=provision/terraform/docker/common.sh
+. "$(dirname "$0")/common.sh"
 
 remove() {
 	docker rm --force --volumes "$container" >/dev/null 2>&1 || true
 	docker volume rm "$volume" >/dev/null 2>&1 || true
-	! docker inspect --type container "$container" >/dev/null 2>&1 || fail "container $container cannot be removed: $(docker rm --force "$container" 2>&1)"
-	! docker volume inspect "$volume" >/dev/null 2>&1 || fail "volume $volume cannot be removed: $(docker volume rm "$volume" 2>&1)"
+	! owner container "$container" >/dev/null || fail "container $container cannot be removed: $(docker rm --force "$container" 2>&1)"
+	! owner volume "$volume" >/dev/null || fail "volume $volume cannot be removed: $(docker volume rm "$volume" 2>&1)"
 }
 
-docker version --format '{{.Server.Version}}' >/dev/null 2>&1 ||
-	fail "no Docker Engine answers (${DOCKER_HOST:-the default socket}); start it, or set DOCKER_HOST"
-owner=$(owner) || owner=none
-case $owner in
-none) ;;
-"$CLUSTER") ;;
-*) fail "a container $container exists that this cluster did not make; choose another cluster name, or remove it: docker rm -f $container" ;;
-esac
+need_engine
+if cluster=$(owner container "$container") && [ "$cluster" != "$CLUSTER" ]; then
+	[ "$ACTION" != destroy ] || exit 0 # somebody else's of the same name
+	fail "a container $container exists that this cluster did not make; choose another cluster name, or remove it: docker rm -f $container"
+fi
 if [ "$ACTION" = destroy ]; then
 	remove
 	exit 0
@@ -38,12 +31,8 @@ docker image inspect "$IMAGE" >/dev/null 2>&1 || docker pull --quiet "$IMAGE" >/
 limits=()
 [ -z "$FLAVOR" ] || limits=(--cpus "${FLAVOR%x*}" --memory "${FLAVOR#*x}")
 
-# A provisioner that fails taints its resource, and the destroy provisioner of a tainted one never runs: so what a failed or
-# interrupted start made must go here.
-finished=
-trap '[ -n "$finished" ] || remove' EXIT
-trap 'exit 130' INT TERM
-remove
+remove # what a killed run left
+undo_unless_finished bash -c "docker rm -fv '$container'; docker volume rm '$volume'"
 docker volume create --label "$label=$CLUSTER" "$volume" >/dev/null
 # SYS_RESOURCE is left out because engines that may not grant it refuse the container; systemd, sshd and a nested Docker
 # Engine do without.
@@ -69,4 +58,3 @@ done
 [ "$state" = running ] ||
 	fail "systemd is ${state:-not up} after the start: $(docker exec "$container" systemctl list-units --failed --plain --no-legend 2>&1 | awk '{print $1}' | tr '\n' ' ')"
 docker exec "$container" systemctl is-active --quiet ssh || fail "sshd does not run: $(docker exec "$container" journalctl -u ssh -n 5 --no-pager 2>&1)"
-finished=yes

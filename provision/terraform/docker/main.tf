@@ -66,8 +66,11 @@ resource "terraform_data" "host" {
     address = each.value.address
     image   = local.image
     flavor  = var.flavor
-    key     = trimspace(var.ssh_public_key)
-    cache   = lookup(var.options, "apt_cache", "")
+  }
+  # What reaches new hosts only.
+  input = {
+    key   = trimspace(var.ssh_public_key)
+    cache = lookup(var.options, "apt_cache", "")
   }
 
   provisioner "local-exec" {
@@ -80,8 +83,8 @@ resource "terraform_data" "host" {
       ADDRESS = self.triggers_replace.address
       IMAGE   = self.triggers_replace.image
       FLAVOR  = self.triggers_replace.flavor
-      KEY     = self.triggers_replace.key
-      CACHE   = self.triggers_replace.cache
+      KEY     = self.input.key
+      CACHE   = self.input.cache
     }
   }
 

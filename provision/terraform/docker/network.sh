@@ -1,22 +1,13 @@
 #!/bin/bash
 # Makes or removes the network of a lab cluster. Environment: ACTION (create, destroy), CLUSTER, CIDR.
 set -euo pipefail
+# shellcheck disable=SC2153 # CLUSTER and cluster are two things
 network=$CLUSTER
-label=org.jomctl.cluster
+what="network $network"
+# shellcheck source=provision/terraform/docker/common.sh
+. "$(dirname "$0")/common.sh"
 
-fail() {
-	echo "network $network: $*" >&2
-	exit 1
-}
-
-# ours: the object of that kind and name carries this cluster's label. 1: it does not. 2: it does not exist.
-ours() {
-	local owner
-	owner=$(docker "$1" inspect --format "{{index .Labels \"$label\"}}" "$2" 2>/dev/null) || return 2
-	[ "$owner" = "$CLUSTER" ]
-}
-
-remove_all() {
+remove() {
 	local leftover
 	# What a run that was killed made and no state knows.
 	leftover=$(docker ps --all --quiet --filter "label=$label=$CLUSTER")
@@ -25,31 +16,29 @@ remove_all() {
 	leftover=$(docker volume ls --quiet --filter "label=$label=$CLUSTER")
 	# shellcheck disable=SC2086
 	[ -z "$leftover" ] || docker volume rm $leftover >/dev/null
-	local code=0
-	ours network "$network" || code=$?
-	case $code in
-	0) docker network rm "$network" >/dev/null ;;
-	1) echo "network $network was not made by this cluster and stays" >&2 ;;
-	esac
+	local cluster
+	cluster=$(owner network "$network") || return 0
+	if [ "$cluster" = "$CLUSTER" ]; then
+		docker network rm "$network" >/dev/null
+	else
+		echo "$what was not made by this cluster and stays" >&2
+	fi
 }
 
-docker version --format '{{.Server.Version}}' >/dev/null 2>&1 ||
-	fail "no Docker Engine answers (${DOCKER_HOST:-the default socket}); start it, or set DOCKER_HOST"
+need_engine
 if [ "$ACTION" = destroy ]; then
-	remove_all
+	remove
 	exit 0
 fi
 
-code=0
-ours network "$network" || code=$?
-case $code in
-0)
+if cluster=$(owner network "$network"); then
+	[ "$cluster" = "$CLUSTER" ] ||
+		fail "a Docker network of this name exists that this cluster did not make; choose another cluster name, or remove it: docker network rm $network"
 	have=$(docker network inspect --format '{{(index .IPAM.Config 0).Subnet}}' "$network")
-	[ "$have" = "$CIDR" ] && exit 0
-	remove_all
-	;;
-1) fail "a Docker network of this name exists that this cluster did not make; choose another cluster name, or remove it: docker network rm $network" ;;
-esac
+	[ "$have" != "$CIDR" ] || exit 0
+	remove
+fi
+undo_unless_finished docker network rm "$network"
 if ! said=$(docker network create --driver bridge --subnet "$CIDR" --label "$label=$CLUSTER" "$network" 2>&1); then
 	case $said in
 	*overlaps*) fail "$CIDR is in use by another network of this machine; set cidr to a free one ($said)" ;;
