@@ -3,6 +3,7 @@ package marathon
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -84,6 +85,7 @@ func endBelow(t *testing.T, dir string) {
 type stack struct {
 	*program
 	master      *exec.Cmd
+	masterURL   string
 	startMaster func()
 }
 
@@ -98,7 +100,7 @@ func newStack(t *testing.T) *stack {
 		return port
 	}
 	masterPort := port()
-	s := &stack{}
+	s := &stack{masterURL: "http://127.0.0.1:" + masterPort}
 	s.startMaster = func() {
 		s.master = background(t, binary, "mesos-master", "--ip=127.0.0.1", "--hostname=127.0.0.1", "--port="+masterPort, "--zk=zk://"+z.Addr+"/mesos", "--quorum=1",
 			"--work_dir="+dir+"/master", "--zk_session_timeout=6secs")
@@ -121,6 +123,17 @@ func newStack(t *testing.T) *stack {
 func (s *stack) restart(*testing.T) {
 	s.kill()
 	s.comeBack()
+}
+
+// registered says whether the master has a framework that is connected.
+func (s *stack) registered(context.Context) bool {
+	resp, err := http.Get(s.masterURL + "/frameworks")
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var all struct{ Frameworks []struct{ Connected bool } }
+	return json.NewDecoder(resp.Body).Decode(&all) == nil && len(all.Frameworks) == 1 && all.Frameworks[0].Connected
 }
 
 // process waits for the process of a task.
@@ -168,6 +181,8 @@ func TestTogether(t *testing.T) {
 	s.restart(t)
 	testkit.Eventually(t, patience, "a killed Marathon knows it again", func(context.Context) bool { return s.running("/stay") == second })
 	assert.Equal(t, pid, taskProcess(second), "the same process")
+	// A Marathon that has not subscribed yet sees no change of leader and lives on.
+	testkit.Eventually(t, patience, "it is registered", s.registered)
 	_, before := s.get("/v2/info")
 	require.NoError(t, s.master.Process.Kill())
 	s.startMaster()
