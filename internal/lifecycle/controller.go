@@ -50,38 +50,6 @@ func (e *Env) controller() controller {
 	return c
 }
 
-// plugins is the folder of the plugins of a real war, or empty.
-func (c controller) plugins() string {
-	if !c.war.real() {
-		return ""
-	}
-	if given := c.env.Cluster.Jenkins.Plugins; given != "" {
-		return c.env.Cluster.Resolve(given)
-	}
-	if !c.war.remote() {
-		beside := filepath.Join(filepath.Dir(c.war.source), "plugins")
-		if info, err := os.Stat(beside); err == nil && info.IsDir() {
-			return beside
-		}
-	}
-	return ""
-}
-
-// hasPlugin says whether the plugin will be there: given, in the home already, or in the war.
-func (c controller) hasPlugin(name string) bool {
-	if !c.war.real() {
-		return true
-	}
-	for _, dir := range []string{c.plugins(), filepath.Join(c.home, "plugins")} {
-		for _, ending := range []string{".hpi", ".jpi"} {
-			if _, err := os.Stat(filepath.Join(dir, name+ending)); dir != "" && err == nil {
-				return true
-			}
-		}
-	}
-	return c.war.bundled(name)
-}
-
 // version is the core that must come up; empty while a war that is not fetched yet is a release's own.
 func (c controller) version() string {
 	if !c.war.real() {
@@ -109,7 +77,7 @@ func (c controller) files() ([]provision.File, error) {
 		return nil, err
 	}
 	seed, err := jenkins.HomeFiles(jenkins.Home{Version: c.version(), User: c.env.Cluster.Jenkins.Admin.User, PasswordHash: hash,
-		Cloud: cloud, Casc: c.hasPlugin("configuration-as-code")})
+		Cloud: cloud, Casc: c.hasPlugin(pluginCasc)})
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +136,7 @@ func (c controller) run() home.Controller {
 	}
 	out := home.Controller{Home: c.home, Seed: filepath.Join(c.dir, "seed"), Plugins: c.plugins(),
 		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", AgentPort: true, BootSeconds: 60}
-	if c.hasPlugin("configuration-as-code") {
+	if c.hasPlugin(pluginCasc) {
 		out.Env = []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}
 	}
 	return out

@@ -119,7 +119,7 @@ func TestTheAppIsPinnedToItsHome(t *testing.T) {
 
 func TestARealWarRunsWithJavaAndItsPlugins(t *testing.T) {
 	cluster := clusterWith(t, "jenkins: {war: ./jenkins.war, app: {mem: 2000MiB}}\n")
-	require.NoError(t, os.WriteFile(filepath.Join(cluster.Dir(), "jenkins.war"), warFile(t, "2.568.2"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(cluster.Dir(), "jenkins.war"), warFile(t, "2.568.2", "WEB-INF/detached-plugins/instance-identity.hpi"), 0o600))
 	env := environment(t, cluster)
 	findings := env.Preflight()
 	require.Len(t, findings, 1)
@@ -127,7 +127,7 @@ func TestARealWarRunsWithJavaAndItsPlugins(t *testing.T) {
 
 	plugins := filepath.Join(cluster.Dir(), "plugins")
 	require.NoError(t, os.Mkdir(plugins, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(plugins, "mesos.hpi"), nil, 0o600))
+	pluginFile(t, plugins, "mesos", "2.0")
 	require.Empty(t, env.Preflight())
 	c := env.controller()
 	run := c.run()
@@ -137,7 +137,7 @@ func TestARealWarRunsWithJavaAndItsPlugins(t *testing.T) {
 	require.Empty(t, run.Env, "without the JCasC plugin the cloud is in config.xml")
 	require.NotContains(t, strings.Join(run.Argv, " "), "standin")
 
-	require.NoError(t, os.WriteFile(filepath.Join(plugins, "configuration-as-code.hpi"), nil, 0o600))
+	pluginFile(t, plugins, "configuration-as-code", "2082.vdb_db_4622e9fa_")
 	require.Equal(t, []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}, c.run().Env)
 	require.NoError(t, c.war.fetch(t.Context(), quiet))
 	require.Equal(t, "2.568.2", c.version(), "what must come up is what the war says, not what the release says")

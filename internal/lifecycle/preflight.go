@@ -1,9 +1,7 @@
 package lifecycle
 
 import (
-	"archive/zip"
 	"fmt"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -39,33 +37,8 @@ func (c controller) preflight() []provision.Finding {
 	if !c.war.real() {
 		return findings
 	}
-	if !c.hasPlugin("mesos") {
-		findings = append(findings, provision.Finding{Subject: "jenkins.plugins", Problem: "a real Jenkins needs the Mesos plugin 2.0 (mesos.hpi) with its dependencies, and it was found nowhere",
-			Fix: "name a folder with the *.hpi files in jenkins.plugins, or put them into `plugins` beside the war"})
-	}
+	findings = append(findings, c.pluginFindings()...)
 	return append(findings, c.war.preflight()...)
-}
-
-// bundled says whether the war brings the plugin itself.
-func (w war) bundled(name string) bool {
-	file := w.source
-	if w.remote() {
-		file = w.path()
-	}
-	archive, err := zip.OpenReader(file)
-	if err != nil {
-		return false // a war that cannot be read is found elsewhere
-	}
-	defer archive.Close()
-	for _, entry := range archive.File {
-		if dir := path.Dir(entry.Name); dir != "WEB-INF/plugins" && dir != "WEB-INF/detached-plugins" {
-			continue
-		}
-		if base := path.Base(entry.Name); base == name+".hpi" || base == name+".jpi" {
-			return true
-		}
-	}
-	return false
 }
 
 // Notes are what a user should know before saying yes.

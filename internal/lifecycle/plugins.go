@@ -1,0 +1,219 @@
+package lifecycle
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/home"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// The plugins that a real Jenkins is looked through for.
+const (
+	pluginMesos    = "mesos"
+	pluginCasc     = "configuration-as-code"
+	pluginIdentity = "instance-identity"
+)
+
+// plugins is the folder of the plugins of a real war, or empty.
+func (c controller) plugins() string {
+	if !c.war.real() {
+		return ""
+	}
+	if given := c.env.Cluster.Jenkins.Plugins; given != "" {
+		return c.env.Cluster.Resolve(given)
+	}
+	if !c.war.remote() {
+		beside := filepath.Join(filepath.Dir(c.war.source), "plugins")
+		if info, err := os.Stat(beside); err == nil && info.IsDir() {
+			return beside
+		}
+	}
+	return ""
+}
+
+// hasPlugin says whether the plugin will be there: given, in the home already, or in the war.
+func (c controller) hasPlugin(name string) bool {
+	if !c.war.real() {
+		return true
+	}
+	_, has := c.inventory().have[name]
+	return has
+}
+
+// inventory is all plugins that the controller will have, by name, and the files that are none.
+type inventory struct {
+	have   map[string]home.Plugin
+	broken []error
+}
+
+func (c controller) inventory() inventory {
+	all := inventory{have: map[string]home.Plugin{}}
+	for _, dir := range []string{c.plugins(), filepath.Join(c.home, "plugins")} {
+		entries, err := os.ReadDir(dir)
+		if dir == "" || errors.Is(err, fs.ErrNotExist) {
+			continue // that a folder of the user's is not there is found with the programs
+		}
+		if err != nil {
+			all.broken = append(all.broken, err)
+		}
+		for _, entry := range entries {
+			if ext := filepath.Ext(entry.Name()); entry.IsDir() || ext != ".hpi" && ext != ".jpi" {
+				continue
+			}
+			plugin, err := home.ReadPlugin(filepath.Join(dir, entry.Name()))
+			if err != nil {
+				all.broken = append(all.broken, err)
+				continue
+			}
+			if _, known := all.have[plugin.Name]; !known { // the given one replaces the home's
+				all.have[plugin.Name] = plugin
+			}
+		}
+	}
+	for _, name := range c.war.bundled() {
+		if _, known := all.have[name]; !known {
+			all.have[name] = home.Plugin{Name: name}
+		}
+	}
+	return all
+}
+
+// bundled are the plugins that the war brings itself; their versions suit it.
+func (w war) bundled() []string {
+	archive, err := zip.OpenReader(w.source)
+	if err != nil {
+		archive, err = zip.OpenReader(w.path()) // the copy outlives the user's file
+	}
+	if err != nil {
+		return nil // a war that cannot be read is found elsewhere
+	}
+	defer archive.Close()
+	var names []string
+	for _, entry := range archive.File {
+		if dir := path.Dir(entry.Name); dir != "WEB-INF/plugins" && dir != "WEB-INF/detached-plugins" {
+			continue
+		}
+		base := path.Base(entry.Name)
+		if ext := path.Ext(base); ext == ".hpi" || ext == ".jpi" {
+			names = append(names, strings.TrimSuffix(base, ext))
+		}
+	}
+	return names
+}
+
+// pluginFindings says what keeps the Mesos plugin, and configuration as code where it is there, from being loaded. Jenkins
+// comes up without a plugin that it cannot load, and only its log tells: no build would ever start.
+func (c controller) pluginFindings() []provision.Finding {
+	all := c.inventory()
+	var findings []provision.Finding
+	add := func(problem, fix string) {
+		findings = append(findings, provision.Finding{Subject: "jenkins.plugins", Problem: problem, Fix: fix})
+	}
+	for _, err := range all.broken {
+		add(err.Error(), "replace it by the plugin's own file, or remove it")
+	}
+	into := "put it into " + c.plugins()
+	if c.plugins() == "" {
+		into = "name a folder with the *.hpi files in jenkins.plugins, or put them into `plugins` beside the war"
+	}
+	mesos, has := all.have[pluginMesos]
+	if !has {
+		add("a real Jenkins needs the Mesos plugin 2.0 (mesos.hpi) with all plugins that it depends on, and it was found nowhere", into+
+			" (jomctl fetches no plugins; "+pluginURL(pluginMesos, "2.0")+", and docs/troubleshooting.md for the others)")
+		return findings
+	}
+	if mesos.Version != "" && clearlyOlder(mesos.Version, "2") {
+		add("the Mesos plugin "+mesos.File+" is "+mesos.Version+", and `line: http` is 2.0", into+": "+pluginURL(pluginMesos, "2.0"))
+	}
+	for _, missing := range c.lacks(all) {
+		add(missing.problem, into+": "+missing.url)
+	}
+	if _, has := all.have[pluginIdentity]; !has && (!c.war.remote() || c.war.cached()) {
+		add("the war does not bring the plugin "+pluginIdentity+", without which no build agent can connect", into+" with "+
+			"bouncycastle-api: "+pluginURL(pluginIdentity, "latest"))
+	}
+	return findings
+}
+
+// lack is one thing that Jenkins would refuse to load a plugin for.
+type lack struct{ problem, url string }
+
+// lacks follows what the plugins need, and what those need.
+func (c controller) lacks(all inventory) []lack {
+	var found []lack
+	core := c.version()
+	if core == "" && !c.war.remote() {
+		core, _ = provision.WarVersion(c.war.source) // that it cannot be read is found with the programs
+	}
+	seen := map[string]bool{}
+	todo := []string{pluginMesos, pluginCasc}
+	for len(todo) > 0 {
+		plugin, has := all.have[todo[0]]
+		todo = todo[1:]
+		if !has || seen[plugin.Name] {
+			continue
+		}
+		seen[plugin.Name] = true
+		if core != "" && clearlyOlder(core, plugin.Core) {
+			found = append(found, lack{fmt.Sprintf("%s %s needs Jenkins %s, and the war is %s", plugin.Name, plugin.Version, plugin.Core, core),
+				"an older one from " + pluginURL(plugin.Name, "")})
+		}
+		for _, need := range plugin.Needs {
+			other, has := all.have[need.Name]
+			switch {
+			case !has && !need.Optional:
+				found = append(found, lack{fmt.Sprintf("%s %s needs the plugin %s %s or newer, which was found nowhere", plugin.Name, plugin.Version, need.Name, need.Version),
+					pluginURL(need.Name, need.Version)})
+				all.have[need.Name] = home.Plugin{Name: need.Name, Version: need.Version} // once is enough
+			case has && other.Version != "" && clearlyOlder(other.Version, need.Version):
+				found = append(found, lack{fmt.Sprintf("%s %s needs the plugin %s %s or newer, and it is %s", plugin.Name, plugin.Version, need.Name, need.Version, other.Version),
+					pluginURL(need.Name, need.Version)})
+			}
+			if has && !need.Optional {
+				todo = append(todo, need.Name)
+			}
+		}
+	}
+	return found
+}
+
+// pluginURL is where the Jenkins project keeps a plugin.
+func pluginURL(name, version string) string {
+	const from = "https://updates.jenkins.io/"
+	switch version {
+	case "":
+		return from + "download/plugins/" + name + "/"
+	case "latest":
+		return from + "latest/" + name + ".hpi"
+	}
+	return from + "download/plugins/" + name + "/" + version + "/" + name + ".hpi"
+}
+
+// clearlyOlder compares the numbers that both versions begin with. What comes after them (-SNAPSHOT, .v1a2b3c) has rules of
+// its own, so it gets the benefit of the doubt.
+func clearlyOlder(version, than string) bool {
+	a, b := leadingNumbers(version), leadingNumbers(than)
+	n := min(len(a), len(b))
+	return slices.Compare(a[:n], b[:n]) < 0
+}
+
+func leadingNumbers(version string) []int {
+	var all []int
+	for part := range strings.FieldsFuncSeq(version, func(r rune) bool { return r == '.' || r == '-' || r == ' ' }) {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			break
+		}
+		all = append(all, n)
+	}
+	return all
+}

@@ -1,0 +1,106 @@
+package lifecycle
+
+import (
+	"archive/zip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/config"
+)
+
+// pluginFile writes a plugin with further lines in its manifest.
+func pluginFile(t *testing.T, dir, name, version string, more ...string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	file, err := os.Create(filepath.Join(dir, name+".hpi"))
+	require.NoError(t, err)
+	defer file.Close()
+	archive := zip.NewWriter(file)
+	manifest, err := archive.Create("META-INF/MANIFEST.MF")
+	require.NoError(t, err)
+	text := "Manifest-Version: 1.0\nShort-Name: " + name + "\nPlugin-Version: " + version + "\n"
+	for _, line := range more {
+		text += line + "\n"
+	}
+	_, err = manifest.Write([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, archive.Close())
+}
+
+// realWar is a cluster with a war of the user's own, and the folder of its plugins.
+func realWar(t *testing.T, version string, entries ...string) (c *config.Cluster, plugins string) {
+	t.Helper()
+	c = clusterWith(t, "jenkins: {war: ./jenkins.war, plugins: ./hpi}\n")
+	require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "jenkins.war"), warFile(t, version, entries...), 0o600))
+	return c, filepath.Join(c.Dir(), "hpi")
+}
+
+func pluginProblems(t *testing.T, c *config.Cluster) []string {
+	t.Helper()
+	var problems []string
+	for _, finding := range environment(t, c).controller().pluginFindings() {
+		require.Equal(t, "jenkins.plugins", finding.Subject)
+		require.NotEmpty(t, finding.Fix)
+		problems = append(problems, finding.Problem)
+	}
+	return problems
+}
+
+func TestWhatThePluginsLackIsSaidBeforeJenkinsComesUpWithoutThem(t *testing.T) {
+	c, dir := realWar(t, "2.568.2-SNAPSHOT (private-11/21/2026 07:16 GMT-me)")
+	pluginFile(t, dir, "mesos", "2.0", "Jenkins-Version: 2.164", "Plugin-Dependencies: metrics:4.0.2.5")
+	require.Equal(t, []string{
+		"mesos 2.0 needs the plugin metrics 4.0.2.5 or newer, which was found nowhere",
+		"the war does not bring the plugin instance-identity, without which no build agent can connect",
+	}, pluginProblems(t, c))
+
+	pluginFile(t, dir, "instance-identity", "203.v15e81a_1b_7a_38")
+	pluginFile(t, dir, "metrics", "4.0.1", "Plugin-Dependencies: jackson2-api:2.9,variant:1.1;resolution:=optional")
+	require.Equal(t, []string{
+		"mesos 2.0 needs the plugin metrics 4.0.2.5 or newer, and it is 4.0.1",
+		"metrics 4.0.1 needs the plugin jackson2-api 2.9 or newer, which was found nowhere",
+	}, pluginProblems(t, c))
+
+	pluginFile(t, dir, "metrics", "4.2.37-494.v06f9a_939d33a_", "Plugin-Dependencies: jackson2-api:2.9")
+	pluginFile(t, dir, "jackson2-api", "2.21.2-436.v29efdb_7418ff", "Jenkins-Version: 2.568.2")
+	require.Empty(t, pluginProblems(t, c))
+
+	pluginFile(t, dir, "unrelated", "1", "Plugin-Dependencies: nonesuch:1")
+	require.Empty(t, pluginProblems(t, c), "what the builds do not need stands in nobody's way")
+	pluginFile(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_", "Jenkins-Version: 2.580.1")
+	require.Equal(t, []string{"configuration-as-code 2082.vdb_db_4622e9fa_ needs Jenkins 2.580.1, and the war is 2.568.2-SNAPSHOT (private-11/21/2026 07:16 GMT-me)"},
+		pluginProblems(t, c))
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "configuration-as-code.hpi"), []byte("<html>"), 0o600))
+	problems := pluginProblems(t, c)
+	require.Len(t, problems, 1)
+	require.Contains(t, problems[0], "configuration-as-code.hpi: zip: not a valid zip")
+}
+
+func TestPluginsAreKnownByTheirNameWhereverTheyAre(t *testing.T) {
+	c, dir := realWar(t, "2.568.2", "WEB-INF/detached-plugins/instance-identity.hpi")
+	env := environment(t, c)
+	pluginFile(t, filepath.Join(env.controller().home, "plugins"), "mesos", "1.0.0")
+	require.Equal(t, []string{"the Mesos plugin " + env.controller().home + "/plugins/mesos.hpi is 1.0.0, and `line: http` is 2.0"}, pluginProblems(t, c))
+
+	pluginFile(t, dir, "mesos", "2.0")
+	require.NoError(t, os.Rename(filepath.Join(dir, "mesos.hpi"), filepath.Join(dir, "mesos-2.0.hpi")))
+	require.Empty(t, pluginProblems(t, c), "what is given replaces what the home has")
+	require.True(t, env.controller().hasPlugin("mesos"))
+	require.False(t, env.controller().hasPlugin("git"))
+}
+
+func TestClearlyOlder(t *testing.T) {
+	for _, tc := range []struct {
+		version, than string
+		want          bool
+	}{
+		{"4.0.1", "4.0.2.5", true}, {"4.2.37-494.v06f9a", "4.0.2.5", false}, {"1.36", "2082.vdb_db", true}, {"2082.vdb_db", "1.36", false},
+		{"2.0-SNAPSHOT", "2.0", false}, {"2.0", "", false}, {"", "2", false}, {"2.568", "2.568.2", false}, {"2.555.3", "2.568", true},
+	} {
+		require.Equal(t, tc.want, clearlyOlder(tc.version, tc.than), "%s than %s", tc.version, tc.than)
+	}
+}
