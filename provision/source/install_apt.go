@@ -1,0 +1,259 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/host"
+)
+
+const (
+	policyPath = "/usr/sbin/policy-rc.d"
+	savedPath  = "/usr/sbin/policy-rc.d.before-jomctl"
+	// policyText keeps packages from starting their services during the installation (101: action forbidden by policy).
+	policyText = "#!/bin/sh\n# Put here by jomctl while it installs packages, and removed right after.\nexit 101\n"
+	// lockTries times the pause of 5 s is how long another apt is waited for: 15 minutes.
+	lockTries = 180
+)
+
+// KeyringPath and ListPath are the files of a component's repository on a host.
+func KeyringPath(component string) string {
+	return "/etc/apt/keyrings/jomctl-" + component + ".asc"
+}
+
+// ListPath is the file in sources.list.d.
+func ListPath(component string) string {
+	return "/etc/apt/sources.list.d/jomctl-" + component + ".list"
+}
+
+// debian installs a package by apt-get, from a repository or from an uploaded file.
+func (i *Installer) debian(ctx context.Context, m host.Machine, p Plan, f Fetched) (programs Programs, err error) {
+	done, err := i.forbidStarts(ctx, m)
+	if err != nil {
+		return programs, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	if err := i.repair(ctx, m); err != nil {
+		return programs, err
+	}
+	name, target, err := i.target(ctx, m, p, f)
+	if err != nil {
+		return programs, err
+	}
+	if path.IsAbs(target) {
+		defer func() { err = errors.Join(err, m.Remove(context.WithoutCancel(ctx), target)) }()
+	}
+	if err := i.aptInstall(ctx, m, append([]string{target}, p.ExtraPackages...)); err != nil {
+		return programs, err
+	}
+	if programs, err = dpkgPrograms(ctx, m, name); err != nil {
+		return programs, err
+	}
+	if want := f.Locked.Version; want != "" && programs.Version != want {
+		return programs, fmt.Errorf("package %s is %s after the installation, not %s", name, programs.Version, want)
+	}
+	if p.Repository != nil || p.Kind == KindDeb {
+		// An upgrade that nobody asked for would replace programs that run.
+		if _, err := m.Run(ctx, "apt-mark", "hold", name); err != nil {
+			return programs, fmt.Errorf("hold package %s at its version: %w", name, err)
+		}
+	}
+	return programs, mask(ctx, m, programs.Units)
+}
+
+// target is what apt-get is to install, and the name of the package.
+func (i *Installer) target(ctx context.Context, m host.Machine, p Plan, f Fetched) (name, target string, err error) {
+	switch {
+	case p.Kind == KindDeb || i.Upload && f.File != "":
+		if name = f.Inside.Package; name == "" {
+			return "", "", fmt.Errorf("%s is no Debian package", f.File)
+		}
+		target, err = upload(ctx, m, f, ".deb")
+		return name, target, err
+	case p.Repository != nil:
+		if err := i.repository(ctx, m, p, f); err != nil {
+			return "", "", err
+		}
+		return p.Package, p.Package + "=" + f.Locked.Version, nil
+	case p.Version != "":
+		return p.Package, p.Package + "=" + p.Version, nil
+	}
+	return p.Package, p.Package, nil
+}
+
+// repository writes key and line of the repository, reads its index, and compares what apt will fetch with the lock.
+func (i *Installer) repository(ctx context.Context, m host.Machine, p Plan, f Fetched) error {
+	if f.Key == nil || f.Locked.Version == "" {
+		return errors.New("its repository was not verified before")
+	}
+	if _, err := m.WriteFile(ctx, KeyringPath(p.Component), f.Key, 0o644); err != nil {
+		return fmt.Errorf("write the repository's key: %w", err)
+	}
+	line := "# Written by jomctl.\n" + p.Repository.Line(KeyringPath(p.Component), p.Facts.Arch) + "\n"
+	if _, err := m.WriteFile(ctx, ListPath(p.Component), []byte(line), 0o644); err != nil {
+		return fmt.Errorf("write the repository's line: %w", err)
+	}
+	// Only this list: other repositories of the host may be down, and are none of our business.
+	if _, err := i.apt(ctx, m, "update", "-o", "Dir::Etc::sourcelist="+ListPath(p.Component), "-o", "Dir::Etc::sourceparts=-",
+		"-o", "APT::Get::List-Cleanup=0", "-o", "APT::Update::Error-Mode=any"); err != nil {
+		return fmt.Errorf("read the repository %s: %w", p.Repository.URI, err)
+	}
+	out, err := m.Run(ctx, "apt-cache", "show", p.Package+"="+f.Locked.Version)
+	if err != nil {
+		return fmt.Errorf("the host sees no %s %s: %w", p.Package, f.Locked.Version, err)
+	}
+	if got := stanza(out.Stdout)["SHA256"]; got != f.Locked.SHA256 {
+		return &MismatchError{p.Package + " " + f.Locked.Version + " as the host sees it", "sha256", f.Locked.SHA256, got}
+	}
+	return nil
+}
+
+func (i *Installer) aptInstall(ctx context.Context, m host.Machine, targets []string) error {
+	args := append([]string{"install", "-y", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages",
+		"-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"}, targets...)
+	out, err := i.apt(ctx, m, args...)
+	if err == nil || !stale(out) {
+		return err
+	}
+	i.say(m, "reading the package lists, which are missing or old")
+	if _, err := i.apt(ctx, m, "update"); err != nil {
+		return err
+	}
+	_, err = i.apt(ctx, m, args...)
+	return err
+}
+
+// stale says that a package was not found because the lists on the host are missing or old.
+func stale(out host.Output) bool {
+	return has(out, "Unable to locate package", "has no installation candidate", "Unable to fetch some archives", "was not found")
+}
+
+func has(out host.Output, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(out.Stderr+out.Stdout, text) })
+}
+
+// apt runs apt-get: it waits for another apt that holds a lock, and repairs an interrupted dpkg once.
+func (i *Installer) apt(ctx context.Context, m host.Machine, args ...string) (host.Output, error) {
+	argv := append([]string{"env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "apt-get", "-q"}, args...)
+	repaired, said := false, false
+	for try := 0; ; try++ {
+		out, err := m.Run(ctx, argv...)
+		switch {
+		case err == nil:
+			return out, nil
+		case ctx.Err() != nil:
+			return out, ctx.Err()
+		case has(out, "Could not get lock", "Unable to lock", "Unable to acquire the dpkg frontend lock") && try < lockTries:
+			if !said {
+				i.say(m, "waiting for another package manager to end: %s", holder(out))
+				said = true
+			}
+			if err := i.pause(ctx); err != nil {
+				return out, err
+			}
+		case has(out, "dpkg was interrupted") && !repaired:
+			repaired = true
+			if err := i.configure(ctx, m); err != nil {
+				return out, err
+			}
+		default:
+			return out, err
+		}
+	}
+}
+
+// holder is the line that says who holds the lock.
+func holder(out host.Output) string {
+	for line := range strings.Lines(out.Stderr + out.Stdout) {
+		if strings.Contains(line, "lock") {
+			return strings.TrimPrefix(strings.TrimSpace(line), "E: ")
+		}
+	}
+	return "(it does not say which)"
+}
+
+// repair ends what an interrupted installation left half done.
+func (i *Installer) repair(ctx context.Context, m host.Machine) error {
+	out, err := m.Run(ctx, "dpkg", "--audit")
+	if err != nil {
+		return fmt.Errorf("look for packages that are half installed: %w", err)
+	}
+	if strings.TrimSpace(out.Stdout) == "" {
+		return nil
+	}
+	return i.configure(ctx, m)
+}
+
+func (i *Installer) configure(ctx context.Context, m host.Machine) error {
+	i.say(m, "an earlier installation was interrupted: ending it by `dpkg --configure -a`")
+	if _, err := m.Run(ctx, "env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confdef", "--force-confold", "--configure", "-a"); err != nil {
+		return fmt.Errorf("an earlier installation was interrupted and cannot be ended; see `dpkg --audit` on the host: %w", err)
+	}
+	return nil
+}
+
+// forbidStarts keeps packages from starting services until done is called. What an interrupted run left is recognised.
+func (i *Installer) forbidStarts(ctx context.Context, m host.Machine) (done func() error, err error) {
+	old, err := m.ReadFile(ctx, policyPath)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && string(old) == policyText:
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", policyPath, err)
+	default:
+		if _, err := m.WriteFile(ctx, savedPath, old, 0o755); err != nil {
+			return nil, fmt.Errorf("keep the host's own %s: %w", policyPath, err)
+		}
+	}
+	if _, err := m.WriteFile(ctx, policyPath, []byte(policyText), 0o755); err != nil {
+		return nil, fmt.Errorf("forbid the start of services: %w", err)
+	}
+	return func() error {
+		ctx := context.WithoutCancel(ctx)
+		saved, err := m.ReadFile(ctx, savedPath)
+		if errors.Is(err, fs.ErrNotExist) {
+			return m.Remove(ctx, policyPath)
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", savedPath, err)
+		}
+		if _, err := m.WriteFile(ctx, policyPath, saved, 0o755); err != nil {
+			return fmt.Errorf("restore the host's own %s: %w", policyPath, err)
+		}
+		return m.Remove(ctx, savedPath)
+	}, nil
+}
+
+// dpkgVersion is the version of a package that is installed as a whole, and empty for any other.
+func dpkgVersion(ctx context.Context, m host.Machine, name string) (string, error) {
+	out, err := m.Run(ctx, "dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Version}", name)
+	if err != nil {
+		if out.Code == 1 { // not known to dpkg
+			return "", nil
+		}
+		return "", fmt.Errorf("%s: ask dpkg for %s: %w", m.Name(), name, err)
+	}
+	status, version, _ := strings.Cut(out.Stdout, "\t")
+	if status = strings.TrimSpace(status); status != "ii" && status != "hi" {
+		return "", nil
+	}
+	return strings.TrimSpace(version), nil
+}
+
+func dpkgPrograms(ctx context.Context, m host.Machine, name string) (Programs, error) {
+	version, err := dpkgVersion(ctx, m, name)
+	if err != nil {
+		return Programs{}, err
+	}
+	out, err := m.Run(ctx, "dpkg", "-L", name)
+	if err != nil {
+		return Programs{}, fmt.Errorf("list the files of %s: %w", name, err)
+	}
+	programs := Programs{Package: name, Version: version}
+	programs.learn(strings.Split(strings.TrimSpace(out.Stdout), "\n"))
+	return programs, nil
+}
