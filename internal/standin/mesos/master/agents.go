@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,18 +72,23 @@ func (c *core) register(reg wire.Register, ip string) (*agent, *stream, error) {
 
 	id := reg.Agent.GetID().GetValue()
 	c.mu.Lock()
-	refused := c.gone[id]
+	refused := ""
+	if c.gone[id] {
+		refused = "Agent has been marked gone"
+	} else if c.down[machine{strings.ToLower(reg.Agent.Hostname), ip}] {
+		refused = "Machine is `DOWN`"
+	}
 	isNew := id == ""
-	if isNew {
+	if isNew && refused == "" {
 		id = fmt.Sprintf("%s-S%d", c.info.ID, c.nextAgent)
 		c.nextAgent++
 		reg.Agent.ID = &mesos.AgentID{Value: id}
 	}
 	c.mu.Unlock()
-	if refused {
+	if refused != "" {
 		s := newStream()
 		a := &agent{stream: s}
-		a.tell(wire.ToAgent{Shutdown: &wire.Shutdown{Message: "Agent has been marked gone"}})
+		a.tell(wire.ToAgent{Shutdown: &wire.Shutdown{Message: refused}})
 		s.end()
 		return nil, s, nil
 	}
@@ -116,6 +122,8 @@ func (c *core) admit(id string, reg wire.Register, ip string, isNew bool) *agent
 	isAdded := a == nil
 	if isAdded {
 		a = &agent{id: id, registered: time.Now(), tasks: map[*task]bool{}, killed: map[*task]*mesos.KillPolicy{}, used: bag{}, offered: bag{}, offers: map[string]*offer{}}
+		a.deactivated = c.wasDeactivated[id]
+		delete(c.wasDeactivated, id)
 		c.agents[id] = a
 	} else {
 		c.dropOffers(a)

@@ -96,7 +96,7 @@ func (c *core) firstOffer(takers []*taker, a *agent, free, total bag) *offer {
 		if amount.empty() || !c.allocatable(amount) || !c.mayHave(t.fw, a) || t.fw.refuses(a, t.role, amount) {
 			continue
 		}
-		o := &offer{id: fmt.Sprintf("%s-O%d", c.info.ID, c.nextOffer), fw: t.fw, agent: a, role: t.role, amount: amount}
+		o := &offer{id: fmt.Sprintf("%s-O%d", c.info.ID, c.nextOffer), fw: t.fw, agent: a, role: t.role, amount: amount, unavailable: c.unavailability(a.machine())}
 		c.nextOffer++
 		c.offers[o.id], t.fw.offers[o.id], a.offers[o.id] = o, o, o
 		a.offered.add(amount)
@@ -160,7 +160,7 @@ func (o *offer) message() mesos.Offer {
 	role := o.fw.shownRole(o.role)
 	m := mesos.Offer{
 		ID: mesos.OfferID{Value: o.id}, FrameworkID: mesos.FrameworkID{Value: o.fw.id}, AgentID: mesos.AgentID{Value: o.agent.id},
-		Hostname: o.agent.info.Hostname, Resources: o.amount.list(role), Attributes: o.agent.info.Attributes, Domain: o.agent.info.Domain,
+		Hostname: o.agent.info.Hostname, Resources: o.amount.list(role), Attributes: o.agent.info.Attributes, Domain: o.agent.info.Domain, Unavailability: o.unavailable,
 		URL: &mesos.URL{Scheme: "http", Path: ptr("/slave(1)"), Address: mesos.Address{
 			Hostname: &o.agent.info.Hostname, IP: &o.agent.ip, Port: o.agent.info.GetPort(),
 		}},

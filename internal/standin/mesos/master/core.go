@@ -6,6 +6,7 @@ import (
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/mesos/mesos-go/api/v1/lib/maintenance"
 	"github.com/mesos/mesos-go/api/v1/lib/scheduler"
 )
 
@@ -38,12 +39,16 @@ type core struct {
 	awaited     map[string]mesos.AgentInfo // admitted before, not seen since this master leads
 	unreachable map[string]mesos.TimeInfo  // since when
 	gone        map[string]bool            // an operator said that they never come back
-	admitting   map[string]*sync.Mutex     // per host:port, so that one agent is admitted once
-	frameworks  map[string]*framework
-	completed   []*framework
-	offers      map[string]*offer
-	operators   map[*subscriber]bool
-	counters    map[string]float64
+	schedule    maintenance.Schedule
+	down        map[machine]bool // in maintenance: their agents are refused
+	// wasDeactivated are agents that an earlier leader did not offer and that have not come back yet.
+	wasDeactivated map[string]bool
+	admitting      map[string]*sync.Mutex // per host:port, so that one agent is admitted once
+	frameworks     map[string]*framework
+	completed      []*framework
+	offers         map[string]*offer
+	operators      map[*subscriber]bool
+	counters       map[string]float64
 
 	nextAgent, nextFramework, nextOffer int
 }
@@ -86,6 +91,8 @@ type offer struct {
 	agent  *agent
 	role   string
 	amount bag
+	// unavailable is when the machine is in maintenance, nil without a window.
+	unavailable *mesos.Unavailability
 }
 
 // filter keeps resources of an agent that a framework has refused from it until a time.
@@ -111,7 +118,7 @@ func newCore(set settings, info mesos.MasterInfo, reg registry, log func(string,
 	return &core{
 		set: set, info: info, registry: reg, log: log,
 		agents: map[string]*agent{}, awaited: map[string]mesos.AgentInfo{}, unreachable: map[string]mesos.TimeInfo{},
-		gone: map[string]bool{}, admitting: map[string]*sync.Mutex{}, frameworks: map[string]*framework{},
+		gone: map[string]bool{}, down: map[machine]bool{}, wasDeactivated: map[string]bool{}, admitting: map[string]*sync.Mutex{}, frameworks: map[string]*framework{},
 		offers: map[string]*offer{}, operators: map[*subscriber]bool{}, counters: map[string]float64{},
 	}
 }
@@ -122,8 +129,15 @@ func (c *core) recoverAgents() error {
 	if err != nil {
 		return fmt.Errorf("recover the registry: %w", err)
 	}
+	doc, err := c.registry.loadOperator()
+	if err != nil {
+		return fmt.Errorf("recover the registry: %w", err)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.recoverOperator(doc); err != nil {
+		return fmt.Errorf("recover the registry: %w", err)
+	}
 	for _, info := range agents {
 		c.awaited[info.GetID().GetValue()] = info
 	}

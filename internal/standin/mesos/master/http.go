@@ -62,8 +62,8 @@ func (s *server) handler() http.Handler {
 	leading := map[string]http.HandlerFunc{
 		"/state": s.getState, "/state-summary": s.getSummary, "/slaves": s.getSlaves, "/frameworks": s.getFrameworks,
 		"/tasks": s.getTasks, "/roles": s.getRoles, "/quota": s.fixed("{}"), "/weights": s.fixed("[]"),
-		"/maintenance/schedule": s.fixed("{}"), "/maintenance/status": s.fixed("{}"),
-		"/teardown": s.postOnly(s.teardown), "/machine/down": s.postOnly(leftOut), "/machine/up": s.postOnly(leftOut),
+		"/maintenance/schedule": s.maintenanceSchedule, "/maintenance/status": s.getMaintenanceStatus,
+		"/teardown": s.postOnly(s.teardown), "/machine/down": s.postOnly(s.machines(s.startMaintenance)), "/machine/up": s.postOnly(s.machines(s.stopMaintenance)),
 		"/reserve": s.postOnly(leftOut), "/unreserve": s.postOnly(leftOut),
 		"/create-volumes": s.postOnly(leftOut), "/destroy-volumes": s.postOnly(leftOut),
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-	"github.com/mesos/mesos-go/api/v1/lib/maintenance"
 	"github.com/mesos/mesos-go/api/v1/lib/master"
 	"github.com/mesos/mesos-go/api/v1/lib/quota"
 )
@@ -50,7 +49,7 @@ func (s *server) operatorSubscribe(w http.ResponseWriter, r *http.Request, conte
 
 // operatorChange does a call that changes something; it returns false for one that does not.
 func (s *server) operatorChange(w http.ResponseWriter, c *master.Call) bool {
-	refusal := ""
+	var change func() (refusal string)
 	switch c.Type {
 	case master.Call_TEARDOWN:
 		s.endFramework(w, c.Teardown.FrameworkID.Value)
@@ -64,28 +63,32 @@ func (s *server) operatorChange(w http.ResponseWriter, c *master.Call) bool {
 		if given := c.DrainAgent.MaxGracePeriod; given != nil {
 			grace = time.Duration(given.Seconds)*time.Second + time.Duration(given.Nanos)
 		}
-		s.mu.Lock()
-		refusal = s.startDrain(c.DrainAgent.AgentID.Value, grace, c.DrainAgent.GetMarkGone())
-	case master.Call_DEACTIVATE_AGENT:
-		s.mu.Lock()
-		refusal = s.deactivate(c.DeactivateAgent.AgentID.Value)
-	case master.Call_REACTIVATE_AGENT:
-		s.mu.Lock()
-		refusal = s.reactivate(c.ReactivateAgent.AgentID.Value)
-	case master.Call_MARK_AGENT_GONE:
-		s.mu.Lock()
-		if a := s.agents[c.MarkAgentGone.AgentID.Value]; a != nil {
-			s.markGone(a)
-		} else {
-			refusal = "Unknown agent"
+		change = func() string {
+			return s.startDrain(c.DrainAgent.AgentID.Value, grace, c.DrainAgent.GetMarkGone())
 		}
+	case master.Call_DEACTIVATE_AGENT:
+		change = func() string { return s.deactivate(c.DeactivateAgent.AgentID.Value) }
+	case master.Call_REACTIVATE_AGENT:
+		change = func() string { return s.reactivate(c.ReactivateAgent.AgentID.Value) }
+	case master.Call_MARK_AGENT_GONE:
+		change = func() string {
+			a := s.agents[c.MarkAgentGone.AgentID.Value]
+			if a == nil {
+				return "Unknown agent"
+			}
+			s.markGone(a)
+			return ""
+		}
+	case master.Call_UPDATE_MAINTENANCE_SCHEDULE:
+		change = func() string { return s.setSchedule(c.UpdateMaintenanceSchedule.Schedule) }
+	case master.Call_START_MAINTENANCE:
+		change = func() string { return s.startMaintenance(c.StartMaintenance.Machines) }
+	case master.Call_STOP_MAINTENANCE:
+		change = func() string { return s.stopMaintenance(c.StopMaintenance.Machines) }
 	default:
 		return false
 	}
-	s.mu.Unlock()
-	if refusal != "" {
-		answerText(w, http.StatusBadRequest, refusal)
-	}
+	s.changed(w, change)
 	return true
 }
 
@@ -116,10 +119,6 @@ func (s *server) operatorGet(c *master.Call) *master.Response {
 		out.Type = master.Response_GET_WEIGHTS
 	case master.Call_GET_QUOTA:
 		out.Type, out.GetQuota = master.Response_GET_QUOTA, &master.Response_GetQuota{Status: quota.QuotaStatus{}}
-	case master.Call_GET_MAINTENANCE_STATUS:
-		out.Type, out.GetMaintenanceStatus = master.Response_GET_MAINTENANCE_STATUS, &master.Response_GetMaintenanceStatus{Status: maintenance.ClusterStatus{}}
-	case master.Call_GET_MAINTENANCE_SCHEDULE:
-		out.Type, out.GetMaintenanceSchedule = master.Response_GET_MAINTENANCE_SCHEDULE, &master.Response_GetMaintenanceSchedule{Schedule: maintenance.Schedule{}}
 	default:
 		return s.operatorGetState(c, out)
 	}
@@ -131,6 +130,10 @@ func (s *server) operatorGetState(c *master.Call, out *master.Response) *master.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch c.Type {
+	case master.Call_GET_MAINTENANCE_STATUS:
+		out.Type, out.GetMaintenanceStatus = master.Response_GET_MAINTENANCE_STATUS, &master.Response_GetMaintenanceStatus{Status: s.maintenanceStatus()}
+	case master.Call_GET_MAINTENANCE_SCHEDULE:
+		out.Type, out.GetMaintenanceSchedule = master.Response_GET_MAINTENANCE_SCHEDULE, &master.Response_GetMaintenanceSchedule{Schedule: s.schedule}
 	case master.Call_GET_STATE:
 		out.Type, out.GetState = master.Response_GET_STATE, s.v1State()
 	case master.Call_GET_AGENTS:
@@ -204,6 +207,8 @@ func invalidOperatorCall(c *master.Call) string {
 		master.Call_GET_METRICS: c.GetMetrics == nil, master.Call_SET_LOGGING_LEVEL: c.SetLoggingLevel == nil, master.Call_LIST_FILES: c.ListFiles == nil,
 		master.Call_READ_FILE: c.ReadFile == nil, master.Call_TEARDOWN: c.Teardown == nil, master.Call_DRAIN_AGENT: c.DrainAgent == nil,
 		master.Call_DEACTIVATE_AGENT: c.DeactivateAgent == nil, master.Call_REACTIVATE_AGENT: c.ReactivateAgent == nil, master.Call_MARK_AGENT_GONE: c.MarkAgentGone == nil,
+		master.Call_UPDATE_MAINTENANCE_SCHEDULE: c.UpdateMaintenanceSchedule == nil, master.Call_START_MAINTENANCE: c.StartMaintenance == nil,
+		master.Call_STOP_MAINTENANCE: c.StopMaintenance == nil,
 	}
 	if missing[c.Type] {
 		return fmt.Sprintf("Expecting '%s' to be present", lower(c.Type.String()))

@@ -20,6 +20,9 @@ type registry interface {
 	load() ([]mesos.AgentInfo, error)
 	put(agent mesos.AgentInfo) error
 	remove(id string) error
+	// The operator's document is one value; it is nil when there is none yet.
+	loadOperator() ([]byte, error)
+	saveOperator(doc []byte) error
 }
 
 // zkRegistry keeps them under the masters' own path in ZooKeeper.
@@ -79,6 +82,31 @@ func (r zkRegistry) remove(id string) error {
 	return nil
 }
 
+// operatorNode is beside the agents, and its name is no agent's.
+func (r zkRegistry) operatorNode() string { return r.base + "_operator" }
+
+func (r zkRegistry) loadOperator() ([]byte, error) {
+	data, _, err := r.conn.Get(r.operatorNode())
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s in ZooKeeper: %w", r.operatorNode(), err)
+	}
+	return data, nil
+}
+
+func (r zkRegistry) saveOperator(doc []byte) error {
+	_, err := r.conn.Create(r.operatorNode(), doc, 0, r.acl)
+	if errors.Is(err, zk.ErrNodeExists) {
+		_, err = r.conn.Set(r.operatorNode(), doc, -1)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s in ZooKeeper: %w", r.operatorNode(), err)
+	}
+	return nil
+}
+
 // fileRegistry keeps them in a folder of the work_dir, for a master that leads alone.
 type fileRegistry struct{ dir string }
 
@@ -131,12 +159,37 @@ func (r fileRegistry) remove(id string) error {
 	return nil
 }
 
+func (r fileRegistry) operatorFile() string { return filepath.Join(r.dir, "operator") }
+
+func (r fileRegistry) loadOperator() ([]byte, error) {
+	doc, err := os.ReadFile(r.operatorFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the registry: %w", err)
+	}
+	return doc, nil
+}
+
+func (r fileRegistry) saveOperator(doc []byte) error {
+	if err := os.WriteFile(r.operatorFile()+".new", doc, 0o644); err != nil {
+		return fmt.Errorf("write the registry: %w", err)
+	}
+	if err := os.Rename(r.operatorFile()+".new", r.operatorFile()); err != nil {
+		return fmt.Errorf("write the registry: %w", err)
+	}
+	return nil
+}
+
 // noRegistry forgets (--registry=in_memory).
 type noRegistry struct{}
 
 func (noRegistry) load() ([]mesos.AgentInfo, error) { return nil, nil }
 func (noRegistry) put(mesos.AgentInfo) error        { return nil }
 func (noRegistry) remove(string) error              { return nil }
+func (noRegistry) loadOperator() ([]byte, error)    { return nil, nil }
+func (noRegistry) saveOperator([]byte) error        { return nil }
 
 // ensurePath makes the node and everything above it.
 func ensurePath(conn *zk.Conn, node string, acl []zk.ACL) error {
