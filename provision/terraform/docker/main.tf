@@ -12,7 +12,18 @@ locals {
   hosts = { for h in var.hosts : h.name => merge(h, { address = cidrhost(var.cidr, h.number + 10) }) }
 }
 
+# Whose state this is: jomctl refuses to change another cluster's. Made first and removed last.
+resource "terraform_data" "identity" {
+  input = {
+    cluster = var.cluster
+    target  = "docker"
+    layout  = 1
+  }
+}
+
 resource "terraform_data" "network" {
+  depends_on = [terraform_data.identity]
+
   triggers_replace = {
     cluster = var.cluster
     cidr    = var.cidr

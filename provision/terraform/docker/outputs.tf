@@ -12,12 +12,3 @@ output "inventory" {
   }]
   depends_on = [terraform_data.host]
 }
-
-output "identity" {
-  description = "Whose state this is; jomctl refuses to change another cluster's."
-  value = {
-    cluster = var.cluster
-    target  = "docker"
-    layout  = 1
-  }
-}

@@ -1,0 +1,370 @@
+package terraform
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/testkit"
+)
+
+// tiny is a module with the inputs' two that matter and built-in resources alone. A file named "hold" in the folder makes the
+// provisioner wait until it is gone.
+const tiny = `
+variable "cluster" { type = string }
+variable "hosts" { type = any }
+variable "ssh_public_key" { type = string }
+
+resource "terraform_data" "identity" {
+  input = { cluster = var.cluster, target = "tiny", layout = 1 }
+}
+resource "terraform_data" "host" {
+  for_each   = { for h in var.hosts : h.name => h }
+  depends_on = [terraform_data.identity]
+  triggers_replace = [each.value.number]
+  input = each.value.roles
+  provisioner "local-exec" {
+    command = "echo making ${each.key}; touch started; while [ -e hold ]; do sleep 0.05; done"
+  }
+}
+output "inventory" {
+  value = [for h in var.hosts : { name = h.name, number = h.number, address = "10.0.0.${h.number}", roles = h.roles, attributes = {}, user = "admin", port = 22, ssh_address = "" }]
+}
+`
+
+const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHt86CayBjRmOT38vaUSuErbJyq0LxJ68n test"
+
+// program is a real Terraform; the test is skipped where there is none.
+func program(t testing.TB) string {
+	t.Helper()
+	path, err := find(context.Background(), "")
+	if err != nil {
+		testkit.Missing(t, "Terraform (scripts/setup-terraform.sh)")
+	}
+	return path
+}
+
+// lines collects progress.
+type lines struct {
+	sync.Mutex
+	all []string
+}
+
+func (l *lines) add(line string) {
+	l.Lock()
+	defer l.Unlock()
+	l.all = append(l.all, line)
+}
+
+func (l *lines) text() string {
+	l.Lock()
+	defer l.Unlock()
+	return strings.Join(l.all, "\n")
+}
+
+func tinyOptions(t testing.TB, hosts ...string) Options {
+	o := Options{Dir: filepath.Join(t.TempDir(), "terraform"), Target: "tiny", Program: program(t)}
+	o.Variables = Variables{Cluster: "ci", SSHPublicKey: key}
+	for _, name := range hosts {
+		o.Variables.Hosts = append(o.Variables.Hosts, HostVar{Name: name, Roles: []string{"mesos-agent"}})
+	}
+	o.Variables.Hosts = Number(o.Variables.Hosts, nil)
+	return o
+}
+
+func startTiny(t testing.TB, o Options) *Driver {
+	t.Helper()
+	d, err := start(t.Context(), o, fstest.MapFS{"main.tf": {Data: []byte(tiny)}})
+	require.NoError(t, err)
+	return d
+}
+
+func apply(t testing.TB, d *Driver) {
+	t.Helper()
+	p, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, d.Apply(t.Context(), p))
+}
+
+func TestAShownPlanIsAppliedOnceAndTheNextIsEmpty(t *testing.T) {
+	var seen lines
+	o := tinyOptions(t, "m1", "a1")
+	o.Progress = seen.add
+	d := startTiny(t, o)
+	before, err := d.Inventory(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, before)
+
+	p, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{`terraform_data.host["a1"]`, `terraform_data.host["m1"]`, "terraform_data.identity"}, p.Create)
+	require.Contains(t, p.Text(), "create 3, change 0, replace 0 and destroy 0")
+	require.Contains(t, p.Text(), `+   terraform_data.host["m1"]`)
+	require.False(t, p.Empty())
+	require.NoError(t, d.Apply(t.Context(), p))
+	require.Contains(t, seen.text(), "making m1", "what a provisioner says is progress")
+	var stale *StalePlanError
+	require.ErrorAs(t, d.Apply(t.Context(), p), &stale, "a plan is for one use")
+
+	hosts, err := d.Inventory(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Host{Name: "m1", Number: 1, Address: "10.0.0.1", Roles: []string{"mesos-agent"}, Attributes: map[string]string{}, User: "admin", Port: 22}, hosts[0])
+
+	again, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	require.True(t, again.Empty(), again.Text())
+	require.NoError(t, again.Discard())
+	left, err := filepath.Glob(filepath.Join(o.Dir, "*.tfplan"))
+	require.NoError(t, err)
+	require.Empty(t, left, "plan files hold all inputs and must not pile up")
+}
+
+func TestAPlanTellsChangesReplacementsAndTheEndApart(t *testing.T) {
+	o := tinyOptions(t, "m1", "a1", "a2")
+	apply(t, startTiny(t, o))
+
+	o.Variables.Hosts = []HostVar{
+		{Name: "m1", Number: 1, Roles: []string{"control"}},
+		{Name: "a1", Number: 9, Roles: []string{"mesos-agent"}},
+	}
+	d := startTiny(t, o)
+	p, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{`terraform_data.host["m1"]`}, p.Change)
+	require.Equal(t, []string{`terraform_data.host["a1"]`}, p.Replace)
+	require.Equal(t, []string{`terraform_data.host["a2"]`}, p.Destroy)
+	require.Equal(t, []string{"inventory"}, p.Outputs)
+	require.Empty(t, p.Create)
+	require.NoError(t, d.Apply(t.Context(), p))
+
+	end, err := d.PlanDestroy(t.Context())
+	require.NoError(t, err)
+	require.Len(t, end.Destroy, 3)
+	require.NoError(t, d.Apply(t.Context(), end))
+	hosts, err := d.Inventory(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, hosts)
+}
+
+func TestAPlanThatNoLongerHoldsIsRefused(t *testing.T) {
+	o := tinyOptions(t, "m1")
+	d := startTiny(t, o)
+	first, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	apply(t, d)
+	var stale *StalePlanError
+	require.ErrorAs(t, d.Apply(t.Context(), first), &stale, "the state changed after the plan was shown")
+	require.Contains(t, stale.Hint(), "plan again")
+
+	o.Variables.Hosts = Number(append(o.Variables.Hosts, HostVar{Name: "a1", Roles: []string{"mesos-agent"}}), nil)
+	d = startTiny(t, o)
+	shown, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	other, err := d.PlanDestroy(t.Context())
+	require.NoError(t, err)
+	data, err := os.ReadFile(other.file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(shown.file, data, 0o600))
+	require.ErrorAs(t, d.Apply(t.Context(), shown), &stale, "another plan in the place of the shown one")
+	require.ErrorAs(t, startTiny(t, o).Apply(t.Context(), other), &stale, "a plan of another driver")
+	hosts, err := d.Inventory(t.Context())
+	require.NoError(t, err)
+	require.Len(t, hosts, 1, "nothing was destroyed")
+}
+
+func TestALockedStateNamesWhoAndSince(t *testing.T) {
+	o := tinyOptions(t, "m1")
+	holder := startTiny(t, o)
+	p, err := holder.Plan(t.Context())
+	require.NoError(t, err)
+	hold := filepath.Join(o.Dir, "hold")
+	require.NoError(t, os.WriteFile(hold, nil, 0o600))
+	done := make(chan error, 1)
+	go func() { done <- holder.Apply(context.Background(), p) }()
+	waitFor(t, filepath.Join(o.Dir, "started"))
+
+	_, err = holder.Plan(t.Context())
+	var locked *LockedError
+	require.ErrorAs(t, err, &locked)
+	require.NotEmpty(t, locked.ID)
+	require.Contains(t, locked.Who, "@")
+	require.Equal(t, "OperationTypeApply", locked.Operation)
+	require.NotEmpty(t, locked.Created)
+	require.Contains(t, locked.Error(), locked.Who)
+	require.Contains(t, locked.Hint(), "terraform -chdir="+o.Dir+" force-unlock "+locked.ID)
+
+	require.NoError(t, os.Remove(hold))
+	require.NoError(t, <-done)
+}
+
+func TestACancelledApplyEndsInOrderAndCanGoOn(t *testing.T) {
+	o := tinyOptions(t, "m1")
+	d := startTiny(t, o)
+	p, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	hold := filepath.Join(o.Dir, "hold")
+	require.NoError(t, os.WriteFile(hold, nil, 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- d.Apply(ctx, p) }()
+	waitFor(t, filepath.Join(o.Dir, "started"))
+	cancel()
+	err = <-done
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "interrupted")
+
+	require.NoError(t, os.Remove(hold))
+	again, err := d.Plan(t.Context())
+	require.NoError(t, err, "the lock is released and the state is whole")
+	require.Equal(t, []string{`terraform_data.host["m1"]`}, again.Replace, "the half-made host was written down as such")
+	require.NoError(t, d.Apply(t.Context(), again))
+}
+
+func waitFor(t testing.TB, path string) {
+	t.Helper()
+	testkit.Eventually(t, 2*time.Minute, path+" is there", func(context.Context) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
+}
+
+func TestAForeignOrUnreadableStateIsExplained(t *testing.T) {
+	made := tinyOptions(t, "m1")
+	apply(t, startTiny(t, made))
+	state, err := os.ReadFile(filepath.Join(made.Dir, "terraform.tfstate"))
+	require.NoError(t, err)
+	edit := func(old, with string) string { return strings.ReplaceAll(string(state), old, with) }
+	for name, c := range map[string]struct{ state, reason, fix string }{
+		"another cluster":  {edit(`"cluster": "ci"`, `"cluster": "shop"`), "belongs to cluster shop on target tiny", "of this cluster's own"},
+		"another target":   {edit(`"target": "tiny"`, `"target": "aws"`), "belongs to cluster ci on target aws", "of this cluster's own"},
+		"newer jomctl":     {edit(`"layout": 1`, `"layout": 7`), "newer jomctl", "use the newer jomctl"},
+		"older jomctl":     {edit(`"layout": 1`, `"layout": 0`), "older jomctl", "older jomctl"},
+		"not made by us":   {edit(`"name": "identity"`, `"name": "web"`), "2 resources that jomctl did not make", "of this cluster's own"},
+		"newer format":     {edit(`"version": 4`, `"version": 9`), "newer Terraform", "newer one"},
+		"half a file":      {string(state[:len(state)/2]), "cannot be read", "terraform.tfstate.backup"},
+		"not a state file": {`{"version": 4, "resources": 5}`, "cannot be read", "terraform.tfstate.backup"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := tinyOptions(t, "m1")
+			d := startTiny(t, o)
+			require.NoError(t, os.WriteFile(filepath.Join(o.Dir, "terraform.tfstate"), []byte(c.state), 0o600))
+			_, err := d.Plan(t.Context())
+			var bad *StateError
+			require.ErrorAs(t, err, &bad)
+			require.ErrorContains(t, err, c.reason)
+			require.Contains(t, bad.Hint(), c.fix)
+			_, err = d.PlanDestroy(t.Context())
+			require.ErrorAs(t, err, &bad, "above all nothing foreign may be destroyed")
+		})
+	}
+}
+
+func TestTheUsersBackendKeepsTheState(t *testing.T) {
+	kept := filepath.Join(t.TempDir(), "elsewhere.tfstate")
+	config := filepath.Join(t.TempDir(), "my.tfbackend")
+	require.NoError(t, os.WriteFile(config, []byte(`path = "`+kept+`"`), 0o600))
+	o := tinyOptions(t, "m1")
+	o.Backend = &Backend{Type: "local", ConfigFile: config}
+	apply(t, startTiny(t, o))
+	require.FileExists(t, kept)
+	require.NoFileExists(t, filepath.Join(o.Dir, "terraform.tfstate"))
+
+	o.Backend = nil
+	_, err := start(t.Context(), o, fstest.MapFS{"main.tf": {Data: []byte(tiny)}})
+	var moved *StateError
+	require.ErrorAs(t, err, &moved, "a state is not moved unasked")
+	require.Contains(t, moved.Hint(), "init -migrate-state")
+
+	o.Backend = &Backend{Type: "local", ConfigFile: config + ".gone"}
+	_, err = start(t.Context(), o, fstest.MapFS{"main.tf": {Data: []byte(tiny)}})
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestTerraformsOwnErrorIsTheMessage(t *testing.T) {
+	o := tinyOptions(t, "m1")
+	d, err := start(t.Context(), o, fstest.MapFS{"main.tf": {Data: []byte(tiny + `
+resource "terraform_data" "broken" {
+  provisioner "local-exec" { command = "echo no space left on the shelf >&2; exit 3" }
+}`)}})
+	require.NoError(t, err)
+	p, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	err = d.Apply(t.Context(), p)
+	require.ErrorContains(t, err, "apply the plan with Terraform: local-exec provisioner error")
+	require.ErrorContains(t, err, "no space left on the shelf")
+
+	_, err = start(t.Context(), tinyOptions(t, "m1"), fstest.MapFS{"main.tf": {Data: []byte("resource {")}})
+	require.ErrorContains(t, err, "initialise with Terraform")
+	require.NotContains(t, err.Error(), "│", "Terraform's frame is taken off")
+}
+
+func TestTheEnvironmentCannotChangeWhatIsShown(t *testing.T) {
+	o := tinyOptions(t, "m1", "a1")
+	t.Setenv("TF_CLI_ARGS_plan", `-target=terraform_data.identity`)
+	t.Setenv("TF_VAR_cluster", "shop")
+	t.Setenv("TF_DATA_DIR", t.TempDir())
+	p, err := startTiny(t, o).Plan(t.Context())
+	require.NoError(t, err)
+	require.Len(t, p.Create, 3)
+}
+
+func TestHostsOfTheUsersOwnTerraform(t *testing.T) {
+	binary, dir := program(t), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.tf"), []byte(`
+output "machines" { value = [{ name = "m1", address = "198.51.100.7", roles = ["control"] }, { name = "a1", address = "198.51.100.8", port = 2222, user = "ops" }] }
+output "twice" { value = [{ name = "m1", address = "198.51.100.7" }, { name = "m1", address = "198.51.100.8" }, { name = "m2" }] }
+output "text" { value = "m1" }
+output "secret" {
+  sensitive = true
+  value = "m1"
+}`), 0o600))
+	var bad *StateError
+	_, err := InventoryOf(t.Context(), dir, "machines", binary)
+	require.ErrorAs(t, err, &bad, "not applied yet")
+	for _, args := range [][]string{{"init"}, {"apply", "-auto-approve"}} {
+		out, err := exec.Command(binary, append([]string{"-chdir=" + dir}, args...)...).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	hosts, err := InventoryOf(t.Context(), dir, "machines", binary)
+	require.NoError(t, err)
+	require.Equal(t, []Host{
+		{Name: "m1", Address: "198.51.100.7", Roles: []string{"control"}, Port: 22},
+		{Name: "a1", Address: "198.51.100.8", Port: 2222, User: "ops"},
+	}, hosts)
+	for output, reason := range map[string]string{"text": "no list of hosts", "twice": "m1 is there twice; entry 3 has no name or no address",
+		"secret": "marked sensitive", "nothing": "there are: machines, secret, text, twice"} {
+		_, err := InventoryOf(t.Context(), dir, output, binary)
+		require.ErrorAs(t, err, &bad, output)
+		require.ErrorContains(t, err, reason)
+		require.NotEmpty(t, bad.Hint())
+	}
+	_, err = InventoryOf(t.Context(), filepath.Join(dir, "gone"), "machines", binary)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestTheFolderIsForItsOwnerAlone(t *testing.T) {
+	o := tinyOptions(t, "m1")
+	d := startTiny(t, o)
+	info, err := os.Stat(o.Dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	p, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	info, err = os.Stat(p.file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	data, err := os.ReadFile(filepath.Join(o.Dir, variablesFile))
+	require.NoError(t, err)
+	var variables map[string]any
+	require.NoError(t, json.Unmarshal(data, &variables))
+	require.Equal(t, []string{"cluster", "hosts", "ssh_public_key"}, sorted(variables), "what is not set is the module's default")
+}
