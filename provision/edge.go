@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
 )
 
 // edgeTimeout is longer than any pause of an event stream (a heartbeat every 15 s) and than Jenkins' slowest pages.
@@ -15,6 +16,7 @@ const edgeTimeout = 10 * time.Minute
 // Edge is the HAProxy of a control host: addresses that stay the same while the controller, the leading master and the
 // leading Marathon move. It checks every 500 ms who is there.
 func (f *Fleet) Edge(h config.Host) Service {
+	f = f.at(h)
 	haproxy := f.programs.HAProxy.Path
 	s := f.service(h, RoleEdge, nil)
 	file := text(s.Dirs[0]+"/haproxy.cfg", f.haproxyCfg(h)...)
@@ -22,6 +24,9 @@ func (f *Fleet) Edge(h config.Host) Service {
 	s.Files = []File{file}
 	s.Unit.Argv = []string{haproxy, "-db", "-f", file.Path}
 	s.Unit.RestartDelay, s.Unit.StopTimeout = time.Second, 2*time.Second
+	if f.ownHosts() {
+		s.Unit.Argv, s.ReloadSignal = []string{haproxy, "-W", "-db", "-f", file.Path}, "USR2"
+	}
 	return s.seal()
 }
 
@@ -29,8 +34,13 @@ func (f *Fleet) haproxyCfg(h config.Host) []string {
 	lines := []string{
 		"global",
 		"  log stdout format raw local0 notice",
-		// Few enough for a plain limit of 1024 open files.
-		"  maxconn 400",
+	}
+	if f.ownHosts() {
+		lines = append(lines, hostEdgeGlobal(host.Path(f.machines[h.Name], RoleEdge))...)
+	} else {
+		lines = append(lines, "  maxconn 400") // few enough for a plain limit of 1024 open files
+	}
+	lines = append(lines,
 		"  nbthread 2",
 		"defaults",
 		"  mode http",
@@ -46,9 +56,9 @@ func (f *Fleet) haproxyCfg(h config.Host) []string {
 		"  timeout http-request 30s",
 		"  timeout queue 5s",
 		"  default-server inter 500ms fastinter 500ms downinter 500ms rise 1 fall 2 on-marked-down shutdown-sessions init-addr last,libc,none",
-	}
+	)
 	control := f.config.HostsWith(config.RoleControl)
-	lines = append(lines, f.frontend(h, "controller", EdgeControllerPort, f.config.Jenkins.App.HTTPPort, f.controllerHosts(),
+	lines = append(lines, f.frontend(h, "controller", EdgeControllerPort, f.config.Jenkins.App.HTTPPort, controllerHosts(f.config),
 		"http-check send meth GET uri /login ver HTTP/1.1 hdr Host edge",
 		"http-check expect status 200")...)
 	lines = append(lines, f.frontend(h, "mesos-master", EdgeMasterPort, MasterPort, control,
@@ -60,13 +70,16 @@ func (f *Fleet) haproxyCfg(h config.Host) []string {
 		// A standby passes everything on to the leader and says so.
 		"http-check expect ! hdr name X-Marathon-Via",
 		"http-check expect status 200")...)
+	if f.ownHosts() {
+		lines = append(lines, f.agentFrontend(h)...)
+	}
 	return lines
 }
 
 // frontend is one address of the edge. All servers but the first are backups, of which HAProxy uses only the first one
 // that is up: two controllers must never be served in turn.
 func (f *Fleet) frontend(h config.Host, name string, port, serverPort int, servers []config.Host, checks ...string) []string {
-	lines := []string{"listen " + name, "  bind " + hostPort(h.Address, port), "  option httpchk"}
+	lines := []string{"listen " + name, "  bind " + hostPort(f.ip(h), port), "  option httpchk"}
 	for _, check := range checks {
 		lines = append(lines, "  "+check)
 	}
@@ -81,12 +94,11 @@ func (f *Fleet) frontend(h config.Host, name string, port, serverPort int, serve
 }
 
 // controllerHosts are the hosts that the controller can be on: the home's where it is on one host's disk, else all.
-func (f *Fleet) controllerHosts() []config.Host {
-	agents := f.config.HostsWith(config.RoleMesosAgent)
-	if h, ok := HomeHost(f.config); ok {
+func controllerHosts(c *config.Cluster) []config.Host {
+	if h, ok := HomeHost(c); ok {
 		return []config.Host{h}
 	}
-	return agents
+	return c.HostsWith(config.RoleMesosAgent)
 }
 
 // HomeHost is the one host whose disk holds the home: that of a `hostname` constraint of the app, else, for a home of

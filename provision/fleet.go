@@ -17,6 +17,10 @@ type Fleet struct {
 	config   *config.Cluster
 	programs Programs
 	machines map[string]host.Machine
+
+	// programsOf and values are set for hosts of their own, whose programs differ.
+	programsOf func(name string) Programs
+	values     map[string]HostValues
 }
 
 // NewLocalFleet returns the hosts of target local: each is the folder hosts/NAME of the state folder.
@@ -54,6 +58,12 @@ func (f *Fleet) Machines() []host.Machine {
 
 // Services are the services of a role (RoleZooKeeper, ...) on all hosts that have it, in the order of the file.
 func (f *Fleet) Services(role string) []Service {
+	if role == RoleRegistry {
+		if h, own := RegistryHost(f.config); own {
+			return []Service{f.Registry(h)}
+		}
+		return nil
+	}
 	kinds := map[string]struct {
 		on   config.Role
 		make func(config.Host) Service
@@ -78,7 +88,7 @@ func (f *Fleet) Services(role string) []Service {
 // AllServices are all services of the cluster, in the order in which they are started.
 func (f *Fleet) AllServices() []Service {
 	var all []Service
-	for _, role := range []string{RoleZooKeeper, RoleMesosMaster, RoleMesosAgent, RoleMarathon, RoleEdge} {
+	for _, role := range []string{RoleZooKeeper, RoleMesosMaster, RoleMesosAgent, RoleMarathon, RoleEdge, RoleRegistry} {
 		all = append(all, f.Services(role)...)
 	}
 	return all

@@ -11,12 +11,13 @@ import (
 // Marathon is the Marathon of a control host. Its environment holds no MARATHON_* variable, as each would be taken for
 // a flag.
 func (f *Fleet) Marathon(h config.Host) Service {
+	f = f.at(h)
 	p := f.programs.Marathon
 	s := f.service(h, RoleMarathon, []string{f.programs.Standin, RoleMarathon})
 	if !p.Standin {
 		s.Unit.Argv = []string{p.Start}
 		s.Unit.Env["JAVA_HOME"] = p.Java.Home
-		s.Unit.Env["JAVA_OPTS"] = "-Xmx512m"
+		s.Unit.Env["JAVA_OPTS"] = fmt.Sprintf("-Xmx%dm", f.marathonHeap(h))
 		s.Unit.Env["PATH"] = filepath.Join(p.Java.Home, "bin") + ":" + systemPath
 		s.Unit.Env["MESOS_NATIVE_JAVA_LIBRARY"] = p.Library
 		f.mesosEnv(s.Unit.Env)
@@ -24,10 +25,14 @@ func (f *Fleet) Marathon(h config.Host) Service {
 			s.Unit.Env["LD_LIBRARY_PATH"] = path
 		}
 	}
-	s.Unit.Env["LIBPROCESS_IP"] = h.Address
+	s.Unit.Env["LIBPROCESS_IP"] = f.ip(h)
+	if f.ownHosts() {
+		// The masters connect back to it, so firewalls must know it.
+		s.Unit.Env["LIBPROCESS_PORT"] = fmt.Sprint(MarathonMesosPort)
+	}
 	// Each flag once: a flag given twice ends Marathon at once.
 	s.Unit.Argv = append(s.Unit.Argv,
-		"--hostname", h.Address, "--http_address", h.Address, "--http_port", fmt.Sprint(MarathonPort),
+		"--hostname", h.Address, "--http_address", f.ip(h), "--http_port", fmt.Sprint(MarathonPort),
 		"--master", ZooKeeperURL(f.config, MastersPath), "--zk", ZooKeeperURL(f.config, MarathonPath),
 		// The default of 5000 ms is a wait of up to 5 s for every task that is started again.
 		"--min_revive_offers_interval", "1000")

@@ -25,12 +25,13 @@ const AgentLoss = agentPing * agentPings
 
 // MesosMaster is the Mesos master of a control host.
 func (f *Fleet) MesosMaster(h config.Host) Service {
+	f = f.at(h)
 	m := f.programs.Mesos
 	s := f.service(h, RoleMesosMaster, nil)
 	work := s.Dirs[0] + "/work"
 	s.Dirs = append(s.Dirs, work)
 	s.Unit.Argv = append(f.mesosProgram(m.Master, RoleMesosMaster),
-		"--ip="+h.Address, "--hostname="+h.Address, fmt.Sprintf("--port=%d", MasterPort),
+		"--ip="+f.ip(h), "--hostname="+h.Address, fmt.Sprintf("--port=%d", MasterPort),
 		"--zk="+ZooKeeperURL(f.config, MastersPath),
 		fmt.Sprintf("--quorum=%d", len(f.config.HostsWith(config.RoleControl))/2+1),
 		"--work_dir="+work, "--cluster="+f.config.Name,
@@ -59,6 +60,7 @@ func (f *Fleet) mesosEnv(env map[string]string) {
 
 // MesosAgent is the Mesos agent of a host. A stop or restart of it leaves its executors alone.
 func (f *Fleet) MesosAgent(h config.Host) Service {
+	f = f.at(h)
 	m := f.programs.Mesos
 	s := f.service(h, RoleMesosAgent, nil)
 	dir := s.Dirs[0]
@@ -68,12 +70,12 @@ func (f *Fleet) MesosAgent(h config.Host) Service {
 	s.identity = &identity{host: s.Host, unit: s.Unit.Name, offer: o, record: dir + "/offer.json", latest: work + "/meta/slaves/latest"}
 	s.Files = append(f.taskPrograms(s.Host), o.file(s.identity.record))
 	s.Unit.Argv = append(f.mesosProgram(m.Agent, RoleMesosAgent),
-		"--ip="+h.Address, "--hostname="+h.Address, fmt.Sprintf("--port=%d", AgentPort),
+		"--ip="+f.ip(h), "--hostname="+h.Address, fmt.Sprintf("--port=%d", AgentPort),
 		"--master="+ZooKeeperURL(f.config, MastersPath),
 		"--work_dir="+work, "--runtime_dir="+run, "--fetcher_cache_dir="+fetch,
-		"--resources="+o.resources(),
-		"--launcher=posix", "--isolation=posix/cpu,posix/mem", "--containerizers=mesos", "--no-systemd_enable_support",
-		"--executor_registration_timeout=5mins",
+		"--resources="+o.resources())
+	s.Unit.Argv = append(s.Unit.Argv, f.taskFlags(h)...)
+	s.Unit.Argv = append(s.Unit.Argv,
 		// Once started with `additive` an agent must stay with it, so it is there from the first start.
 		"--reconfiguration_policy=additive",
 		"--gc_delay=1days",
@@ -84,7 +86,7 @@ func (f *Fleet) MesosAgent(h config.Host) Service {
 	if m.LauncherDir != "" {
 		s.Unit.Argv = append(s.Unit.Argv, "--launcher_dir="+m.LauncherDir)
 	}
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 && !f.ownHosts() {
 		s.Unit.Argv = append(s.Unit.Argv, "--no-switch_user")
 	}
 	f.mesosEnv(s.Unit.Env)
@@ -94,8 +96,10 @@ func (f *Fleet) MesosAgent(h config.Host) Service {
 
 // offer is what the host offers without its reserve.
 func (f *Fleet) offer(h config.Host) offer {
-	r := f.config.Local.Resources
-	if h.Reserve != nil {
+	var r config.Resources
+	if f.ownHosts() {
+		r = f.hostOffer(h)
+	} else if r = f.config.Local.Resources; h.Reserve != nil {
 		r.CPUs, r.Mem = r.CPUs-h.Reserve.CPUs, r.Mem-h.Reserve.Mem
 	}
 	return offer{Address: h.Address, CPUs: max(r.CPUs, 0), Mem: max(r.Mem.MiB(), 0), Disk: r.Disk.MiB(),

@@ -17,6 +17,8 @@ const (
 	MasterPort            = 5050
 	AgentPort             = 5051
 	MarathonPort          = 8090
+	// MarathonMesosPort is where the masters reach the Marathon of a host of its own.
+	MarathonMesosPort = 8092
 	// EdgeControllerPort, EdgeMasterPort and EdgeMarathonPort are where the edge of every control host leads to the
 	// controller, the leading Mesos master and the leading Marathon.
 	EdgeControllerPort = 8080

@@ -20,9 +20,11 @@ type Programs struct {
 
 	ZooKeeper ZooKeeperProgram
 	HAProxy   HAProxyProgram
-	Mesos     MesosPrograms
-	Marathon  MarathonProgram
-	Jenkins   JenkinsProgram
+	// Registry is docker-registry, which only hosts of their own have.
+	Registry string
+	Mesos    MesosPrograms
+	Marathon MarathonProgram
+	Jenkins  JenkinsProgram
 }
 
 // ZooKeeperProgram is a ZooKeeper installation. Version is empty where no file name tells it.

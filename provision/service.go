@@ -23,6 +23,7 @@ const (
 	RoleMesosAgent  = "mesos-agent"
 	RoleMarathon    = "marathon"
 	RoleEdge        = "edge"
+	RoleRegistry    = "registry"
 )
 
 // File is one file of a service.
@@ -41,6 +42,8 @@ type Service struct {
 	Dirs  []string
 	Files []File
 	Unit  host.Unit
+	// ReloadSignal, where set, makes the program read its files again, so that it goes on when one of them changes.
+	ReloadSignal string
 
 	// identity is set for a Mesos agent.
 	identity *identity
@@ -51,6 +54,9 @@ func (s Service) Title() string { return s.Role + " on " + s.Host.Name() }
 
 // seal makes the unit's spec depend on the files, so that the program is started anew when one of them changes.
 func (s Service) seal() Service {
+	if s.ReloadSignal != "" {
+		return s
+	}
 	sum := sha256.New()
 	for _, f := range s.Files {
 		fmt.Fprintf(sum, "%s %d\n", f.Path, len(f.Data))
@@ -81,6 +87,11 @@ func (s Service) Probe(ctx context.Context) (done bool, changes []string, err er
 	status, err := s.Host.Units().Status(ctx, s.Unit.Name)
 	if err != nil {
 		return false, nil, s.wrap("look at its unit", err)
+	}
+	if pending, err := s.reloadPending(ctx); err != nil {
+		return false, nil, s.wrap("look at "+s.reloadMark(), err)
+	} else if pending && len(changes) == 0 {
+		changes = append(changes, "let "+s.Role+" read its files again")
 	}
 	if s.identity != nil {
 		ends, err := s.identity.mustEnd(ctx)
@@ -137,6 +148,9 @@ func (s Service) Apply(ctx context.Context) (changed bool, err error) {
 			return false, s.wrap("give it a new identity", err)
 		}
 	}
+	if err := s.markReload(ctx); err != nil {
+		return changed, s.wrap("write "+s.reloadMark(), err)
+	}
 	for _, f := range s.Files {
 		wrote, err := s.writeFile(ctx, f)
 		if err != nil {
@@ -148,7 +162,11 @@ func (s Service) Apply(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return changed || started, s.wrap("start it", err)
 	}
-	return changed || started, nil
+	reloaded, err := s.reload(ctx, started)
+	if err != nil {
+		return true, s.wrap("let it read its files again", err)
+	}
+	return changed || started || reloaded, nil
 }
 
 func (s Service) writeFile(ctx context.Context, f File) (bool, error) {

@@ -11,11 +11,12 @@ import (
 
 // ZooKeeper is the ZooKeeper server of a control host.
 func (f *Fleet) ZooKeeper(h config.Host) Service {
+	f = f.at(h)
 	z := f.programs.ZooKeeper
 	s := f.service(h, RoleZooKeeper, nil)
 	dir, conf := s.Dirs[0], host.Path(s.Host, RoleZooKeeper, "conf")
 	data, config := dir+"/data", dir+"/zoo.cfg"
-	s.Unit.Argv = []string{z.Java.Program(), "-Xmx128m", "-XX:+ExitOnOutOfMemoryError",
+	s.Unit.Argv = []string{z.Java.Program(), fmt.Sprintf("-Xmx%dm", f.zooKeeperHeap(h)), "-XX:+ExitOnOutOfMemoryError",
 		"-Djava.net.preferIPv4Stack=true", "-Dzookeeper.log.dir=" + dir,
 		"-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
 		"-cp", conf + ":" + z.Classpath, "org.apache.zookeeper.server.quorum.QuorumPeerMain", config}
@@ -55,9 +56,8 @@ func (f *Fleet) zooCfg(h config.Host, data string) []string {
 		// Sessions are 2 ticks at least: the owner lock's must be able to end before Mesos gives a host up.
 		"tickTime=1000", "minSessionTimeout=2000", "maxSessionTimeout=60000", "initLimit=20", "syncLimit=10",
 		"dataDir=" + data,
-		fmt.Sprintf("clientPort=%d", ZooKeeperPort), "clientPortAddress=" + h.Address,
-		// All clients of a local cluster come from one address.
-		"maxClientCnxns=0",
+		fmt.Sprintf("clientPort=%d", ZooKeeperPort), "clientPortAddress=" + f.ip(h),
+		"maxClientCnxns=" + f.zooKeeperClients(),
 		"autopurge.snapRetainCount=3", "autopurge.purgeInterval=1",
 		"admin.enableServer=false", "4lw.commands.whitelist=srvr,mntr,ruok,stat,conf",
 	}
@@ -73,4 +73,13 @@ func (f *Fleet) zooCfg(h config.Host, data string) []string {
 		lines = append(lines, fmt.Sprintf("server.%d=%s:%d:%d", i+1, address, ZooKeeperPeerPort, ZooKeeperElectionPort))
 	}
 	return lines
+}
+
+// zooKeeperClients is the number of connections from one address, 0 without limit: all clients of a local cluster come
+// from one, and a host of its own has no use for so many.
+func (f *Fleet) zooKeeperClients() string {
+	if f.ownHosts() {
+		return "200"
+	}
+	return "0"
 }

@@ -1,0 +1,322 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/host/hostfake"
+	"github.com/jomctl/jomctl/internal/testkit"
+)
+
+// ownHosts is a cluster of three control hosts and two Mesos agents.
+func ownHosts(t *testing.T, change ...func(*config.Cluster)) *config.Cluster {
+	t.Helper()
+	c := &config.Cluster{APIVersion: config.APIVersion, Name: "ci", Target: config.TargetHosts, File: t.TempDir() + "/cluster.yaml"}
+	for i := range 5 {
+		h := config.Host{Name: fmt.Sprintf("h%d", i+1), Address: fmt.Sprintf("10.0.0.%d", i+1), Roles: []config.Role{config.RoleControl}}
+		if i > 2 {
+			h.Roles = []config.Role{config.RoleMesosAgent}
+		}
+		c.Hosts = append(c.Hosts, h)
+	}
+	for _, f := range change {
+		f(c)
+	}
+	config.Default(c)
+	require.NoError(t, config.Validate(c))
+	return c
+}
+
+func hostFleet(t *testing.T, c *config.Cluster, p Programs, values HostValues) (*Fleet, map[string]*hostfake.Machine) {
+	t.Helper()
+	fakes, machines, all := map[string]*hostfake.Machine{}, map[string]host.Machine{}, map[string]HostValues{}
+	for _, h := range c.Hosts {
+		fakes[h.Name] = hostfake.New(h.Name, h.Address)
+		fakes[h.Name].On("haproxy", func([]string) (host.Output, error) { return hostfake.Said("") })
+		machines[h.Name], all[h.Name] = fakes[h.Name], values
+	}
+	f, err := NewHostFleet(c, machines, func(string) Programs { return p }, all)
+	require.NoError(t, err)
+	return f, fakes
+}
+
+func machineValues() HostValues {
+	return HostValues{CPUs: 4, Mem: 8 * config.GiB, Disk: 100 * config.GiB, Cgroup: 2}
+}
+
+func TestHostsOfTheirOwnNeedATargetAndMachines(t *testing.T) {
+	_, err := NewHostFleet(newConfig(t), nil, nil, nil)
+	require.ErrorContains(t, err, "target local")
+	_, err = NewHostFleet(ownHosts(t), nil, nil, nil)
+	require.ErrorContains(t, err, "host h1 of ")
+	_, err = NewLocalFleet(ownHosts(t), Programs{})
+	require.ErrorContains(t, err, "target hosts")
+}
+
+func TestAnAgentOfAMachineOffersWhatItHasWithoutTheReserve(t *testing.T) {
+	reserve := &config.Reserve{CPUs: 1.5, Mem: 3 * config.GiB}
+	for name, test := range map[string]struct {
+		host   func(*config.Host)
+		values HostValues
+		want   string
+	}{
+		"an agent alone":           {func(*config.Host) {}, machineValues(), "cpus:3.6;mem:7680;disk:92160"},
+		"odd numbers":              {func(*config.Host) {}, HostValues{CPUs: 3, Mem: 8123 * config.MiB, Disk: 55_000_000_000}, "cpus:2.7;mem:7552;disk:47104"},
+		"a small machine":          {func(*config.Host) {}, HostValues{CPUs: 1, Mem: 400 * config.MiB, Disk: config.GiB}, "cpus:0.9;mem:0;disk:0"},
+		"the file says":            {func(h *config.Host) { h.Reserve = reserve }, machineValues(), "cpus:2.5;mem:5120;disk:92160"},
+		"with the control roles":   {func(h *config.Host) { h.Roles = append(h.Roles, config.RoleControl) }, machineValues(), "cpus:3.1;mem:5632;disk:92160"},
+		"control roles, file says": {func(h *config.Host) { h.Roles, h.Reserve = append(h.Roles, config.RoleControl), reserve }, machineValues(), "cpus:2.5;mem:5120;disk:92160"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := ownHosts(t)
+			test.host(&c.Hosts[4])
+			f, _ := hostFleet(t, c, standins(), test.values)
+			argv := f.MesosAgent(c.Hosts[4]).Unit.Argv
+			assert.Contains(t, strings.Join(argv, " "), "--resources="+test.want+";ports:")
+		})
+	}
+}
+
+func TestAnAgentOfAMachineRunsTasksInControlGroupsAndContainers(t *testing.T) {
+	for cgroup, want := range map[int]string{
+		0: "--launcher=posix --isolation=posix/cpu,posix/mem --no-systemd_enable_support",
+		1: "--launcher=linux --isolation=cgroups/cpu,cgroups/mem",
+		2: "--launcher=linux --isolation=cgroups/cpu,cgroups/mem --no-systemd_enable_support",
+	} {
+		values := machineValues()
+		values.Cgroup, values.IP = cgroup, "192.0.2.7"
+		c := ownHosts(t)
+		f, _ := hostFleet(t, c, standins(), values)
+		s := f.Services(RoleMesosAgent)[0]
+		line := strings.Join(s.Unit.Argv, " ")
+		assert.Contains(t, line, want+" --reconfiguration_policy=additive")
+		assert.Contains(t, line, "--containerizers=docker,mesos")
+		assert.Contains(t, line, "--executor_registration_timeout=15mins")
+		assert.Contains(t, line, "--ip=192.0.2.7 --hostname=10.0.0.4")
+		assert.Contains(t, line, "--work_dir=/var/lib/jomctl/mesos-agent/work")
+		assert.NotContains(t, line, "no-switch_user", "the agent is root there, whoever runs jomctl")
+		assert.Equal(t, host.KillProcess, s.Unit.KillMode)
+	}
+}
+
+func TestControlHostsAreSizedByTheirMemory(t *testing.T) {
+	for mem, want := range map[config.Size][2]string{
+		0:                {"-Xmx128m", "-Xmx512m"},
+		2 * config.GiB:   {"-Xmx128m", "-Xmx512m"},
+		8 * config.GiB:   {"-Xmx512m", "-Xmx1024m"},
+		256 * config.GiB: {"-Xmx1024m", "-Xmx2048m"},
+	} {
+		p := standins()
+		p.Marathon = MarathonProgram{Start: "/opt/marathon/bin/marathon", Java: Java{Home: "/usr/lib/jvm/java-17"}}
+		c := ownHosts(t)
+		f, _ := hostFleet(t, c, p, HostValues{Mem: mem})
+		zoo, marathon := f.Services(RoleZooKeeper)[2], f.Services(RoleMarathon)[2]
+		assert.Contains(t, zoo.Unit.Argv, want[0])
+		assert.Equal(t, want[1], marathon.Unit.Env["JAVA_OPTS"])
+		assert.Equal(t, "10.0.0.3", marathon.Unit.Env["LIBPROCESS_IP"])
+		assert.Equal(t, "8092", marathon.Unit.Env["LIBPROCESS_PORT"])
+		assert.Contains(t, string(zoo.Files[0].Data), "server.3=10.0.0.3:2888:3888\n")
+		assert.Contains(t, string(zoo.Files[0].Data), "maxClientCnxns=200\n")
+		assert.Contains(t, strings.Join(f.Services(RoleMesosMaster)[2].Unit.Argv, " "), "--quorum=2")
+	}
+}
+
+// An unknown flag ends each of the real programs at once, and so does one that is given twice.
+func TestTheRealProgramsKnowEveryFlagOfHostsToo(t *testing.T) {
+	for cgroup := range 3 {
+		values := machineValues()
+		values.Cgroup = cgroup
+		p := standins()
+		p.Mesos = MesosPrograms{Master: "/usr/bin/mesos-master", Agent: "/usr/bin/mesos-agent", LauncherDir: "/usr/libexec/mesos", WebUI: "/usr/share/mesos/webui"}
+		p.Marathon = MarathonProgram{Start: "/opt/marathon/bin/marathon", Java: Java{Home: "/opt/java"}, Library: "/usr/lib/libmesos.so"}
+		f, _ := hostFleet(t, ownHosts(t), p, values)
+		known := realFlags(t)
+		for _, role := range []string{RoleMesosMaster, RoleMesosAgent, RoleMarathon} {
+			for _, s := range f.Services(role) {
+				checkFlags(t, role, s.Unit.Argv[1:], known[role])
+			}
+		}
+	}
+}
+
+func checkFlags(t *testing.T, role string, words []string, known map[string]bool) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, word := range words {
+		flag, isFlag := strings.CutPrefix(word, "--")
+		if !isFlag {
+			continue
+		}
+		name, _, _ := strings.Cut(flag, "=")
+		assert.True(t, known[name], "%s has no flag --%s", role, name)
+		assert.False(t, seen[strings.TrimPrefix(name, "no-")], "%s is given --%s twice", role, name)
+		seen[strings.TrimPrefix(name, "no-")] = true
+	}
+	assert.Greater(t, len(seen), 5)
+}
+
+func TestTheRegistryIsOnTheControlHostThatItsAddressNames(t *testing.T) {
+	for address, want := range map[string]string{"": "h1", "10.0.0.2:5000": "h2", "h3:5001": "h3", "registry.example:5000": "", "10.0.0.4:5000": ""} {
+		c := ownHosts(t, func(c *config.Cluster) {
+			if address != "" {
+				c.Registry = &config.Registry{Address: address}
+			}
+		})
+		p := standins()
+		p.Registry = "/usr/bin/docker-registry"
+		f, _ := hostFleet(t, c, p, machineValues())
+		services := f.Services(RoleRegistry)
+		if want == "" {
+			assert.Empty(t, services, address)
+			assert.Equal(t, address, RegistryAddress(c))
+			continue
+		}
+		require.Len(t, services, 1, address)
+		assert.Equal(t, want, services[0].Host.Name())
+		assert.Contains(t, string(services[0].Files[0].Data), "addr: '"+RegistryAddress(c)+"'")
+		assert.Equal(t, services[0].Title(), f.AllServices()[len(f.AllServices())-1].Title())
+	}
+	_, own := RegistryHost(newConfig(t))
+	assert.False(t, own, "target local has none")
+}
+
+func TestTheEdgeOfAMachineReadsItsFileAgainAndGoesOn(t *testing.T) {
+	c := ownHosts(t, func(c *config.Cluster) { c.Jenkins.Home = config.Home{Type: config.HomeShared, Path: "/srv/home"} })
+	f, fakes := hostFleet(t, c, standins(), machineValues())
+	fake := fakes["h1"]
+	edge := f.Services(RoleEdge)[0]
+	apply(t, edge)
+	assert.Equal(t, 1, fake.FakeUnits().Starts(RoleEdge))
+	assert.NotContains(t, strings.Join(fake.Ran(), "\n"), "kill")
+
+	more := *c
+	more.Hosts = append(more.Hosts[:5:5], config.Host{Name: "h6", Address: "10.0.0.6", Roles: []config.Role{config.RoleMesosAgent}})
+	grown, _ := hostFleet(t, &more, standins(), machineValues())
+	edge = grown.Services(RoleEdge)[0]
+	edge.Host = fake
+
+	fake.Broken = func(operation, what string) error {
+		if operation == "run" && strings.HasPrefix(what, "kill") {
+			return errors.New("connection lost")
+		}
+		return nil
+	}
+	_, err := edge.Apply(t.Context())
+	require.ErrorContains(t, err, "connection lost")
+	done, changes, err := edge.Probe(t.Context())
+	require.NoError(t, err)
+	assert.False(t, done, "the file is written, but the program has not read it")
+	assert.Equal(t, []string{"let edge read its files again"}, changes)
+
+	fake.Broken = nil
+	fake.Ran()
+	apply(t, edge)
+	assert.Contains(t, fake.Ran(), "kill -USR2 1001")
+	assert.Equal(t, 1, fake.FakeUnits().Starts(RoleEdge), "it was not started anew")
+	assert.Contains(t, fake.Text("/var/lib/jomctl/edge/haproxy.cfg"), "server h6 10.0.0.6:8080 check backup")
+}
+
+func TestTheAgentPortOfTheEdgeIsFree(t *testing.T) {
+	c := ownHosts(t)
+	assert.Equal(t, 50000, EdgeAgentPort(c))
+	f, _ := hostFleet(t, c, standins(), machineValues())
+	assert.Contains(t, string(f.Services(RoleEdge)[0].Files[0].Data), "bind 10.0.0.1:50000\n  mode tcp\n")
+	assert.Contains(t, string(f.Services(RoleEdge)[0].Files[0].Data), "server h4 10.0.0.4:50000 check port 8080\n")
+
+	c = ownHosts(t, func(c *config.Cluster) { c.Hosts[0].Roles = append(c.Hosts[0].Roles, config.RoleMesosAgent) })
+	assert.Equal(t, 50001, EdgeAgentPort(c), "the controller itself has 50000 on h1")
+}
+
+// realEdge is the edge of a host of its own on this machine.
+func realEdge(t *testing.T, c *config.Cluster, m host.Machine, p Programs) Service {
+	t.Helper()
+	machines := map[string]host.Machine{}
+	for _, h := range c.Hosts {
+		machines[h.Name] = m
+	}
+	f, err := NewHostFleet(c, machines, func(string) Programs { return p }, nil)
+	require.NoError(t, err)
+	return f.Services(RoleEdge)[0]
+}
+
+func TestTheEdgePassesAgentConnectionsOnAndDropsNoneWhenItsFileChanges(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testkit.Missing(t, "root, as which HAProxy runs on hosts")
+	}
+	local := newConfig(t, func(c *config.Cluster) { c.Local.Agents = 3 })
+	p := installed(t, local)
+	if _, err := exec.LookPath("haproxy"); err != nil {
+		testkit.Missing(t, "haproxy")
+	}
+	m := newFleet(t, local, p).Machine("c1")
+	c := *local
+	c.Target, c.Jenkins.Home = config.TargetHosts, config.Home{Type: config.HomeShared, Path: "/srv/home"}
+	c.Hosts = local.Hosts[:3]
+	controller := c.Hosts[1]
+
+	echo, err := net.Listen("tcp", hostPort(controller.Address, c.Jenkins.App.AgentPort))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = echo.Close() })
+	go func() {
+		for {
+			conn, err := echo.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(conn, conn); _ = conn.Close() }()
+		}
+	}()
+	fake := startFake(t, "one", controller.Address, c.Jenkins.App.HTTPPort,
+		func(q *http.Request) bool { return q.URL.Path == "/tcpSlaveAgentListener/" || q.URL.Path == "/login" },
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	fake.up.Store(true)
+
+	edge := realEdge(t, &c, m, p)
+	apply(t, edge)
+	address := hostPort(c.Hosts[0].Address, EdgeAgentPort(&c))
+	var agent net.Conn
+	testkit.Eventually(t, 30*time.Second, "a build agent gets through to the controller", func(context.Context) bool {
+		if agent, err = net.DialTimeout("tcp", address, time.Second); err != nil {
+			return false
+		}
+		return says(agent, "hello") || agent.Close() != nil
+	})
+	t.Cleanup(func() { _ = agent.Close() })
+	status, err := m.Units().Status(t.Context(), RoleEdge)
+	require.NoError(t, err)
+
+	c.Hosts = local.Hosts
+	edge = realEdge(t, &c, m, p)
+	apply(t, edge)
+	testkit.Eventually(t, 30*time.Second, "the new file is in force", func(context.Context) bool {
+		return strings.Contains(logOf(edge), "a3")
+	})
+	assert.True(t, says(agent, "still there"), "the connection goes on")
+	after, err := m.Units().Status(t.Context(), RoleEdge)
+	require.NoError(t, err)
+	assert.Equal(t, status.PID, after.PID)
+}
+
+func says(conn net.Conn, word string) bool {
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(conn, word); err != nil {
+		return false
+	}
+	answer := make([]byte, len(word))
+	_, err := io.ReadFull(conn, answer)
+	return err == nil && string(answer) == word
+}
