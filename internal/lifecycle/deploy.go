@@ -70,14 +70,7 @@ func (e *Env) appStep(timeout time.Duration) op.Step {
 			if err := e.makeHome(); err != nil {
 				return err
 			}
-			deployed, err := e.Marathon.Deploy(ctx, doc)
-			if err != nil {
-				return err
-			}
-			m := e.Marathon
-			m.Tick = 2 * tick
-			_, err = m.WaitDeployed(ctx, e.AppID(), deployed.Version, func(text string) { say("%s", text) })
-			return err
+			return e.rollOut(ctx, doc, say)
 		},
 	}
 }

@@ -66,7 +66,7 @@ func (e *Env) changed() ([]provision.Finding, error) {
 	d := difference{file: e.Cluster.File}
 	was, is := old.Jenkins, e.Cluster.Jenkins
 	d.compare("name", old.Name, e.Cluster.Name, "the app and the framework are named after it")
-	if old.Local.Address != e.Cluster.Local.Address {
+	if moved(old, e.Cluster) && old.Local.Address != e.Cluster.Local.Address {
 		d.compare("local.address", old.Local.Address, e.Cluster.Local.Address, "ZooKeeper, the masters and the home know each other by it")
 	} else {
 		d.hosts(old, e.Cluster)
@@ -123,6 +123,14 @@ func (d *difference) hosts(old, now *config.Cluster) {
 			}
 		}
 	}
+}
+
+// moved says that a control host has another address, as all hosts have where local.address was changed.
+func moved(old, now *config.Cluster) bool {
+	return slices.ContainsFunc(old.HostsWith(config.RoleControl), func(was config.Host) bool {
+		is, there := now.Host(was.Name)
+		return there && is.Address != was.Address
+	})
 }
 
 func hostNames(c *config.Cluster) string {

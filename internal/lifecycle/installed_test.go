@@ -48,6 +48,7 @@ func TestWhatCannotBeChangedOnALivingClusterIsRefused(t *testing.T) {
 		"host moved":     {"name: ci\nhosts: [" + c1 + ", " + a1 + ", {name: a2, address: 127.0.10.32, roles: [mesos-agent]}]\n", "hosts.a2.address: 127.0.10.32", "set it back to 127.0.10.22"},
 		"home's host":    {"name: ci\nhosts: [" + c1 + ", " + a2 + ", " + a1 + "]\n", "jenkins.home: ", "hosts/a1/jenkins_home"},
 		"host with home": {"name: ci\nhosts: [" + c1 + ", " + a2 + "]\n", "jenkins.home: ", "hosts/a1/jenkins_home"},
+		"hosts written":  {"name: ci\nlocal: {address: 127.0.77.0}\nhosts: [" + c1 + ", " + a2 + "]\n", "jenkins.home: ", "hosts/a1/jenkins_home"},
 		"home":           {"name: ci\njenkins: {home: {path: /srv/home}}\n", "jenkins.home: /srv/home", "hosts/a1/jenkins_home"},
 		"admin":          {"name: ci\njenkins: {admin: {user: boss}}\n", "jenkins.admin.user: boss", "set it back to admin"},
 		"real Mesos":     {"name: ci\ncomponents: {mesos: {source: {path: /opt/mesos}}}\n", "components.mesos.source: real", "set it back to stand-in"},
