@@ -53,7 +53,7 @@ func (s *Systemd) Apply(ctx context.Context, u Unit) (changed bool, err error) {
 		return false, err
 	}
 	state := now[0]
-	same := state.unitText == files.unit && state.envSum == sha256Text(files.env) && state.envMode == "600"
+	same := state.unitText == files.unit && state.envSum == sha256Text(files.env)
 	runs := state.status.Active && state.runningDigest() == u.Digest()
 	if same && runs && len(state.status.Drift) == 0 {
 		return false, problem(state.status)
