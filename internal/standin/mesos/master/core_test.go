@@ -281,7 +281,7 @@ func TestWhatIsLeftOutSaysSo(t *testing.T) {
 		require.Equal(t, http.StatusNotImplemented, status, "%s: %s", body, text)
 		require.Contains(t, text, "stand-in")
 	}
-	for _, path := range []string{"/quota", "/weights", "/machine/down", "/reserve", "/files/read?path=/x", "/help"} {
+	for _, path := range []string{"/quota", "/weights", "/reserve", "/files/read?path=/x", "/help"} {
 		status, text := post(t, base+path, typeJSON, "x")
 		require.Equal(t, http.StatusNotImplemented, status, path)
 		require.Contains(t, text, "stand-in")
