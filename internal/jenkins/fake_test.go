@@ -39,6 +39,8 @@ type fakeJenkins struct {
 	// shared: all builds on one node; storm: tasks without a node.
 	shared bool
 	storm  int
+	// spare: one more build agent than builds, as the provisioner launches now and then.
+	spare bool
 	// missed: the first builds start half a minute apart, and none waits for another.
 	missed bool
 	why    string
@@ -249,6 +251,9 @@ func (f *fakeJenkins) look(i *fakeItem) map[string]any {
 	i.looks++
 	for n := range f.storm {
 		f.tasks[fmt.Sprintf("jenkins-agent-mesos-storm-%d-%d", i.looks, n)] = true
+	}
+	if f.spare {
+		f.tasks["jenkins-agent-mesos-spare"] = true
 	}
 	if f.wait >= 0 && i.looks > f.wait+int(f.late(i)/30_000) && !i.building && !i.cancelled {
 		i.building, i.looks, i.node = true, 0, fmt.Sprintf("jenkins-agent-mesos-%s-%d", i.job, i.number)

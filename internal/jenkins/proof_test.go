@@ -38,6 +38,15 @@ func TestProofPasses(t *testing.T) {
 	assert.Contains(t, text, "all builds succeeded; 5 build agents still hold 1 cpus and 2720 MiB")
 }
 
+func TestASpareBuildAgentIsTold(t *testing.T) {
+	f := newJenkins(t)
+	f.spare, f.work, f.linger = true, 2, 3
+	proof, err := f.client().Prove(context.Background(), options(), f, nil)
+	require.NoError(t, err)
+	assert.InDelta(t, 6*544, proof.PeakMemMiB, 1e-6)
+	assert.Equal(t, []string{"1 more build agents were launched than builds"}, proof.Notes)
+}
+
 func TestProofIsMadeOnceMoreWhenBuildsMissEachOther(t *testing.T) {
 	f := newJenkins(t)
 	f.missed, f.linger = true, 3
