@@ -45,6 +45,8 @@ func (s *Server) Up() error {
 		s.mu.Lock()
 		s.asked = append(s.asked, q.URL.Path)
 		s.mu.Unlock()
+		// Two states of the repository within one second have the same time, and apt would keep the first.
+		q.Header.Del("If-Modified-Since")
 		files.ServeHTTP(w, q)
 	})}
 	go func(server *http.Server) { _ = server.Serve(listener) }(s.server)
