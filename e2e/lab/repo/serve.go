@@ -46,7 +46,9 @@ func (s *Server) Up() error {
 		s.asked = append(s.asked, q.URL.Path)
 		s.mu.Unlock()
 		// Two states of the repository within one second have the same time, and apt would keep the first.
-		q.Header.Del("If-Modified-Since")
+		for _, name := range []string{"If-Modified-Since", "If-Range", "Range"} {
+			q.Header.Del(name)
+		}
 		files.ServeHTTP(w, q)
 	})}
 	go func(server *http.Server) { _ = server.Serve(listener) }(s.server)
