@@ -41,6 +41,9 @@ type fakeJenkins struct {
 	storm  int
 	// spare: one more build agent than builds, as the provisioner launches now and then.
 	spare bool
+	// plugins are the active ones, exported what JCasC says is in force.
+	plugins  []string
+	exported string
 	// missed: the first builds start half a minute apart, and none waits for another.
 	missed bool
 	why    string
@@ -162,6 +165,8 @@ func (f *fakeJenkins) post(w http.ResponseWriter, r *http.Request, path string) 
 			return
 		}
 		fmt.Fprint(w, "[]")
+	case path == "/configuration-as-code/export":
+		fmt.Fprint(w, f.exported)
 	case parts[0] != "job":
 		w.Header().Set("Location", "/")
 		w.WriteHeader(302)
@@ -203,6 +208,12 @@ func (f *fakeJenkins) get(w http.ResponseWriter, path string) {
 			jobs = append(jobs, map[string]string{"name": name, "url": f.root + "job/" + name + "/"})
 		}
 		write(map[string]any{"url": f.root, "slaveAgentPort": 50000, "useSecurity": true, "useCrumbs": true, "numExecutors": 0, "jobs": jobs})
+	case path == "/pluginManager/api/json":
+		var plugins []map[string]any
+		for _, name := range f.plugins {
+			plugins = append(plugins, map[string]any{"shortName": name, "active": true})
+		}
+		write(map[string]any{"plugins": plugins})
 	case strings.HasPrefix(path, "/crumbIssuer/api/json"):
 		http.SetCookie(w, &http.Cookie{Name: "LB", Value: "first", Path: "/"})
 		http.SetCookie(w, &http.Cookie{Name: "JSESSIONID.b8979ab3", Value: "node0" + f.session, Path: "/", HttpOnly: true})

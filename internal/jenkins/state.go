@@ -162,6 +162,8 @@ type Want struct {
 	AgentPort  int
 	// Secured: anonymous access must be refused, and the client's credentials must work.
 	Secured bool
+	// FrameworkID is that of the Mesos cloud that must have been loaded, together with its plugin.
+	FrameworkID string
 	// Framework must be active. Plugin 2.0 subscribes at the first demand only, so this can hold only after a build.
 	Framework Resources
 }
@@ -201,6 +203,11 @@ func (c *Client) ready(ctx context.Context, s State, want Want) error {
 			return err
 		}
 		if _, err := c.WhoAmI(ctx); err != nil {
+			return err
+		}
+	}
+	if want.FrameworkID != "" {
+		if err := c.cloudLoaded(ctx, want.FrameworkID); err != nil {
 			return err
 		}
 	}
@@ -246,7 +253,8 @@ func (c *Client) WaitReady(ctx context.Context, want Want, tick time.Duration, s
 	for {
 		s, err := c.Ready(ctx, want)
 		var boot *BootFailedError
-		if err == nil || errors.As(err, &boot) {
+		var cloud *CloudError
+		if err == nil || errors.As(err, &boot) || errors.As(err, &cloud) {
 			return s, err
 		}
 		if text := unwrapOwn(err).Error(); say != nil && text != said && ctx.Err() == nil {

@@ -106,3 +106,30 @@ func TestWaitReadyTellsAndEnds(t *testing.T) {
 	assert.ErrorContains(t, err, "it is starting")
 	assert.ErrorIs(t, err, context.Canceled)
 }
+
+func TestACloudThatWasLeftOutIsNotWaitedFor(t *testing.T) {
+	want := Want{FrameworkID: "jenkins-ci-e1"}
+	for name, c := range map[string]struct {
+		plugins  []string
+		exported string
+		problem  string
+	}{
+		"all there":          {[]string{"mesos", "configuration-as-code"}, "jenkins:\n  clouds:\n  - mesos:\n      frameworkId: \"jenkins-ci-e1\"\n", ""},
+		"plugin not loaded":  {[]string{"metrics", "configuration-as-code"}, "jenkins: {}\n", "without the Mesos plugin"},
+		"file not applied":   {[]string{"mesos", "configuration-as-code"}, "jenkins:\n  numExecutors: 0\n", "without the Mesos cloud of framework jenkins-ci-e1"},
+		"no JCasC":           {[]string{"mesos"}, "", ""},
+		"nothing to compare": {[]string{"mesos", "configuration-as-code"}, "", ""},
+	} {
+		f := newJenkins(t)
+		f.plugins, f.exported = c.plugins, c.exported
+		_, err := f.client().WaitReady(context.Background(), want, time.Hour, nil)
+		if c.problem == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		var cloud *CloudError
+		require.ErrorAs(t, err, &cloud, name)
+		assert.Contains(t, err.Error(), c.problem)
+		assert.NotEmpty(t, cloud.Hint())
+	}
+}

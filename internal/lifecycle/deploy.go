@@ -118,7 +118,11 @@ func (e *Env) readyStep(timeout time.Duration) op.Step {
 }
 
 func (c controller) want() jenkins.Want {
-	return jenkins.Want{Version: c.version(), AgentPort: c.env.Cluster.Jenkins.App.AgentPort, Secured: true}
+	want := jenkins.Want{Version: c.version(), AgentPort: c.env.Cluster.Jenkins.App.AgentPort, Secured: true}
+	if c.war.real() { // which comes up without what it cannot load, and does not say so
+		want.FrameworkID = c.env.frameworkID()
+	}
+	return want
 }
 
 // explainFailures says why the controller's task ended, as the API of Jenkins cannot tell while there is no Jenkins.

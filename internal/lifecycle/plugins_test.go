@@ -104,3 +104,9 @@ func TestClearlyOlder(t *testing.T) {
 		require.Equal(t, tc.want, clearlyOlder(tc.version, tc.than), "%s than %s", tc.version, tc.than)
 	}
 }
+
+func TestTheCloudIsReadBackFromARealController(t *testing.T) {
+	c, _ := realWar(t, "2.568.2")
+	require.Equal(t, "jenkins-ci-e1", environment(t, c).controller().want().FrameworkID)
+	require.Empty(t, environment(t, clusterWith(t, "")).controller().want().FrameworkID)
+}
