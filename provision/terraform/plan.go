@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -82,6 +83,7 @@ func (d *Driver) plan(ctx context.Context, destroy bool) (*Plan, error) {
 // write has Terraform write the plan file and reads what is in it.
 func (d *Driver) write(ctx context.Context, p *Plan, destroy bool) error {
 	l := &listener{progress: d.options.Progress}
+	defer d.tf.SetStdout(io.Discard) // PlanJSON leaves its writer to the commands after it
 	if _, err := d.tf.PlanJSON(ctx, l, tfexec.Out(p.file), tfexec.Destroy(destroy)); err != nil {
 		return d.explain("plan", err, l.errors)
 	}
@@ -135,6 +137,7 @@ func (d *Driver) Apply(ctx context.Context, p *Plan) error {
 	}
 	defer os.Remove(p.file)
 	l := &listener{progress: d.options.Progress}
+	defer d.tf.SetStdout(io.Discard)
 	if err := d.tf.ApplyJSON(ctx, l, tfexec.DirOrPlan(p.file)); err != nil {
 		return d.explain("apply the plan", err, l.errors)
 	}

@@ -34,6 +34,7 @@ limits=()
 remove # what a killed run left
 undo_unless_finished bash -c "docker rm -fv '$container'; docker volume rm '$volume'"
 docker volume create --label "$label=$CLUSTER" "$volume" >/dev/null
+# container_uuid becomes the machine id, which all containers of a virtual machine would share otherwise.
 # SYS_RESOURCE is left out because engines that may not grant it refuse the container; systemd, sshd and a nested Docker
 # Engine do without.
 said=$(docker run --detach --name "$container" --hostname "$NAME" --label "$label=$CLUSTER" \
@@ -41,7 +42,7 @@ said=$(docker run --detach --name "$container" --hostname "$NAME" --label "$labe
 	--cap-add ALL --cap-drop SYS_RESOURCE --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
 	--cgroupns host --volume /sys/fs/cgroup:/sys/fs/cgroup --volume "$volume:/var/lib/docker" \
 	--tmpfs /run:exec,mode=755 --tmpfs /run/lock \
-	--env container=docker --env "JOMCTL_LAB_KEY=$KEY" --env "JOMCTL_LAB_APT_CACHE=$CACHE" \
+	--env container=docker --env "container_uuid=$(cat /proc/sys/kernel/random/uuid)" --env "JOMCTL_LAB_KEY=$KEY" --env "JOMCTL_LAB_APT_CACHE=$CACHE" \
 	"$IMAGE" /sbin/init 2>&1 >/dev/null) || fail "$said"
 
 state=
