@@ -17,7 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const zooKeeperJar = "/usr/share/java/zookeeper.jar"
+const (
+	zooKeeperJar = "/usr/share/java/zookeeper.jar"
+	// loggerJar comes with ZooKeeper and writes to stderr, which a failed test shows.
+	loggerJar = "/usr/share/java/slf4j-simple.jar"
+)
 
 // ZooKeeper is one real ZooKeeper server (Debian's package) on loopback that ends with the test.
 type ZooKeeper struct {
@@ -46,7 +50,13 @@ func StartZooKeeper(t testing.TB) *ZooKeeper {
 		Missing(t, "java")
 	}
 	z := &ZooKeeper{Addr: FreeAddr(t, "127.0.0.1"), dir: t.TempDir(), t: t}
-	t.Cleanup(z.Kill)
+	t.Cleanup(func() {
+		z.Kill()
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(z.dir, "zookeeper.log"))
+			t.Logf("ZooKeeper's log ends with:\n%s", log[max(0, len(log)-8000):])
+		}
+	})
 	z.Start()
 	return z
 }
@@ -63,7 +73,7 @@ func (z *ZooKeeper) Start() {
 	log, err := os.OpenFile(filepath.Join(z.dir, "zookeeper.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(z.t, err)
 	defer log.Close()
-	z.cmd = exec.Command("java", "-Xmx128m", "-cp", "/etc/zookeeper/conf:"+zooKeeperJar,
+	z.cmd = exec.Command("java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", loggerJar+":"+zooKeeperJar, "-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 		// Tests outlive no power failure: what is written is enough without waiting for the disk.
 		"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=4096",
 		"-Dzookeeper.log.dir="+z.dir, "org.apache.zookeeper.server.quorum.QuorumPeerMain", config)
