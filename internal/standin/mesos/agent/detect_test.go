@@ -30,7 +30,7 @@ func announce(t *testing.T, conn *zk.Conn, addr string) string {
 func TestLeaderIsFollowedInZooKeeper(t *testing.T) {
 	server := testkit.StartZooKeeper(t)
 	first, second := newMaster(t), newMaster(t)
-	agent := startAgent(t, "zk://127.0.0.1:1,"+server.Addr+"/mesos")
+	agent := startAgent(t, "zk://127.0.0.1:1,"+server.Addr+"/mesos", "--zk_session_timeout=40secs")
 	conn, _, err := zk.Connect([]string{server.Addr}, 10*time.Second, zk.WithLogger(quiet{}))
 	require.NoError(t, err)
 	defer conn.Close()
