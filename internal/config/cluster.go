@@ -10,6 +10,11 @@ import (
 	"strings"
 )
 
+// FromTerraform says that Terraform makes the machines of the target.
+func (t Target) FromTerraform() bool {
+	return t == TargetDocker || t == TargetAWS || t == TargetOpenStack
+}
+
 // Is says that the host has the role.
 func (h Host) Is(r Role) bool { return slices.Contains(h.Roles, r) }
 

@@ -18,6 +18,15 @@ const proofBuilds = 5
 func Default(c *Cluster) {
 	local := c.Target == TargetLocal
 	set(&c.Release, "default")
+	if c.Target.FromTerraform() {
+		if c.Machines == nil {
+			c.Machines = &Machines{}
+		}
+		c.Machines.counts(c.Hosts)
+		if len(c.Hosts) == 0 {
+			c.Hosts = c.Machines.hosts()
+		}
+	}
 	for _, h := range c.HostsWith(RoleControl) {
 		if h.Is(RoleMesosAgent) {
 			set(&c.Jenkins.App.HTTPPort, 8088) // Marathon has 8080 on that host
@@ -130,20 +139,43 @@ func (j *Jenkins) defaults(local bool) {
 
 func (l *Local) counts(hosts []Host) {
 	set(&l.Address, "127.0.10.0")
-	control, agents := 1, 2
-	if len(hosts) > 0 {
-		control, agents = 0, 0
-		for _, h := range hosts {
-			if h.Is(RoleControl) {
-				control++
-			}
-			if h.Is(RoleMesosAgent) {
-				agents++
-			}
-		}
-	}
+	control, agents := counts(hosts)
 	set(&l.Control, control)
 	set(&l.Agents, agents)
+}
+
+// counts are the hosts of each role; without any hosts, as many as a first cluster has.
+func counts(hosts []Host) (control, agents int) {
+	if len(hosts) == 0 {
+		return 1, 2
+	}
+	for _, h := range hosts {
+		if h.Is(RoleControl) {
+			control++
+		}
+		if h.Is(RoleMesosAgent) {
+			agents++
+		}
+	}
+	return control, agents
+}
+
+func (m *Machines) counts(hosts []Host) {
+	control, agents := counts(hosts)
+	set(&m.Control, control)
+	set(&m.Agents, agents)
+}
+
+// hosts are the machines that the numbers ask for: m1, m2, ... for control and a1, a2, ... for Mesos agents.
+func (m *Machines) hosts() []Host {
+	var hosts []Host
+	for i := range min(max(m.Control, 0), 11) {
+		hosts = append(hosts, Host{Name: fmt.Sprintf("m%d", i+1), Roles: []Role{RoleControl}})
+	}
+	for i := range min(max(m.Agents, 0), maxLocalAgents) {
+		hosts = append(hosts, Host{Name: fmt.Sprintf("a%d", i+1), Roles: []Role{RoleMesosAgent}})
+	}
+	return hosts
 }
 
 // defaults sizes the Mesos agents so that the controller and five build agents fit them together, with room for one more

@@ -21,6 +21,12 @@ func Notes(c *Cluster) []string {
 	if c.Target != TargetLocal && c.Local != nil {
 		note("local: has no effect on target %s", c.Target)
 	}
+	if !c.Target.FromTerraform() && c.Machines != nil {
+		note("machines: has no effect on target %s", c.Target)
+	}
+	if c.Target == TargetLocal && c.Jenkins.Image != "" {
+		note("jenkins.image: has no effect on target local, whose controller is a plain process")
+	}
 	if c.Target == TargetLocal && c.SSH != nil {
 		note("ssh: has no effect on target local")
 	}

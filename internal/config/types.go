@@ -36,9 +36,12 @@ type Cluster struct {
 	Target Target `yaml:"target"`
 	// Local shapes the loopback hosts of target local.
 	Local *Local `yaml:"local,omitempty"`
-	// Hosts are the machines of target hosts. On target local they may be left out: local says how many.
+	// Hosts are the machines of target hosts. On the other targets they may be left out, as local and machines say how many,
+	// and on docker, aws and openstack they have no address, as Terraform gives it.
 	Hosts []Host `yaml:"hosts,omitempty"`
-	// SSH says how target hosts is reached.
+	// Machines shapes the machines that Terraform makes on the targets docker, aws and openstack.
+	Machines *Machines `yaml:"machines,omitempty"`
+	// SSH says how the hosts of every target but local are reached.
 	SSH *SSH `yaml:"ssh,omitempty"`
 	// Components says where the software comes from.
 	Components Components `yaml:"components"`
@@ -85,7 +88,7 @@ type Host struct {
 	// Name is a DNS label, once in the cluster.
 	Name string `yaml:"name"`
 	// Address is an IP address or a DNS name, once in the cluster.
-	Address string `yaml:"address"`
+	Address string `yaml:"address,omitempty"`
 	// Roles says what runs on the host: control, mesos-agent or both.
 	Roles []Role `yaml:"roles"`
 	// Attributes are attributes of the Mesos agent, for constraints.
@@ -102,6 +105,40 @@ type Reserve struct {
 	Mem Size `yaml:"mem,omitempty"`
 }
 
+// Machines shapes the machines that Terraform makes: the inputs of its modules. What is left out is the module's default.
+type Machines struct {
+	// Control is the number of control hosts: 1, 3 or 5.
+	Control int `yaml:"control"`
+	// Agents is the number of Mesos agents, 1 to 200.
+	Agents int `yaml:"agents"`
+	// Image is what they boot: on docker an image with systemd and sshd, on aws an AMI, on openstack the name of an image.
+	Image string `yaml:"image,omitempty"`
+	// Flavor is their size: on docker CPUSxMEMORY such as 2x4g, on aws an instance type, on openstack a flavor.
+	Flavor string `yaml:"flavor,omitempty"`
+	// Disk is the size of the root disk, with its unit; it has no effect on docker.
+	Disk Size `yaml:"disk,omitempty"`
+	// Region is the region of the cloud.
+	Region string `yaml:"region,omitempty"`
+	// Network is the private network of the hosts, an IPv4 network from /16 to /24.
+	Network string `yaml:"network,omitempty"`
+	// Admin are the networks that may reach SSH, the edge and the registry from outside.
+	Admin []string `yaml:"admin,omitempty"`
+	// Options are what one target alone knows: docker apt_cache; aws zones; openstack external_network.
+	Options map[string]string `yaml:"options,omitempty"`
+	// Terraform is the path of the program; empty means the one on PATH.
+	Terraform string `yaml:"terraform,omitempty"`
+	// Backend keeps Terraform's state elsewhere than in the state folder.
+	Backend *TerraformBackend `yaml:"backend,omitempty"`
+}
+
+// TerraformBackend is a backend of Terraform's state.
+type TerraformBackend struct {
+	// Type is the kind of backend: s3, http, pg, consul, ...
+	Type string `yaml:"type"`
+	// ConfigFile is a file of `key = "value"` lines for it, as `terraform init -backend-config` takes it.
+	ConfigFile string `yaml:"configFile,omitempty"`
+}
+
 // SSH says how hosts are reached.
 type SSH struct {
 	// User is the account to log in with: root, or one that may use sudo without a password.
@@ -112,6 +149,8 @@ type SSH struct {
 	IdentityFile string `yaml:"identityFile,omitempty"`
 	// KnownHosts is the file of the pinned host keys.
 	KnownHosts string `yaml:"knownHosts,omitempty"`
+	// Jump is a host to go through, [USER@]HOST[:PORT]; its key is pinned as those of the hosts are.
+	Jump string `yaml:"jump,omitempty"`
 }
 
 // Components are the programs under Jenkins.
@@ -178,6 +217,9 @@ type Jenkins struct {
 	// Java is the folder of a Java installation (with bin/java) that runs the controller and the build agents; empty means
 	// the newest one found on the machine that the core runs on.
 	Java string `yaml:"java,omitempty"`
+	// Image is the container image that the controller runs in, repo/name@sha256:... or repo/name:tag; empty means a plain
+	// process. It needs the Java of a real war, and a shell.
+	Image string `yaml:"image,omitempty"`
 	// App is what Marathon runs.
 	App App `yaml:"app"`
 	// Home is where JENKINS_HOME is.

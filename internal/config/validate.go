@@ -35,6 +35,7 @@ func Validate(c *Cluster) error {
 	k.top(c)
 	k.hosts(c)
 	k.local(c)
+	k.machines(c)
 	k.access(c)
 	k.source("components.zookeeper.source", c.Components.ZooKeeper.Source)
 	k.source("components.mesos.source", c.Components.Mesos.Source)
@@ -104,12 +105,12 @@ func (k *checker) hosts(c *Cluster) {
 	names, addresses := map[string]int{}, map[string]int{}
 	for i, h := range c.Hosts {
 		at := fmt.Sprintf("hosts[%d]", i)
-		k.host(at, h, c.Target == TargetLocal)
+		k.host(at, h, c.Target)
 		k.unique(at+".name", h.Name, i, names)
 		k.unique(at+".address", strings.ToLower(h.Address), i, addresses)
 	}
 	if (len(c.Hosts) == 0 && c.Target != TargetHosts) || c.derived() {
-		return // other targets fill the list from what they create; local reports its own numbers
+		return // local and machines report their own numbers
 	}
 	if control := len(c.HostsWith(RoleControl)); control != 1 && control != 3 && control != 5 {
 		k.add("hosts", fmt.Sprintf("%d with role control", control), "there must be 1, 3 or 5 control hosts, so that a majority exists", "")
@@ -119,9 +120,10 @@ func (k *checker) hosts(c *Cluster) {
 	}
 }
 
-// derived says that Default has made the hosts from the numbers in local.
+// derived says that Default has made the hosts from the numbers in local or machines.
 func (c *Cluster) derived() bool {
-	return c.Target == TargetLocal && c.Local != nil && reflect.DeepEqual(c.Hosts, c.Local.hosts())
+	return c.Target == TargetLocal && c.Local != nil && reflect.DeepEqual(c.Hosts, c.Local.hosts()) ||
+		c.Target.FromTerraform() && c.Machines != nil && reflect.DeepEqual(c.Hosts, c.Machines.hosts())
 }
 
 // unique reports a value that an earlier host has.
@@ -133,7 +135,7 @@ func (k *checker) unique(at, value string, i int, seen map[string]int) {
 	seen[value] = i
 }
 
-func (k *checker) host(at string, h Host, local bool) {
+func (k *checker) host(at string, h Host, target Target) {
 	if h.Name == "" {
 		k.add(at+".name", nil, "is required", "")
 	} else {
@@ -141,9 +143,12 @@ func (k *checker) host(at string, h Host, local bool) {
 	}
 	ip, err := netip.ParseAddr(h.Address)
 	switch {
+	case target.FromTerraform() && h.Address != "":
+		k.add(at+".address", h.Address, "must be left out on target "+string(target)+", where Terraform gives the addresses", "use target hosts for machines that exist")
+	case target.FromTerraform():
 	case h.Address == "":
 		k.add(at+".address", nil, "is required", "")
-	case local && (err != nil || !ip.Is4() || !ip.IsLoopback()):
+	case target == TargetLocal && (err != nil || !ip.Is4() || !ip.IsLoopback()):
 		k.add(at+".address", h.Address, "must be a loopback address 127.x.y.z on target local", "")
 	case !address(h.Address) || ip.IsUnspecified() || ip.IsMulticast():
 		k.add(at+".address", h.Address, "must be an IP address or a DNS name", "")
@@ -200,24 +205,57 @@ func (k *checker) local(c *Cluster) {
 	if ip, err := netip.ParseAddr(l.Address); err != nil || !ip.Is4() || !ip.IsLoopback() || !strings.HasSuffix(l.Address, ".0") {
 		k.add("local.address", l.Address, "must be a loopback network 127.x.y.0", "for example 127.0.10.0")
 	}
-	if c.derived() {
-		if l.Control != 1 && l.Control != 3 && l.Control != 5 {
-			k.add("local.control", l.Control, "must be 1, 3 or 5, so that a majority exists", "")
-		}
-		if l.Agents < 1 || l.Agents > maxLocalAgents {
-			k.add("local.agents", l.Agents, fmt.Sprintf("must be 1 to %d", maxLocalAgents), "")
-		}
-	} else {
-		if n := len(c.HostsWith(RoleControl)); n != l.Control {
-			k.add("local.control", l.Control, fmt.Sprintf("hosts lists %d control hosts", n), "leave one of the two out")
-		}
-		if n := len(c.HostsWith(RoleMesosAgent)); n != l.Agents {
-			k.add("local.agents", l.Agents, fmt.Sprintf("hosts lists %d Mesos agents", n), "leave one of the two out")
-		}
-	}
+	k.counts(c, "local", l.Control, l.Agents)
 	k.amount("local.resources.cpus", l.Resources.CPUs, 0.01)
 	k.size("local.resources.mem", l.Resources.Mem)
 	k.size("local.resources.disk", l.Resources.Disk)
+}
+
+// counts checks the numbers of hosts in local or machines, which are all there is, or agree with the list.
+func (k *checker) counts(c *Cluster, at string, control, agents int) {
+	if c.derived() {
+		if control != 1 && control != 3 && control != 5 {
+			k.add(at+".control", control, "must be 1, 3 or 5, so that a majority exists", "")
+		}
+		if agents < 1 || agents > maxLocalAgents {
+			k.add(at+".agents", agents, fmt.Sprintf("must be 1 to %d", maxLocalAgents), "")
+		}
+		return
+	}
+	if n := len(c.HostsWith(RoleControl)); n != control {
+		k.add(at+".control", control, fmt.Sprintf("hosts lists %d control hosts", n), "leave one of the two out")
+	}
+	if n := len(c.HostsWith(RoleMesosAgent)); n != agents {
+		k.add(at+".agents", agents, fmt.Sprintf("hosts lists %d Mesos agents", n), "leave one of the two out")
+	}
+}
+
+func (k *checker) machines(c *Cluster) {
+	m := c.Machines
+	if m == nil || !c.Target.FromTerraform() {
+		return
+	}
+	k.counts(c, "machines", m.Control, m.Agents)
+	if m.Disk != 0 {
+		k.size("machines.disk", m.Disk)
+	}
+	if m.Network != "" {
+		if p, err := netip.ParsePrefix(m.Network); err != nil || !p.Addr().Is4() || p.Bits() < 16 || p.Bits() > 24 {
+			k.add("machines.network", m.Network, "must be an IPv4 network from /16 to /24", "for example 10.77.0.0/24")
+		}
+	}
+	for i, network := range m.Admin {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			k.add(fmt.Sprintf("machines.admin[%d]", i), network, "must be a network", "for example 198.51.100.7/32")
+		}
+	}
+	k.filePath("machines.terraform", m.Terraform)
+	if b := m.Backend; b != nil {
+		if !plainWord(b.Type) {
+			k.add("machines.backend.type", b.Type, "must be a backend of Terraform", "for example s3")
+		}
+		k.filePath("machines.backend.configFile", b.ConfigFile)
+	}
 }
 
 // amount checks a number of CPUs.
@@ -234,6 +272,8 @@ func (k *checker) size(path string, s Size) {
 	}
 }
 
+var jumpHost = regexp.MustCompile(`^([A-Za-z_][-A-Za-z0-9_.]*@)?(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9][-A-Za-z0-9.]*)(:[0-9]{1,5})?$`)
+
 func (k *checker) access(c *Cluster) {
 	if s := c.SSH; s != nil {
 		if !plainWord(s.User) {
@@ -242,6 +282,9 @@ func (k *checker) access(c *Cluster) {
 		k.port("ssh.port", s.Port)
 		k.filePath("ssh.identityFile", s.IdentityFile)
 		k.filePath("ssh.knownHosts", s.KnownHosts)
+		if s.Jump != "" && !jumpHost.MatchString(s.Jump) {
+			k.add("ssh.jump", s.Jump, "must be [USER@]HOST[:PORT]", "for example admin@bastion.example:2222")
+		}
 	}
 	r := c.Registry
 	if r == nil {

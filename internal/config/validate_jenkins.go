@@ -25,6 +25,7 @@ func (k *checker) jenkins(c *Cluster) {
 	}
 	k.filePath("jenkins.plugins", j.Plugins)
 	k.filePath("jenkins.java", j.Java)
+	k.image("jenkins.image", j.Image)
 	k.app(c)
 	k.home(c)
 	k.scm(j.SCM)
@@ -209,9 +210,13 @@ func (k *checker) cloud(c Cloud) {
 		k.size(at+".mem", t.Mem)
 		k.atLeast(at+".idle", t.Idle, time.Second)
 		k.oneOf(at+".docker", string(t.Docker), []string{string(DockerNone), string(DockerSocket), string(DockerDind)})
-		if strings.ContainsFunc(t.Image, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-			k.add(at+".image", t.Image, "must be the name of an image", "")
-		}
+		k.image(at+".image", t.Image)
+	}
+}
+
+func (k *checker) image(at, name string) {
+	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		k.add(at, name, "must be the name of an image", "")
 	}
 }
 
