@@ -89,6 +89,10 @@ func (p *preflight) paths() {
 	if dir := p.config.StateDir(); strings.ContainsAny(dir, ":;\n\"'\\") {
 		p.add("state folder", dir+` has one of : ; " ' \ in its path, which Java and Mesos do not take`, "move cluster.yaml to another folder")
 	}
+	if dir := p.config.StateDir(); !p.programs.Jenkins.Standin && strings.ContainsAny(dir, " \t*?[") {
+		// Its Mesos plugin starts a build agent with the unquoted path of the task's folder in a shell command.
+		p.add("state folder", dir+" has a blank or one of * ? [ in its path, with which no build agent of a real Jenkins can start", "move cluster.yaml to another folder")
+	}
 }
 
 func (p *preflight) disk() {

@@ -69,6 +69,13 @@ func TestTheStateFolder(t *testing.T) {
 	_, findings := PreflightLocal(t.Context(), colon, bin(t))
 	assert.Contains(t, about(findings, "state folder"), "in its path")
 
+	blank := newConfig(t) // its folder has one
+	_, findings = PreflightLocal(t.Context(), blank, bin(t))
+	assert.Empty(t, about(findings, "state folder"))
+	blank.Jenkins.War = fakeWar(t, blank.Dir()+"/jenkins.war", "Jenkins-Version: 2.568.2\n")
+	_, findings = PreflightLocal(t.Context(), blank, bin(t))
+	assert.Contains(t, about(findings, "state folder"), "no build agent of a real Jenkins can start")
+
 	file := newConfig(t)
 	writeFile(t, file.StateDir(), "", 0o644)
 	_, findings = PreflightLocal(t.Context(), file, bin(t))

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -109,4 +110,11 @@ func TestTheCloudIsReadBackFromARealController(t *testing.T) {
 	c, _ := realWar(t, "2.568.2")
 	require.Equal(t, "jenkins-ci-e1", environment(t, c).controller().want().FrameworkID)
 	require.Empty(t, environment(t, clusterWith(t, "")).controller().want().FrameworkID)
+}
+
+func TestACloudThatIsWrittenOnceIsSaidToBe(t *testing.T) {
+	c, dir := realWar(t, "2.568.2")
+	require.Contains(t, strings.Join(environment(t, c).Notes(), "\n"), "without the plugin configuration-as-code the cloud is written once")
+	pluginFile(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_")
+	require.NotContains(t, strings.Join(environment(t, c).Notes(), "\n"), "written once")
 }

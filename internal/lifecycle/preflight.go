@@ -47,6 +47,9 @@ func (e *Env) Notes() []string {
 	if home := e.controller().home; e.Cluster.Jenkins.Home.Path == "" && strings.HasPrefix(filepath.Clean(home), "/tmp/") {
 		notes = append(notes, "the home "+home+" lies under /tmp, which a reboot may empty: fine to try things, not to keep them")
 	}
+	if c := e.controller(); c.war.real() && !c.hasPlugin(pluginCasc) {
+		notes = append(notes, "without the plugin "+pluginCasc+" the cloud is written once, into the config.xml of an empty home: later changes of jenkins.cloud do not reach it")
+	}
 	for _, part := range []struct {
 		set  bool
 		name string
