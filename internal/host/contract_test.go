@@ -50,3 +50,16 @@ func ownHost(t *testing.T) *host.Remote {
 	require.NoError(t, m.Connect(context.Background()))
 	return m
 }
+
+func TestFactsOfAHostOverSSH(t *testing.T) {
+	f, err := host.GetFacts(context.Background(), ownHost(t), host.Question{Paths: []string{host.RemoteDir}, Names: []string{"localhost"}, Packages: []string{"systemd"}})
+	require.NoError(t, err)
+	require.True(t, f.Root && f.Sudo)
+	require.Equal(t, "running", f.Systemd.State)
+	require.Positive(t, f.Systemd.Version)
+	require.NotZero(t, f.Cgroup)
+	require.Len(t, f.Disks, 1)
+	require.NotEmpty(t, f.Listening)
+	require.Empty(t, f.Leftovers)
+	t.Logf("%+v", f)
+}
