@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -121,8 +122,14 @@ func TestExecutorOfATaskWithoutCheckpointEndsWithItsAgent(t *testing.T) {
 }
 
 func TestSecondKillOnlyShortensTheGrace(t *testing.T) {
-	l := startLonely(t, execute.Launch{Task: shell("trap '' TERM; while :; do sleep 1; done")})
+	deaf := filepath.Join(t.TempDir(), "deaf")
+	l := startLonely(t, execute.Launch{Task: shell("trap '' TERM; touch " + deaf + "; while :; do sleep 1; done")})
 	l.await(mesos.TASK_RUNNING)
+	// It runs before the shell has read its first word.
+	testkit.Eventually(t, time.Minute, "the task ignores TERM", func(context.Context) bool {
+		_, err := os.Stat(deaf)
+		return err == nil
+	})
 	require.NoError(t, l.conn.Send(execute.ToExecutor{Kill: &execute.Kill{Grace: p(600.0)}}))
 	require.NoError(t, l.conn.Send(execute.ToExecutor{Kill: &execute.Kill{Grace: p(0.1)}}))
 	require.NoError(t, l.conn.Send(execute.ToExecutor{Kill: &execute.Kill{Grace: p(900.0)}}))

@@ -93,11 +93,12 @@ func AgentsActive(t testing.TB, base string, count int) {
 	})
 }
 
-// AgentRegistered waits until an agent has read that it is registered, which its master knows a moment earlier.
+// AgentRegistered waits until an agent listens and has read that it is registered, which its master knows a moment earlier.
 func AgentRegistered(t testing.TB, base string) {
 	t.Helper()
 	testkit.Eventually(t, patience, "the agent at "+base+" is registered", func(context.Context) bool {
-		return fetch(t, base+"/metrics/snapshot")["slave/registered"] == 1.0
+		r, err := tryAsk(http.MethodGet, base+"/metrics/snapshot", nil, "")
+		return err == nil && r.status == http.StatusOK && parse(t, r.body)["slave/registered"] == 1.0
 	})
 }
 
