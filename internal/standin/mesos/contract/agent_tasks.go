@@ -38,7 +38,9 @@ func agentTasks(t *testing.T, target Target) {
 	f.run("c-kill", "exec sleep 1000")
 	f.call("KILL", info{"task_id": info{"value": "c-kill"}})
 	assert.Equal(t, "Command terminated with signal Terminated", f.awaitState("c-kill", "TASK_KILLED").text("message"))
-	f.run("c-stubborn", "trap '' TERM; while :; do sleep 1; done")
+	_, status := f.run("c-stubborn", "trap '' TERM; echo deaf; while :; do sleep 1; done")
+	base := agentOf(t, target, status.text("agent_id", "value"))
+	awaitOutput(t, base, sandboxOf(t, base, "c-stubborn"), "deaf\n")
 	f.call("KILL", info{"task_id": info{"value": "c-stubborn"}, "kill_policy": info{"grace_period": info{"nanoseconds": 200_000_000}}})
 	assert.Equal(t, "Command terminated with signal Killed", f.awaitState("c-stubborn", "TASK_KILLED").text("message"))
 }
