@@ -135,6 +135,25 @@ func TestControlHostsAreSizedByTheirMemory(t *testing.T) {
 	}
 }
 
+func TestAMarathonImageRunsInAContainerOfItsUnit(t *testing.T) {
+	p := standins()
+	p.Marathon = MarathonProgram{Image: "mesosphere/marathon@sha256:1", Start: "/marathon/bin/marathon", Docker: "/usr/bin/docker"}
+	f, _ := hostFleet(t, ownHosts(t), p, machineValues())
+	argv := f.Services(RoleMarathon)[0].Unit.Argv
+	assert.Equal(t, []string{"/bin/sh", "-c"}, argv[:2])
+	line := strings.Join(argv[3:], " ")
+	assert.True(t, strings.HasPrefix(line, "marathon /usr/bin/docker --rm --name jomctl-marathon --network=host --env=LIBPROCESS_IP=10.0.0.1 --env=LIBPROCESS_PORT=8092 "+
+		"--env=JAVA_OPTS=-Xmx1024m --entrypoint=/marathon/bin/marathon mesosphere/marathon@sha256:1 --hostname 10.0.0.1 "), line)
+
+	log := t.TempDir() + "/log"
+	docker := script(t, t.TempDir()+"/docker", `echo "$@" >> `+log+`; exit 1`)
+	argv[4] = docker
+	require.Error(t, exec.Command(argv[0], argv[1:]...).Run(), "it ends as the container does")
+	text, err := os.ReadFile(log)
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(string(text), "rm -f jomctl-marathon\nrun --rm --name "), string(text))
+}
+
 // An unknown flag ends each of the real programs at once, and so does one that is given twice.
 func TestTheRealProgramsKnowEveryFlagOfHostsToo(t *testing.T) {
 	for cgroup := range 3 {

@@ -142,6 +142,9 @@ func ReadJava(ctx context.Context, home string) (Java, error) {
 	return j, nil
 }
 
+// JavaMajor reads 8 from 1.8.0_292 and 17 from 17.0.15 or 17-ea; 0 where there is none.
+func JavaMajor(version string) int { return majorOf(version) }
+
 // majorOf reads 8 from 1.8.0_292 and 17 from 17.0.15 or 17-ea.
 func majorOf(version string) int {
 	numbers := strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' })

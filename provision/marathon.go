@@ -14,7 +14,11 @@ func (f *Fleet) Marathon(h config.Host) Service {
 	f = f.at(h)
 	p := f.programs.Marathon
 	s := f.service(h, RoleMarathon, []string{f.programs.Standin, RoleMarathon})
-	if !p.Standin {
+	switch {
+	case p.Standin:
+	case p.Image != "":
+		s.Unit.Argv = f.marathonContainer(h)
+	default:
 		s.Unit.Argv = []string{p.Start}
 		s.Unit.Env["JAVA_HOME"] = p.Java.Home
 		s.Unit.Env["JAVA_OPTS"] = fmt.Sprintf("-Xmx%dm", f.marathonHeap(h))
@@ -38,4 +42,21 @@ func (f *Fleet) Marathon(h config.Host) Service {
 		"--min_revive_offers_interval", "1000")
 	s.Unit.RestartDelay, s.Unit.StopTimeout = sessionDelay, 15*time.Second
 	return s.seal()
+}
+
+// MarathonContainer is the name of the container of a Marathon that comes as an image.
+const MarathonContainer = "jomctl-marathon"
+
+// marathonContainer runs Marathon in the foreground in a container, which has a Java and a libmesos of its own. A container
+// that was left behind by a client that was killed has the name still.
+func (f *Fleet) marathonContainer(h config.Host) []string {
+	p := f.programs.Marathon
+	start := `docker=$1; shift; "$docker" rm -f ` + MarathonContainer + ` >/dev/null 2>&1; exec "$docker" run "$@"`
+	argv := []string{"/bin/sh", "-c", start, RoleMarathon, p.Docker, "--rm", "--name", MarathonContainer, "--network=host",
+		"--env=LIBPROCESS_IP=" + f.ip(h), fmt.Sprintf("--env=LIBPROCESS_PORT=%d", MarathonMesosPort),
+		fmt.Sprintf("--env=JAVA_OPTS=-Xmx%dm", f.marathonHeap(h))}
+	if p.Start != "" {
+		argv = append(argv, "--entrypoint="+p.Start)
+	}
+	return append(argv, p.Image)
 }

@@ -105,6 +105,9 @@ func (t mesosTree) libraries() []string {
 	return all
 }
 
+// LibraryPath is the folder of a library that the dynamic linker would not find by itself, else empty.
+func LibraryPath(library string) string { return searchPath(library) }
+
 // searchPath is the folder of a library that the dynamic linker would not find by itself, else empty.
 func searchPath(library string) string {
 	dir := filepath.Dir(library)

@@ -53,6 +53,8 @@ type MarathonProgram struct {
 	Standin        bool
 	Version, Start string
 	Java           Java
+	// Image, where set, is the image that has it, Start is its path in there, and Docker is the program that runs it.
+	Image, Docker string
 	// Library is the libmesos.so that it loads.
 	Library string
 }

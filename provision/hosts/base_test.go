@@ -1,0 +1,328 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host/hostfake"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// cluster has the control hosts and Mesos agents that are asked for, all of stand-ins: c1.. at 10.0.0.1.., a1.. at 10.0.1.1..
+func cluster(t *testing.T, control, agents int, change ...func(*config.Cluster)) *config.Cluster {
+	t.Helper()
+	c := &config.Cluster{APIVersion: config.APIVersion, Name: "ci", Target: config.TargetHosts, File: filepath.Join(t.TempDir(), "cluster.yaml")}
+	for i := range control {
+		c.Hosts = append(c.Hosts, config.Host{Name: fmt.Sprintf("c%d", i+1), Address: fmt.Sprintf("10.0.0.%d", i+1), Roles: []config.Role{config.RoleControl}})
+	}
+	for i := range agents {
+		c.Hosts = append(c.Hosts, config.Host{Name: fmt.Sprintf("a%d", i+1), Address: fmt.Sprintf("10.0.1.%d", i+1), Roles: []config.Role{config.RoleMesosAgent}})
+	}
+	c.Components.Mesos.Source.Standin, c.Components.Marathon.Source.Standin = true, true
+	c.Jenkins.War = "standin"
+	for _, f := range change {
+		f(c)
+	}
+	config.Default(c)
+	require.NoError(t, config.Validate(c))
+	return c
+}
+
+// rig is one host with its base.
+type rig struct {
+	t       *testing.T
+	c       *config.Cluster
+	h       config.Host
+	machine *hostfake.Machine
+	debian  *hostfake.Debian
+	keeper  *Keeper
+	helpers Helpers
+	facts   Facts
+}
+
+func newRig(t *testing.T, name string, change ...func(*config.Cluster)) *rig {
+	t.Helper()
+	c := cluster(t, 1, 1, change...)
+	h, found := c.Host(name)
+	require.True(t, found)
+	m := hostfake.New(h.Name, h.Address)
+	dir := t.TempDir()
+	for _, program := range []string{"standin", "jomhome"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, program), []byte("program "+program), 0o755))
+	}
+	facts := goodFacts(h)
+	facts.Javas, facts.Programs = nil, map[string]string{}
+	return &rig{t: t, c: c, h: h, machine: m, keeper: NewKeeper("ci", "id1", "1.0"), facts: facts,
+		debian:  m.Debian("haproxy", "zookeeper", "default-jre-headless", "openjdk-17-jre-headless", "docker.io", "docker-registry", "git"),
+		helpers: Helpers{NewProgram(filepath.Join(dir, "standin")), NewProgram(filepath.Join(dir, "jomhome"))}}
+}
+
+// goodFacts are those of a host on which everything is as it should be.
+func goodFacts(h config.Host) Facts {
+	text := strings.NewReplacer("@IP", h.Address, "@ID", "machine-"+h.Name).Replace(`uid=0
+arch=x86_64
+machine=@ID
+systemd=252
+cgroup=2
+cpus=4
+mem=8388608
+available=7340032
+os.ID=debian
+os.VERSION_ID="12"
+os.VERSION_CODENAME=bookworm
+disk=/var/lib/jomctl 104857600 73400320 5000000
+disk=/var/lib/docker 104857600 73400320 5000000
+disk=/var/lib/jomctl/jenkins_home 104857600 73400320 5000000
+addresses=127.0.0.1 ::1 @IP fe80::1
+listens=0.0.0.0:22 users:(("sshd",pid=700,fd=3))
+java=17.0.15 /usr/lib/jvm/java-17-openjdk-amd64
+program=docker /usr/bin/docker
+program=haproxy /usr/sbin/haproxy
+program=docker-registry /usr/bin/docker-registry
+program=apt-get /usr/bin/apt-get
+program=bash /usr/bin/bash
+dockerio=yes
+haproxy=2.6.12
+jar=/usr/share/java/zookeeper.jar
+jar=/usr/share/java/slf4j-simple.jar
+end=yes
+`)
+	f, err := parseFacts(text)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+func (r *rig) items() []provision.Item {
+	return Base(r.c, r.h, r.machine, r.facts, r.helpers, r.keeper)
+}
+
+// preview are the lines of all items that are not done.
+func (r *rig) preview() []string {
+	r.t.Helper()
+	var lines []string
+	for _, item := range r.items() {
+		done, changes, err := item.Probe(r.t.Context())
+		require.NoError(r.t, err)
+		require.Equal(r.t, done, len(changes) == 0, item.Title())
+		lines = append(lines, changes...)
+	}
+	return lines
+}
+
+func (r *rig) apply(ctx context.Context) error {
+	for _, item := range r.items() {
+		if _, err := item.Apply(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestAHostGetsItsBaseAndASecondTimeNothing(t *testing.T) {
+	for name, want := range map[string]struct {
+		packages []string
+		paths    []string
+	}{
+		"c1": {[]string{"default-jre-headless", "docker-registry", "haproxy", "zookeeper"}, []string{BinPath("standin")}},
+		"a1": {[]string{"docker.io", "git"}, []string{BinPath("standin"), BinPath("jomhome"), daemonPath}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, name)
+			assert.Contains(t, r.preview(), name+": install "+strings.Join(want.packages, ", "))
+			assert.Empty(t, r.machine.Paths(), "a preview changes nothing")
+			require.NoError(t, r.apply(t.Context()))
+			assert.Empty(t, r.preview())
+			require.NoError(t, r.apply(t.Context()))
+			assert.Len(t, r.debian.Installed, len(want.packages))
+			for _, path := range want.paths {
+				assert.Contains(t, r.machine.Paths(), path)
+			}
+			assert.Contains(t, r.machine.FakeUnits().Masked(), "haproxy")
+			record, err := r.keeper.Read(t.Context(), r.machine)
+			require.NoError(t, err)
+			assert.Equal(t, "1.0", record.Packages[want.packages[0]])
+			assert.Equal(t, "755", record.Files[BinPath("standin")].Mode)
+			assert.Contains(t, record.Masked, "docker-registry")
+			info, err := r.machine.Stat(t.Context(), RecordPath)
+			require.NoError(t, err)
+			assert.Equal(t, os.FileMode(0o600), info.Mode)
+		})
+	}
+}
+
+// Whatever an operation is that fails, the next run ends in the same state.
+func TestABaseThatWasCutOffAnywhereIsCompletedByTheNextRun(t *testing.T) {
+	count := func(r *rig, failAt int) int {
+		n := 0
+		r.machine.Broken = func(operation, what string) error {
+			if n++; n == failAt {
+				return errors.New("connection lost")
+			}
+			return nil
+		}
+		err := r.apply(r.t.Context())
+		r.machine.Broken = nil
+		if failAt > 0 {
+			require.ErrorContains(r.t, err, "connection lost")
+		} else {
+			require.NoError(r.t, err)
+		}
+		return n
+	}
+	whole := newRig(t, "a1")
+	operations := count(whole, 0)
+	require.Greater(t, operations, 15)
+	for at := 1; at <= operations; at++ {
+		r := newRig(t, "a1")
+		count(r, at)
+		require.NoError(t, r.apply(t.Context()), "cut off at operation %d", at)
+		assert.Empty(t, r.preview(), "cut off at operation %d", at)
+		assert.Equal(t, whole.machine.Paths(), r.machine.Paths(), "cut off at operation %d", at)
+		assert.Equal(t, "active", r.machine.FakeUnits().Foreign["docker"])
+	}
+}
+
+func TestAHostOfAnotherClusterIsRefused(t *testing.T) {
+	r := newRig(t, "a1")
+	require.NoError(t, r.apply(t.Context()))
+	r.keeper = NewKeeper("ci", "id2", "1.0")
+	_, _, err := r.items()[0].Probe(t.Context())
+	var foreign *ForeignError
+	require.ErrorAs(t, err, &foreign)
+	assert.Equal(t, "id1", foreign.ID)
+	assert.Contains(t, foreign.Hint(), "jomctl destroy")
+	r.machine.Ran()
+	require.ErrorAs(t, r.apply(t.Context()), &foreign)
+	assert.Empty(t, r.machine.Ran(), "nothing was done there")
+
+	r.machine.Put(RecordPath, "{", 0o600)
+	require.ErrorContains(t, r.apply(t.Context()), "is damaged")
+}
+
+func TestAnotherPackageManagerIsWaitedFor(t *testing.T) {
+	r := newRig(t, "a1")
+	r.debian.Busy = 3
+	var said []string
+	ctx := provision.WithSay(t.Context(), func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+	item := Packages{Host: r.machine, Names: []string{"git"}, Pause: time.Microsecond}
+	changed, err := item.Apply(ctx)
+	require.NoError(t, err)
+	assert.True(t, changed)
+	require.Len(t, said, 1)
+	assert.Contains(t, said[0], "a1: waiting for another package manager to end: E: Could not get lock")
+	assert.Contains(t, said[0], "process 42")
+
+	r.debian.Busy = 1 << 30
+	ctx, cancel := context.WithCancel(t.Context())
+	ctx = provision.WithSay(ctx, func(string, ...any) { cancel() })
+	_, err = Packages{Host: r.machine, Names: []string{"haproxy"}, Pause: time.Hour}.Apply(ctx)
+	require.ErrorContains(t, err, "did not end")
+
+	r.debian.Busy = 0
+	_, err = Packages{Host: r.machine, Names: []string{"git", "no-such"}}.Apply(t.Context())
+	require.ErrorContains(t, err, "Unable to locate package no-such")
+}
+
+func TestPackagesThatAreThereInAnotherFormAreLeftOut(t *testing.T) {
+	real := func(c *config.Cluster) { c.Components.Marathon.Source = config.Source{Archive: "m.tgz"} }
+	image := func(c *config.Cluster) { c.Components.Marathon.Source = config.Source{Catalog: "marathon-image"} }
+	java := func(major int, home string) provision.Java { return provision.Java{Major: major, Home: home} }
+	for name, test := range map[string]struct {
+		host   string
+		change func(*config.Cluster)
+		facts  func(*Facts)
+		with   []string
+		not    []string
+	}{
+		"a docker that is not Debian's": {"a1", real, func(f *Facts) { f.Programs["docker"], f.DockerIO = "/usr/bin/docker", false }, []string{"git"}, []string{"docker.io"}},
+		"Debian's own docker":           {"a1", real, func(f *Facts) { f.Programs["docker"], f.DockerIO = "/usr/bin/docker", true }, []string{"docker.io"}, nil},
+		"a real Marathon":               {"c1", real, func(*Facts) {}, []string{"openjdk-17-jre-headless"}, []string{"docker.io", "default-jre-headless"}},
+		"a real Marathon with Java 11":  {"c1", real, func(f *Facts) { f.Javas = []provision.Java{java(11, "/usr/lib/jvm/java-11")} }, nil, []string{"openjdk-17-jre-headless"}},
+		"a Marathon image":              {"c1", image, func(*Facts) {}, []string{"docker.io", "default-jre-headless"}, nil},
+		"a Java of one's own":           {"c1", image, func(f *Facts) { f.Javas = []provision.Java{java(21, "/opt/java21")} }, nil, []string{"default-jre-headless"}},
+		"a Java that is too new":        {"c1", image, func(f *Facts) { f.Javas = []provision.Java{java(25, "/opt/java25")} }, []string{"default-jre-headless"}, nil},
+		"another's registry": {"c1", func(c *config.Cluster) { c.Registry = &config.Registry{Address: "r.example:5000"} }, func(*Facts) {},
+			[]string{"haproxy"}, []string{"docker-registry"}},
+		"ZooKeeper from an archive": {"c1", func(c *config.Cluster) { c.Components.ZooKeeper.Source = config.Source{Archive: "z.tgz"} }, func(*Facts) {}, nil, []string{"zookeeper"}},
+		"a RHEL":                    {"c1", real, func(f *Facts) { f.Source.System = "rocky" }, []string{"java-17-openjdk-headless", "docker-distribution"}, []string{"", "zookeeper"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, test.host, test.change)
+			test.facts(&r.facts)
+			names := packagesOf(r.c, r.h, r.facts)
+			for _, want := range test.with {
+				assert.Contains(t, names, want)
+			}
+			for _, not := range test.not {
+				assert.NotContains(t, names, not)
+			}
+			assert.True(t, slices.IsSorted(names))
+		})
+	}
+}
+
+func TestTheDockerEngineKeepsWhatTheUserHasConfigured(t *testing.T) {
+	for name, test := range map[string]struct{ before, after string }{
+		"nothing":   {"", `{"insecure-registries":["10.0.0.1:5000"]}`},
+		"an empty":  {" \n", `{"insecure-registries":["10.0.0.1:5000"]}`},
+		"other":     {`{"live-restore":true,"log-opts":{"max-size":"1m"}}`, `{"live-restore":true,"log-opts":{"max-size":"1m"},"insecure-registries":["10.0.0.1:5000"]}`},
+		"a list":    {`{"insecure-registries":["x:1"]}`, `{"insecure-registries":["x:1","10.0.0.1:5000"]}`},
+		"all there": {`{"insecure-registries":["10.0.0.1:5000"], "x" : 1}`, `{"insecure-registries":["10.0.0.1:5000"], "x" : 1}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := hostfake.New("a1", "10.0.1.1")
+			m.FakeUnits().Foreign["docker"] = "active"
+			if test.before != "" {
+				m.Put(daemonPath, test.before, 0o600)
+			}
+			item := Engine{Host: m, Registry: "10.0.0.1:5000"}
+			changed, err := item.Apply(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, test.before != test.after, changed)
+			assert.JSONEq(t, test.after, m.Text(daemonPath))
+			ran := strings.Join(m.Ran(), "\n")
+			assert.Equal(t, changed, strings.Contains(ran, "systemctl restart docker.service"), "started anew only when it changed")
+			done, changes, err := item.Probe(t.Context())
+			require.NoError(t, err)
+			assert.True(t, done, changes)
+			if test.before != "" {
+				info, _ := m.Stat(t.Context(), daemonPath)
+				assert.Equal(t, os.FileMode(0o600), info.Mode)
+			}
+		})
+	}
+	for name, text := range map[string]string{"no JSON": "{", "no list of words": `{"insecure-registries": 1}`} {
+		m := hostfake.New("a1", "10.0.1.1")
+		m.Put(daemonPath, text, 0o644)
+		_, err := Engine{Host: m, Registry: "r:1"}.Apply(t.Context())
+		require.ErrorContains(t, err, "is "+name)
+		assert.Equal(t, text, m.Text(daemonPath))
+	}
+}
+
+func TestAProgramThatDidNotArriveWholeIsNoticed(t *testing.T) {
+	r := newRig(t, "a1")
+	item := Upload{Host: r.machine, From: r.helpers.Standin, To: "/x"}
+	_, err := item.Apply(t.Context())
+	require.NoError(t, err)
+	r.machine.Put("/x", "changed by hand", 0o755)
+	done, changes, err := item.Probe(t.Context())
+	require.NoError(t, err)
+	assert.False(t, done)
+	assert.Equal(t, []string{"a1: upload /x"}, changes)
+	_, err = Upload{Host: r.machine, From: NewProgram("/no/such/program"), To: "/y"}.Apply(t.Context())
+	require.ErrorIs(t, err, os.ErrNotExist)
+}

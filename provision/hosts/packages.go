@@ -1,0 +1,200 @@
+package hosts
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/provision"
+)
+
+//go:embed packages.sh
+var packagesScript string
+
+// The packages, by Debian's names.
+const (
+	packageZooKeeper = "zookeeper"
+	packageHAProxy   = "haproxy"
+	packageDocker    = "docker.io"
+	packageRegistry  = "docker-registry"
+	packageJava      = "default-jre-headless"
+	packageJava17    = "openjdk-17-jre-headless"
+	packageGit       = "git"
+)
+
+// redHat are the names that RHEL-like systems have for packages. They have none of ZooKeeper and of Docker's engine.
+func redHat(name string) string {
+	return map[string]string{packageJava: "java-17-openjdk-headless", packageJava17: "java-17-openjdk-headless", packageRegistry: "docker-distribution",
+		packageDocker: "", packageZooKeeper: "", packageHAProxy: packageHAProxy, packageGit: packageGit}[name]
+}
+
+// packagesOf are the packages that a host needs for its roles and that are not there in another form already.
+func packagesOf(c *config.Cluster, h config.Host, f Facts) []string {
+	var names []string
+	need := func(name string) { names = append(names, name) }
+	if h.Is(config.RoleControl) {
+		need(packageHAProxy)
+		if s := c.Components.ZooKeeper.Source; s.Apt == packageZooKeeper && s.Repository == "" {
+			need(packageZooKeeper)
+		}
+		if java := javaPackage(c, f); java != "" {
+			need(java)
+		}
+	}
+	if r, own := provision.RegistryHost(c); own && r.Name == h.Name {
+		need(packageRegistry)
+	}
+	if h.Is(config.RoleMesosAgent) {
+		need(packageGit)
+	}
+	if needsDocker(c, h) && (f.Programs["docker"] == "" || f.dockerPackage()) {
+		need(packageDocker)
+	}
+	if f.Source.RedHat() {
+		for i, name := range names {
+			names[i] = redHat(name)
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	}
+	slices.Sort(names)
+	return names
+}
+
+// dockerPackage says whether the engine that is there may be Debian's own: then it is one of ours to look after.
+func (f Facts) dockerPackage() bool {
+	return f.Source.Debian() && f.Programs["docker"] == "/usr/bin/docker" && f.DockerIO
+}
+
+// javaPackage is the package of the Java for ZooKeeper and a real Marathon; "" where there is one that both accept.
+func javaPackage(c *config.Cluster, f Facts) string {
+	marathon := c.Components.Marathon.Source
+	allowed, name := zooKeeperJavas(), packageJava
+	if !marathon.Standin && !isImage(marathon) {
+		// Debian's default grows with every release, and Marathon knows none above 17.
+		allowed, name = marathonJavas(), packageJava17
+	}
+	for _, java := range f.Javas {
+		if slices.Contains(allowed, java.Major) && !strings.HasPrefix(java.Home, "/usr/lib/jvm/") {
+			return ""
+		}
+	}
+	if _, found := provision.NewestJava(f.Javas, allowed); found && name == packageJava17 {
+		return ""
+	}
+	return name
+}
+
+func zooKeeperJavas() []int { return []int{8, 11, 17, 21} }
+func marathonJavas() []int  { return []int{8, 11, 17} }
+
+// Packages are packages of the host's own system.
+type Packages struct {
+	Host  host.Machine
+	Names []string
+	// DNF says that they are RPM packages, of which jomctl was not tested with real ones.
+	DNF bool
+	// Pause is the time between two tries while another package manager is at work; 0 means 3 s.
+	Pause time.Duration
+}
+
+// lockPatience is how long another package manager is waited for.
+const lockPatience = 15 * time.Minute
+
+// Title implements provision.Item.
+func (i Packages) Title() string { return "packages on " + i.Host.Name() }
+
+// Probe implements provision.Item.
+func (i Packages) Probe(ctx context.Context) (bool, []string, error) {
+	missing, err := i.missing(ctx)
+	if err != nil || len(missing) == 0 {
+		return err == nil, nil, err
+	}
+	return false, []string{i.Host.Name() + ": install " + strings.Join(missing, ", ")}, nil
+}
+
+func (i Packages) missing(ctx context.Context) ([]string, error) {
+	have, err := versions(ctx, i.Host, i.Names, i.DNF)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(i.Names), func(name string) bool { return have[name] != "" }), nil
+}
+
+// versions are those of the packages that are installed as a whole.
+func versions(ctx context.Context, m host.Machine, names []string, dnf bool) (map[string]string, error) {
+	if len(names) == 0 {
+		return nil, nil //nolint:nilnil // nothing asked, nothing there
+	}
+	argv := []string{"dpkg-query", "-W", "-f", `${db:Status-Abbrev}\t${Package}\t${Version}\n`}
+	if dnf {
+		argv = []string{"rpm", "-q", "--qf", `ii\t%{NAME}\t%{VERSION}-%{RELEASE}\n`}
+	}
+	out, err := m.Run(ctx, append(argv, names...)...)
+	if err != nil && out.Code < 1 { // which is also said when one of them is not known
+		return nil, fmt.Errorf("ask host %s for its packages: %w", m.Name(), err)
+	}
+	have := map[string]string{}
+	for line := range strings.Lines(out.Stdout) {
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		if len(fields) == 3 && (strings.HasPrefix(fields[0], "ii") || strings.HasPrefix(fields[0], "hi")) {
+			have[fields[1]] = fields[2]
+		}
+	}
+	return have, nil
+}
+
+// Apply implements provision.Item.
+func (i Packages) Apply(ctx context.Context) (bool, error) {
+	missing, err := i.missing(ctx)
+	if err != nil || len(missing) == 0 {
+		return false, err
+	}
+	if i.DNF {
+		if _, err := i.Host.Run(ctx, append([]string{"dnf", "-y", "install"}, missing...)...); err != nil {
+			return true, fmt.Errorf("install %s on host %s: %w", strings.Join(missing, ", "), i.Host.Name(), err)
+		}
+		return true, nil
+	}
+	return true, i.apt(ctx, missing)
+}
+
+// busy is the exit code of the script while another package manager is at work.
+const busy = 75
+
+func (i Packages) apt(ctx context.Context, names []string) error {
+	argv := append([]string{"/bin/sh", "-c", packagesScript, "jomctl-packages"}, names...)
+	pause := i.Pause
+	if pause == 0 {
+		pause = 3 * time.Second
+	}
+	limited, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	for said := false; ; {
+		out, err := i.Host.Run(ctx, argv...)
+		if err == nil {
+			return nil
+		}
+		if out.Code != busy {
+			return fmt.Errorf("install %s on host %s: %w", strings.Join(names, ", "), i.Host.Name(), err)
+		}
+		if !said {
+			provision.Say(ctx, "%s: waiting for another package manager to end: %s", i.Host.Name(), strings.TrimSpace(out.Stderr))
+			said = true
+		}
+		select {
+		case <-limited.Done():
+			return fmt.Errorf("install %s on host %s: another package manager did not end: %w", strings.Join(names, ", "), i.Host.Name(), err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (i Packages) contents(ctx context.Context) (contents, error) {
+	have, err := versions(ctx, i.Host, i.Names, i.DNF)
+	return contents{packages: have}, err
+}
