@@ -22,7 +22,11 @@ type noRunError struct{ verb, dir string }
 
 // Error names the folder that was looked at.
 func (e *noRunError) Error() string {
-	return fmt.Sprintf("nothing to %s: no unfinished run in %s", e.verb, e.dir)
+	verb := e.verb
+	if verb == op.VerbRollback {
+		verb = "roll back"
+	}
+	return fmt.Sprintf("nothing to %s: no unfinished run in %s", verb, e.dir)
 }
 
 // Hint is the usual reason.

@@ -89,8 +89,11 @@ func (a *app) root() *cobra.Command {
 			"4 done with findings, 5 locked by another run, 6 stopped and resumable, 7 rolled back, 130 interrupted.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.accepted = true
+			if a.global.LogFile != "" {
+				return a.openLog(cmd.Name())
+			}
 			return nil
 		},
 	}

@@ -20,6 +20,7 @@ func TestUsageErrorsEndWithTwo(t *testing.T) {
 	}{
 		"unknown command": {[]string{"frobnicate"}, "unknown command"},
 		"unknown flag":    {[]string{"version", "--nope"}, "unknown flag: --nope"},
+		"subcommand":      {[]string{"config", "bogus"}, "unknown command \"bogus\""},
 		"bad output":      {[]string{"version", "-o", "xml"}, `"xml" is not a format (want text or json)`},
 		"arguments":       {[]string{"version", "now"}, "unknown command \"now\""},
 		"no value":        {[]string{"version", "--file"}, "flag needs an argument"},
@@ -128,8 +129,16 @@ func TestLogFileIsWhereItIsWanted(t *testing.T) {
 	require.NotContains(t, string(text), "hunter2")
 	b.write("file", "")
 	code, _, stderr := b.run("build", "--yes", "--log-file", b.path("file", "my.log"))
-	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "creating the folder of the log")
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "--log-file "+b.path("file", "my.log")+": creating the folder of the log")
+	code, _, _ = b.run("version", "--log-file", b.path("file", "my.log"))
+	require.Equal(t, 2, code, "all commands take it")
+
+	other := newBench(t)
+	other.write(".jomctl", "")
+	code, _, stderr = other.run("build", "--yes")
+	require.Equal(t, 3, code)
+	require.Contains(t, stderr, "move the cluster file")
 }
 
 func TestWithoutALogNothingIsLogged(t *testing.T) {
@@ -148,4 +157,13 @@ func TestPanicsAreFailuresWithTheirStackInTheLog(t *testing.T) {
 	log, err := os.ReadFile(b.files("log")[0])
 	require.NoError(t, err)
 	require.Contains(t, string(log), "goroutine")
+}
+
+func TestProveWithoutAClusterIsRefusedAtOnce(t *testing.T) {
+	b := newBench(t)
+	code, _, stderr := b.run("prove", "--yes")
+	require.Equal(t, 3, code)
+	require.Contains(t, stderr, "cluster ci is not installed")
+	require.Contains(t, stderr, "jomctl install")
+	require.Empty(t, b.files("journal"), "there is nothing to resume")
 }

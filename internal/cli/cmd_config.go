@@ -11,7 +11,8 @@ import (
 )
 
 func newConfigCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check and show the cluster file", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "config", Short: "Check and show the cluster file", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }} // without it cobra takes any argument
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:   "validate",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"strings"
 	"time"
@@ -53,6 +54,9 @@ func newProveCommand(a *app) *cobra.Command {
 		env, err := lifecycle.Look(s.Cluster)
 		if err != nil {
 			return mutation{}, err
+		}
+		if _, err := env.Jenkins(); errors.Is(err, fs.ErrNotExist) {
+			return mutation{}, &lifecycle.Refusal{Problem: fmt.Sprintf("cluster %s is not installed: %v", s.Cluster.Name, err), Fix: "run `jomctl install`"}
 		}
 		var proof jenkins.Proof
 		plan := lifecycle.Prove(env, lifecycle.ProofOptions{Builds: opts.builds, Sleep: opts.sleep, Got: func(p jenkins.Proof) {

@@ -74,6 +74,10 @@ func read(path string) ([]byte, error) {
 	fail := func(cause error, rule, fix string) ([]byte, error) {
 		return nil, Problems{{File: path, Rule: rule, Fix: fix, cause: cause}}
 	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		// Opening a pipe would wait for a writer, deaf to Ctrl-C.
+		return fail(fs.ErrInvalid, "is a pipe or a device, not a file", "name a cluster.yaml: its folder also keeps the state")
+	}
 	f, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -205,4 +206,13 @@ func FuzzParse(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, string(Show(c)), string(Show(back)))
 	})
+}
+
+func TestAPipeIsRefusedInsteadOfWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	for _, path := range []string{path, "/dev/null"} {
+		_, err := Load(path)
+		require.ErrorContains(t, err, "is a pipe or a device")
+	}
 }
