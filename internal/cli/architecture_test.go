@@ -21,8 +21,8 @@ const module = "github.com/jomctl/jomctl/"
 var layers = map[string]int{
 	"cmd": 4, "e2e": 4,
 	"cli":       3,
-	"lifecycle": 2,
-	"status":    1,
+	"lifecycle": 2, "doctor": 2,
+	"status": 1,
 	// The rest is 0.
 	"config": 0, "op": 0, "ui": 0, "host": 0, "cluster": 0, "jenkins": 0, "home": 0,
 	"provision": 0, "bundles": 0, "images": 0, "standin": 0, "testkit": 0,
@@ -139,6 +139,9 @@ func TestForbiddenEdges(t *testing.T) {
 		{"internal/lifecycle", "internal/status", false, true},
 		{"internal/lifecycle", "provision", false, true},
 		{"internal/status", "internal/lifecycle", false, false},
+		{"internal/doctor", "internal/status", false, true},
+		{"internal/doctor", "internal/lifecycle", false, false},
+		{"internal/lifecycle", "internal/doctor", false, false},
 		{"internal/status", "internal/cluster", false, true},
 		{"internal/cluster", "internal/jenkins", false, false},
 		{"internal/cluster", "internal/config", false, true},

@@ -40,12 +40,15 @@ func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newInstallCommand(a),
 		newStatusCommand(a),
+		newDoctorCommand(a),
+		newSupportBundleCommand(a),
 		newProveCommand(a),
 		newDestroyCommand(a),
 		newResumeCommand(a),
 		newRollbackCommand(a),
 		newUnlockCommand(a),
 		newConfigCommand(a),
+		newSourcesCommand(a),
 		newVersionCommand(a),
 		newSuperviseCommand(),
 	}

@@ -1,0 +1,83 @@
+package doctor
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// hidden stands where a secret was.
+const hidden = "[redacted]"
+
+// shortestSecret is the length from which a known secret is looked for everywhere: a shorter one would also hide parts
+// of words that tell something.
+const shortestSecret = 6
+
+// Redactor takes secrets out of text: those that it is told, and whatever looks like one. It rather hides too much.
+type Redactor struct {
+	known []string
+	rules []rule
+}
+
+type rule struct {
+	pattern *regexp.Regexp
+	with    string
+}
+
+// secretName are names whose values are secrets: of variables, fields, flags and keys, in any case.
+const secretName = `[A-Za-z0-9_.\-]*(?:password|passwd|passphrase|token|secret|credential|apikey|api_key|api-key|private_key|privatekey|access_key|accesskey|authorization|cookie|crumb|jbcrypt)[A-Za-z0-9_.\-]*`
+
+// NewRedactor returns one that also knows these secrets by their values; those shorter than 6 bytes are only found by
+// where they stand.
+func NewRedactor(secrets ...string) *Redactor {
+	r := &Redactor{}
+	for _, secret := range secrets {
+		if secret = strings.TrimSpace(secret); len(secret) >= shortestSecret {
+			r.known = append(r.known, secret)
+		}
+	}
+	// A secret that contains another one goes first.
+	slices.SortFunc(r.known, func(a, b string) int { return len(b) - len(a) })
+	add := func(pattern, with string) { r.rules = append(r.rules, rule{regexp.MustCompile(pattern), with}) }
+	add(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`, hidden)
+	add(`(?s)\A[A-Za-z0-9+/=\s]*-----END [A-Z0-9 ]*PRIVATE KEY-----`, hidden)            // a log that was cut within one
+	add(`\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{20,}`, hidden)                                  // bcrypt
+	add(`\$(?:1|5|6|y|argon2id?|pbkdf2[a-z0-9-]*)\$[^\s"'<>:]{8,}`, hidden)              // crypt(3) and its kin
+	add(`([A-Za-z][A-Za-z0-9+.\-]*://)[^\s/@"'<>]*@`, "${1}"+hidden+"@")                 // user and password of a URL
+	add(`(?i)\b((?:proxy-)?authorization["']?\s*[:=]\s*["']?)[^"'\r\n]+`, "${1}"+hidden) // the whole rest of the header
+	add(`(?i)\b((?:set-)?cookie["']?\s*:\s*["']?)[^"'\r\n]+`, "${1}"+hidden)
+	add(`(?i)\b(Basic|Bearer|Digest)\s+[A-Za-z0-9+/=._~\-]{8,}`, "${1} "+hidden)
+	// {"name":"X_TOKEN","value":"..."} and the same the other way round, as Mesos writes environments.
+	add(`(?i)("name"\s*:\s*"`+secretName+`"\s*,(?:\s*"type"\s*:\s*"[^"]*"\s*,)?\s*"value"\s*:\s*")(?:[^"\\]|\\.)*(?:"|\\?\z)`, "${1}"+hidden+`"`)
+	add(`(?i)("value"\s*:\s*")(?:[^"\\]|\\.)*("\s*,\s*(?:"type"\s*:\s*"[^"]*"\s*,\s*)?"name"\s*:\s*"`+secretName+`")`, "${1}"+hidden+"${2}")
+	// "password": "..." with any quoting, also of JSON inside JSON.
+	add(`(?i)(["']`+secretName+`["']\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?\z)`, "${1}\""+hidden+"\"")
+	add(`(?i)(\\+"`+secretName+`\\+"\s*:\s*\\+")[^"]*(\\+")`, "${1}"+hidden+"${2}")
+	add(`(?i)(\\*["']`+secretName+`\\*["']\s*:\s*)-?[0-9][0-9.eE+\-]*`, "${1}\""+hidden+"\"")
+	add(`(?i)(<(`+secretName+`)(?:\s[^>]*)?>)[^<]+(</)`, "${1}"+hidden+"${3}") // <password>...</password>
+	// --password VALUE and -Dx.token=VALUE, X_TOKEN=value, password: value. A source (file:, env:) is no secret.
+	add(`(?i)(--?`+secretName+`[ =])("[^"]*"|'[^']*'|[^\s"']+)`, "${1}"+hidden)
+	add(`(?im)(^|[\s,;{(&?])(`+secretName+`=)("[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)`, "${1}${2}"+hidden)
+	return r
+}
+
+// yamlSecret is `password: value` at the beginning of a line.
+var yamlSecret = regexp.MustCompile(`(?im)^([\s\-{]*` + secretName + `\s*:[ \t]+)([^\s#][^\n]*)$`)
+
+// Text returns the text without secrets.
+func (r *Redactor) Text(text string) string {
+	for _, secret := range r.known {
+		text = strings.ReplaceAll(text, secret, hidden)
+	}
+	for _, one := range r.rules {
+		text = one.pattern.ReplaceAllString(text, one.with)
+	}
+	return yamlSecret.ReplaceAllStringFunc(text, func(line string) string {
+		parts := yamlSecret.FindStringSubmatch(line)
+		value := strings.Trim(parts[2], `"' `)
+		if strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "env:") || strings.HasPrefix(value, hidden) {
+			return line // where a secret is, not what it is
+		}
+		return parts[1] + hidden
+	})
+}
