@@ -10,7 +10,7 @@ import (
 
 // Diff says where the deployed app is not what the document says, one line per place ("mem: 1400, want 2048"); none
 // means equal. Only what the document speaks of counts: the server adds defaults and counters of its own, and 1 and
-// 1.0 are the same number. Lists have to be equal in length and order.
+// 1.0 are the same number. Lists have to be equal in length and order, but for constraints.
 func Diff(doc, app []byte) ([]string, error) {
 	var want, have any
 	if err := json.Unmarshal(doc, &want); err != nil {
@@ -20,9 +20,11 @@ func Diff(doc, app []byte) ([]string, error) {
 		return nil, fmt.Errorf("read the deployed app: %w", err)
 	}
 	var lines []string
-	compare("", want, have, &lines)
 	w, _ := want.(map[string]any)
 	h, _ := have.(map[string]any)
+	orderConstraints(w)
+	orderConstraints(h)
+	compare("", want, have, &lines)
 	for _, field := range noDefault {
 		if w[field] == nil && !empty(h[field]) {
 			lines = append(lines, fmt.Sprintf("%s: %s, want none", field, show(h[field])))
@@ -30,6 +32,13 @@ func Diff(doc, app []byte) ([]string, error) {
 	}
 	sort.Strings(lines)
 	return lines, nil
+}
+
+// orderConstraints makes two lists of constraints comparable: for Marathon they are a set, which it shows in any order.
+func orderConstraints(app map[string]any) {
+	if list, ok := app["constraints"].([]any); ok {
+		sort.SliceStable(list, func(i, j int) bool { return fmt.Sprint(list[i]) < fmt.Sprint(list[j]) })
+	}
 }
 
 // noDefault are fields that an app has only when somebody has given it one: there silence means none.

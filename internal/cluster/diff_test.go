@@ -21,9 +21,12 @@ func TestDiff(t *testing.T) {
 		"what the server leaves out when empty": {
 			`{"env":{},"constraints":[],"healthChecks":[],"executor":"","requirePorts":false}`, `{}`, nil,
 		},
-		"null says nothing":          {`{"cmd":null}`, `{"args":[]}`, nil},
-		"env dropped a key":          {`{"env":{"A":"1"}}`, `{"env":{"A":"1","B":"2"}}`, []string{`env.B: "2", want none`}},
-		"env gone from the doc":      {`{"id":"/a"}`, `{"id":"/a","env":{"A":"1"}}`, []string{`env: {"A":"1"}, want none`}},
+		"null says nothing":     {`{"cmd":null}`, `{"args":[]}`, nil},
+		"env dropped a key":     {`{"env":{"A":"1"}}`, `{"env":{"A":"1","B":"2"}}`, []string{`env.B: "2", want none`}},
+		"env gone from the doc": {`{"id":"/a"}`, `{"id":"/a","env":{"A":"1"}}`, []string{`env: {"A":"1"}, want none`}},
+		"constraints in any order": {
+			`{"constraints":[["rack","CLUSTER","r1"],["hostname","CLUSTER","h"]]}`, `{"constraints":[["hostname","CLUSTER","h"],["rack","CLUSTER","r1"]]}`, nil,
+		},
 		"constraint gone":            {`{}`, `{"constraints":[["hostname","CLUSTER","h"]]}`, []string{`constraints: [["hostname","CLUSTER","h"]], want none`}},
 		"list of another length":     {`{"args":["a"]}`, `{"args":["a","b"]}`, []string{`args: ["a","b"], want ["a"]`}},
 		"port chosen by Marathon":    {`{"portDefinitions":[{"port":0}]}`, `{"portDefinitions":[{"port":10000,"protocol":"tcp"}]}`, nil},
