@@ -50,8 +50,8 @@ func (d *Date) UnmarshalYAML(unmarshal func(any) error) error {
 	return nil
 }
 
-// MarshalText writes YYYY-MM-DD, and nothing for no day.
-func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+// MarshalJSON writes "YYYY-MM-DD", and "" for no day.
+func (d Date) MarshalJSON() ([]byte, error) { return []byte(`"` + d.String() + `"`), nil }
 
 // String is YYYY-MM-DD; empty for no day.
 func (d Date) String() string {

@@ -65,7 +65,7 @@ func Inspect(file string) (Contents, error) {
 		err = c.tar(f)
 	}
 	if err != nil {
-		return c, fmt.Errorf("look into %s: %w", file, err)
+		return c, fmt.Errorf("look into %s, which is damaged or no archive: %w", file, err)
 	}
 	slices.Sort(c.Programs)
 	return c, nil
