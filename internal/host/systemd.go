@@ -85,6 +85,8 @@ func (s *Systemd) start(ctx context.Context, u Unit, keep bool) error {
 		return err
 	case now[0].status.Problem != "":
 		return s.errorf(u.Name, "start", problem(now[0].status))
+	case startErr == nil && keep && now[0].runningDigest() != u.Digest():
+		return s.start(ctx, u, false) // systemd started it between, from files that it had read before
 	case startErr != nil && now[0].status.Active && ctx.Err() == nil && now[0].runningDigest() == u.Digest():
 		return nil // the program ended while systemctl looked, and is started again as often as it takes
 	case startErr != nil:
@@ -154,10 +156,10 @@ func (s *Systemd) Stop(ctx context.Context, name string) error {
 	return nil
 }
 
-const removeScript = `service=$1 unit=$2 env=$3
+const removeScript = `service=$1 unit=$2 env=$3 recorded=$4
 [ -e "$unit" ] || [ -L "$unit" ] || [ -e "$env" ] || exit 0
 systemctl disable -q --now "$service" 2>/dev/null || systemctl stop "$service" || exit 1
-rm -rf "$unit" "$unit.d" "$env" || exit 1
+rm -rf "$unit" "$unit.d" "$env" "$recorded" || exit 1
 rm -f "/run/systemd/system/$service" "/etc/systemd/system/multi-user.target.wants/$service" || exit 1
 systemctl daemon-reload || exit 1
 systemctl reset-failed "$service" 2>/dev/null
@@ -168,7 +170,7 @@ func (s *Systemd) Remove(ctx context.Context, name string) error {
 	if !unitName.MatchString(name) {
 		return fmt.Errorf("unit %q: the name must be made of a-z, 0-9 and -", name)
 	}
-	if _, err := s.machine.Run(ctx, "/bin/sh", "-c", removeScript, "jomctl", serviceName(name), unitPath(name), envPath(name)); err != nil {
+	if _, err := s.machine.Run(ctx, "/bin/sh", "-c", removeScript, "jomctl", serviceName(name), unitPath(name), envPath(name), exitPath(name)); err != nil {
 		return s.errorf(name, "remove", err)
 	}
 	return nil

@@ -96,7 +96,8 @@ func intact(text string) bool {
 
 // exitRecorder keeps how the program ended, which systemd forgets when it starts it again.
 func exitRecorder(name string) string {
-	script := `mkdir -p /run/jomctl && echo "$$EXIT_CODE $$EXIT_STATUS $$(date +%%s)" >` + exitPath(name)
+	// With whole paths, as it has the environment of the unit.
+	script := `/bin/mkdir -p /run/jomctl && echo "$$EXIT_CODE $$EXIT_STATUS $$(/bin/date +%%s)" >` + exitPath(name)
 	return `/bin/sh -c '` + script + `'`
 }
 
