@@ -109,6 +109,9 @@ func (f *facts) judgeAddress(ctx context.Context, a advertised) *Finding {
 		return &one
 	}
 	if err := f.in.Dial(ctx, a.addr); err != nil {
+		if f.knownDown(a.subject, name) {
+			return nil // status says so, and the address may be right
+		}
 		one := finding(status.Error, a.subject, "advertises "+a.addr+", where nobody answers", a.fix+"; else open the port in the firewall", evidence, err.Error())
 		return &one
 	}
@@ -117,6 +120,13 @@ func (f *facts) judgeAddress(ctx context.Context, a advertised) *Finding {
 		return &one
 	}
 	return nil
+}
+
+// knownDown says that the part is a unit that does not run on the host with the address.
+func (f *facts) knownDown(subject, address string) bool {
+	name, _, _ := strings.Cut(subject, " ")
+	units, _ := f.units()
+	return slices.ContainsFunc(units, func(u unit) bool { return u.Name == name && !u.Running && u.machine.Address() == address })
 }
 
 func loopback(name string) bool {

@@ -61,7 +61,7 @@ func symptoms() []trouble {
 		[3]string{`No space left on device|ENOSPC`, "has found a disk full", "make room: sandboxes and old images first; then set gc_delay and docker_remove_delay lower"},
 		[3]string{`[Ff]ailed to pull image|docker pull.*(failed|timed? ?out)|(toomanyrequests|manifest unknown|pull access denied)`, "cannot pull an image",
 			"look whether the agent reaches the registry, and whether the credentials and the digest are right"},
-		[3]string{`did not register within|executor_registration_timeout|Executor .*registration timed? ?out`, "gave up a task that did not start in time, mostly because its image was still being pulled",
+		[3]string{`did not register within|[Ee]xecutor .*registration timed? ?out`, "gave up a task that did not start in time, mostly because its image was still being pulled",
 			"pull the image on the agents first, and set --executor_registration_timeout to 10mins or more"},
 		[3]string{`fsync-ing the write ahead log .* took (\d{4,})ms`, "waits seconds for its disk, which costs leaderships", "give ZooKeeper a disk of its own, and Mesos and Marathon a longer session timeout"},
 		[3]string{`Too many open files`, "has no file descriptors left", "raise LimitNOFILE of its unit"},
@@ -114,7 +114,7 @@ func searchLog(u unit, text string, known []trouble) []Finding {
 	for _, one := range known {
 		var lines []string
 		for line := range strings.Lines(text) {
-			if one.pattern.MatchString(line) {
+			if one.pattern.MatchString(line) && !strings.Contains(line, "Flags at startup") {
 				lines = append(lines, clip(strings.TrimSpace(line)))
 			}
 		}

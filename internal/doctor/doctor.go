@@ -5,7 +5,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -61,9 +60,7 @@ type (
 	Jenkins interface {
 		State(ctx context.Context) jenkins.State
 		AgentListener(ctx context.Context) (int, error)
-		Info(ctx context.Context) (jenkins.Info, error)
 		Nodes(ctx context.Context) ([]jenkins.Node, error)
-		Queue(ctx context.Context) ([]jenkins.QueueItem, error)
 	}
 )
 
@@ -169,20 +166,20 @@ func (f *facts) do(ctx context.Context, check Check) (result Result) {
 	return result
 }
 
-// split is the errors that were joined.
+// split is the errors that were joined; a sentence around them stays whole.
 func split(err error) []error {
-	var joined interface{ Unwrap() []error }
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &joined):
-		var all []error
-		for _, one := range joined.Unwrap() {
-			all = append(all, split(one)...)
-		}
-		return all
 	}
-	return []error{err}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // a wrapped one belongs to its sentence
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, one := range joined.Unwrap() {
+		all = append(all, split(one)...)
+	}
+	return all
 }
 
 func dial(ctx context.Context, addr string) error {
