@@ -9,7 +9,12 @@ port=3142
 # An address of this machine alone that no network of Docker's takes, neither here nor in a lab host.
 address=169.254.77.1
 
-answers() { (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null; }
+# That something accepts the connection proves nothing: some networks answer for every address. This is what apt-cacher-ng
+# says to one who asks for no file.
+answers() {
+	[[ $(ip -4 -o address show dev lo) == *" $address/"* ]] &&
+		curl --silent --head --max-time 5 --noproxy '*' "http://$address:$port/" 2>/dev/null | grep -q '406 Usage Information'
+}
 
 url=http://$address:$port
 if ! answers; then
@@ -20,7 +25,7 @@ if ! answers; then
 		echo "starting the cache of packages needs root: run scripts/lab-apt-cache.sh as root once" >&2
 		exit 3
 	}
-	"$(dirname "$0")/lab-packages.sh" apt-cacher-ng:apt-cacher-ng iproute2:ip
+	"$(dirname "$0")/lab-packages.sh" apt-cacher-ng:apt-cacher-ng iproute2:ip curl:curl
 	ip address add "$address/32" dev lo 2>/dev/null || true # there already
 	if ! answers; then # on a machine with a service manager the package starts its own, on every address
 		install -d -o apt-cacher-ng -g apt-cacher-ng "$cache" "$cache/log"

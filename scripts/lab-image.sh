@@ -41,7 +41,9 @@ root=$(mktemp -d "$state/image.XXXXXX")
 trap 'rm -rf "$root"' EXIT
 packages=systemd,systemd-sysv,dbus,openssh-server,sudo,iproute2,iputils-ping,netbase,procps,ca-certificates,curl,gnupg,python3,python3-apt
 echo "building $tag with debootstrap (about a minute; log: $state/image.log)" >&2
-debootstrap --variant=minbase "--include=$packages" "$suite" "$root" "$via" >"$state/image.log" 2>&1 9>&- || {
+bootstrap() { debootstrap --variant=minbase "--include=$packages" "$suite" "$root" "$1" >>"$state/image.log" 2>&1 9>&-; }
+: >"$state/image.log"
+bootstrap "$via" || { [ "$via" != "$mirror" ] && rm -rf "${root:?}"/* && bootstrap "$mirror"; } || {
 	echo "debootstrap failed; the end of $state/image.log:" >&2
 	tail -n 5 "$state/image.log" >&2
 	exit 1
@@ -65,8 +67,8 @@ cat >"$root/usr/local/lib/lab/apt-proxy" <<'PROXY'
 case "$1" in
 *://deb.debian.org/*)
 	cache=$(cat /etc/lab-apt-cache 2>/dev/null)
-	address=${cache#http://}
-	if [ -n "$cache" ] && timeout 2 bash -c "exec 3<>/dev/tcp/${address%:*}/${address##*:}" 2>/dev/null; then
+	# Some networks answer for every address, so the answer must be that of apt-cacher-ng.
+	if [ -n "$cache" ] && curl --silent --head --max-time 2 --noproxy '*' "$cache/" | grep -q '406 Usage Information'; then
 		echo "$cache"
 		exit 0
 	fi
@@ -114,7 +116,9 @@ systemctl enable lab-init.service ssh.service
 systemctl mask getty.target console-getty.service systemd-logind-varlink.socket apt-daily.timer apt-daily-upgrade.timer \
 	dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
 rm -f /etc/ssh/ssh_host_* /etc/hostname
+# Each host draws its own at its first start; dbus made one when it was installed, which would be taken over.
 : >/etc/machine-id
+ln -sf /etc/machine-id /var/lib/dbus/machine-id
 rm -rf /var/cache/apt/archives/*.deb /var/lib/apt/lists/* /var/log/*.log /var/cache/debconf/*-old
 CHROOT
 
