@@ -17,7 +17,7 @@ import (
 	"github.com/hashicorp/terraform-exec/tfexec"
 )
 
-//go:embed docker
+//go:embed docker aws openstack
 var modules embed.FS
 
 // layout is the number that modules put into terraform_data.identity; it is raised when an older state cannot be carried on.
@@ -55,7 +55,7 @@ type Driver struct {
 }
 
 // Targets are the targets that have a module.
-func Targets() []string { return []string{"docker"} }
+func Targets() []string { return []string{"docker", "aws", "openstack"} }
 
 // New finds Terraform (*ProgramError), writes the module of the target and its inputs into the folder, and initialises it. It
 // makes no machine. A state that cannot be read on is an error of Plan, not of New.
