@@ -106,7 +106,10 @@ func (m mesosOf) State(context.Context) (cluster.State, error) {
 	if len(m.w.state) > 1 {
 		m.w.state = m.w.state[1:]
 	}
-	return now, m.w.err()
+	if m.w.down {
+		return cluster.State{}, errDown
+	}
+	return now, nil
 }
 
 func (m mesosOf) Health(context.Context) []cluster.MasterHealth { return m.w.masters }
