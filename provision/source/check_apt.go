@@ -70,7 +70,11 @@ func (c *Checker) repository(ctx context.Context, r *Result, locked Locked) {
 func (c *Checker) key(ctx context.Context, r *Result, repo *Repository, locked Locked) (keyring, bool) {
 	text, at, err := c.readPlace(ctx, repo.Key.File, repo.Key.URL, repo.Key.Mirrors)
 	if err != nil {
-		r.find("the repository's key: "+err.Error(), "put the key into a file and name it in signed-by")
+		fix := "put the key into a file and name it in signed-by"
+		if fetch := (*FetchError)(nil); errors.As(err, &fetch) {
+			fix = fetch.fix()
+		}
+		r.find("the repository's key: "+err.Error(), fix)
 		return keyring{}, false
 	}
 	keys, err := readKeys(text)

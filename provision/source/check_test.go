@@ -73,6 +73,9 @@ func TestCheckAptFindings(t *testing.T) {
 			require.NoError(r.t, os.WriteFile(p.Repository.Key.File, publicKey(r.t, other, r.key), 0o600))
 			p.Repository.Key.Fingerprint = fingerprintOf(other)
 		}, []string{"is signed by key "}},
+		"key on a server that is down": {func(r *fakeRepo, p *Plan, _ *Checker) {
+			p.Repository.Key = KeyRef{URL: "http://127.0.0.1:1/key.asc"}
+		}, []string{"the repository's key: http://127.0.0.1:1/key.asc: cannot be reached", "check this machine's network"}},
 		"no key": {func(r *fakeRepo, p *Plan, _ *Checker) { p.Repository.Key.File += ".gone" }, []string{"the repository's key: ", "no such file"}},
 		"a key that is none": {func(r *fakeRepo, p *Plan, _ *Checker) {
 			require.NoError(r.t, os.WriteFile(p.Repository.Key.File, []byte("<html>"), 0o600))

@@ -119,6 +119,10 @@ func (i *Installer) drift(ctx context.Context, m host.Machine, p Plan, programs 
 	switch p.Kind {
 	case KindApt, KindDeb:
 		have, err := dpkgVersion(ctx, m, programs.Package)
+		// Without a wanted version the system's own upgrades are welcome.
+		if free := p.Kind == KindApt && p.Repository == nil && p.Version == ""; err == nil && free && have != "" {
+			programs.Version = have
+		}
 		if err != nil || have != programs.Version {
 			return fmt.Sprintf("package %s is %q, not %q", programs.Package, have, programs.Version), err
 		}

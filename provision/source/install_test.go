@@ -202,6 +202,14 @@ func TestInstallFromTheSystemsOwnSources(t *testing.T) {
 	require.Equal(t, "/usr/share/java/zookeeper.jar", programs.Jar)
 	require.Contains(t, says[0], "reading the package lists")
 	require.Empty(t, h.held, "security updates of the system go on")
+	h.installed["zookeeper"] = "3.8.0-security"
+	_, changed, err := installer(&says).Install(context.Background(), h, p, Fetched{})
+	require.NoError(t, err)
+	require.False(t, changed, "and are no drift")
+	p.Version = "3.8.0"
+	_, why, err := installer(&says).Probe(context.Background(), h, p, Fetched{})
+	require.NoError(t, err)
+	require.NotEmpty(t, why, "a wanted version is")
 }
 
 func TestInstallArchives(t *testing.T) {

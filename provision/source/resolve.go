@@ -119,6 +119,9 @@ func (r *Resolver) entry(p *Plan, name string) Findings {
 		p.Limits = append(p.Limits, "not for "+use)
 	}
 	p.Limits = append(p.Limits, notes...)
+	if k := e.Key; k != nil && len(e.Repositories) > 0 {
+		p.Limits = append(p.Limits, fmt.Sprintf("its key %s ends on %s in the copies that were seen; after that day only a prolonged key, or {deb: URL, sha256: ...}, will do", spaced(k.Fingerprint), k.Expires))
+	}
 	var found Findings
 	if broken != "" {
 		found = append(found, Finding{p.subject(), broken, ""})

@@ -43,6 +43,7 @@ func TestResolveKinds(t *testing.T) {
 	require.Equal(t, "/usr/bin/mesos-agent", p.Layout.Agent)
 	require.Equal(t, "deb [arch=amd64 signed-by=/k.asc] http://rpm.aventer.biz/Debian bookworm main", p.Repository.Line("/k.asc", "amd64"))
 
+	require.Contains(t, strings.Join(p.Limits, "\n"), "its key BA22 7EBC 312D 2E43 498A 5339 63F8 CEE1 49AC A59E ends on 2026-09-28")
 	require.Equal(t, "noble", plan(Mesos, config.Source{Catalog: "clusterd"}, Facts{System: "ubuntu", Suite: "resolute", Arch: "arm64"}).Repository.Suite)
 
 	p = plan(Marathon, config.Source{Catalog: "marathon-image"}, bookworm)
