@@ -33,13 +33,16 @@ type Options struct {
 	Name string // the host's name in messages
 	// Address is the IP address or name that SSH connects to, and under which known_hosts has the host's key.
 	Address string
-	User    string // root
-	Port    int    // 22
+	// ClusterAddress is under what the other hosts reach it; empty means Address.
+	ClusterAddress string
+	User           string // root
+	Port           int    // 22
 	// IdentityFile is the private key. Where it is empty, the keys of the SSH agent and the usual files of ~/.ssh are tried.
 	IdentityFile string
 	// AgentSocket is the socket of the SSH agent; empty means that of SSH_AUTH_SOCK, "none" that no agent is asked.
 	AgentSocket string
-	// Passphrase is asked for the passphrase of an encrypted key; where it is nil such a key is an error.
+	// Passphrase is asked for the passphrase of an encrypted key, for several hosts at the same time; where it is nil such
+	// a key is an error.
 	Passphrase func(file string) (string, error)
 	// KnownHosts is the file with the pinned host keys; it need not exist yet. See Pin.
 	KnownHosts string
@@ -62,6 +65,7 @@ func (o Options) withDefaults() Options {
 	}
 	defaulted(&o.User, "root")
 	defaulted(&o.Name, o.Address)
+	defaulted(&o.ClusterAddress, o.Address)
 	defaulted(&o.Dir, RemoteDir)
 	defaulted((*string)(&o.Sudo), string(SudoAuto))
 	if o.Port == 0 {
@@ -130,8 +134,8 @@ func NewRemote(o Options) (*Remote, error) {
 // Name is the host's name.
 func (r *Remote) Name() string { return r.options.Name }
 
-// Address is what SSH connects to.
-func (r *Remote) Address() string { return r.options.Address }
+// Address is under what the other hosts of the cluster reach the host.
+func (r *Remote) Address() string { return r.options.ClusterAddress }
 
 // Dir is the root of the program's own files, RemoteDir unless the options say another.
 func (r *Remote) Dir() string { return r.options.Dir }
@@ -189,7 +193,7 @@ func (r *Remote) DialContext(ctx context.Context, network, address string) (net.
 	return retried(ctx, r, func(c *connection) (net.Conn, error) {
 		conn, err := c.client.DialContext(ctx, network, address)
 		if err != nil {
-			return nil, fmt.Errorf("connect to %s through host %s: %w", address, r.Name(), err)
+			return nil, fmt.Errorf("connect to %s through host %s: %w", address, r.Name(), notOpened(err))
 		}
 		return conn, nil
 	})
@@ -205,7 +209,8 @@ func retried[T any](ctx context.Context, r *Remote, f func(*connection) (T, erro
 			return none, err
 		}
 		result, err := f(c)
-		if err == nil || ctx.Err() != nil {
+		var begun *begunError
+		if err == nil || ctx.Err() != nil || errors.As(err, &begun) {
 			return result, err
 		}
 		lost := c.gone(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -165,7 +166,8 @@ func (c *connection) gone(err error) bool {
 	if c.lost() {
 		return true
 	}
-	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, sftp.ErrSSHFxConnectionLost) && !errors.Is(err, errNoStatus) {
+	sign := func(of error) bool { return errors.Is(err, of) }
+	if !slices.ContainsFunc([]error{io.EOF, net.ErrClosed, sftp.ErrSSHFxConnectionLost, errNoStatus, errNotOpened}, sign) {
 		return false
 	}
 	select {
@@ -176,7 +178,7 @@ func (c *connection) gone(err error) bool {
 	}
 }
 
-// channel opens a session channel and lets the peer execute a command in it. The second function gives the place up.
+// channel opens a session channel and lets the peer execute a command in it.
 func (c *connection) channel(ctx context.Context, command string) (ssh.Channel, <-chan *ssh.Request, error) {
 	type opened struct {
 		channel  ssh.Channel
@@ -188,6 +190,8 @@ func (c *connection) channel(ctx context.Context, command string) (ssh.Channel, 
 		channel, requests, err := c.client.OpenChannel("session", nil)
 		if err == nil {
 			err = execute(channel, requests, command)
+		} else {
+			err = notOpened(err)
 		}
 		result <- opened{channel, requests, err}
 	}()
@@ -209,6 +213,18 @@ func (c *connection) channel(ctx context.Context, command string) (ssh.Channel, 
 	}
 }
 
+// errNotOpened is a channel that was not opened, and not because the peer refused it.
+var errNotOpened = errors.New("no channel could be opened")
+
+// notOpened sets errNotOpened apart, for which the library has no type.
+func notOpened(err error) error {
+	var refused *ssh.OpenChannelError
+	if errors.As(err, &refused) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errNotOpened, err)
+}
+
 func execute(channel ssh.Channel, requests <-chan *ssh.Request, command string) error {
 	ok, err := channel.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{command}))
 	if err == nil && !ok {
@@ -217,6 +233,12 @@ func execute(channel ssh.Channel, requests <-chan *ssh.Request, command string) 
 	if err != nil {
 		go ssh.DiscardRequests(requests)
 		_ = channel.Close()
+		return &executeError{err}
 	}
-	return err
+	return nil
 }
+
+// executeError is a session that was opened, and then it is not known whether its command was executed.
+type executeError struct{ error }
+
+func (e *executeError) Unwrap() error { return e.error }

@@ -72,6 +72,11 @@ func (e *ExitError) Error() string {
 	return "exit status " + strconv.Itoa(e.Code)
 }
 
+// begunError is a command that may have begun, so that it must not be tried again.
+type begunError struct{ error }
+
+func (e *begunError) Unwrap() error { return e.error }
+
 // errNoStatus is a command of which the peer never said how it ended.
 var errNoStatus = errors.New("the command's end is not known")
 
@@ -88,7 +93,12 @@ func (r *Remote) RunInput(ctx context.Context, stdin io.Reader, argv ...string) 
 	}
 	// Only the start may be done twice: of a command that has begun nobody knows how far it came.
 	run, err := retried(ctx, r, func(c *connection) (*running, error) {
-		return c.start(ctx, r.options.Sudo.asRoot(runScript, argv...))
+		run, err := c.start(ctx, r.options.Sudo.asRoot(runScript, argv...))
+		var lost *executeError
+		if errors.As(err, &lost) {
+			err = &begunError{err}
+		}
+		return run, err
 	})
 	if err != nil {
 		return Output{Code: -1}, fmt.Errorf("host %s: run %s: %w", r.Name(), argv[0], err)

@@ -177,17 +177,33 @@ func TestOneConnectionForEverythingAtOnce(t *testing.T) {
 }
 
 func TestALostConnectionIsMadeAgainBetweenOperations(t *testing.T) {
-	r := newSSHD(t).remote()
+	s := newSSHD(t)
+	r := s.remote()
 	file := filepath.Join(t.TempDir(), "x")
 	for _, operation := range []func() error{
 		func() error { _, err := r.Run(t.Context(), "true"); return err },
 		func() error { _, err := r.WriteFile(t.Context(), file, []byte("x"), 0o644); return err },
 		func() error { _, err := r.ReadFile(t.Context(), file); return err },
+		func() error {
+			conn, err := r.DialContext(t.Context(), "tcp", s.address)
+			if err == nil {
+				err = conn.Close()
+			}
+			return err
+		},
 	} {
 		require.NoError(t, operation())
 		require.NoError(t, syscall.Kill(sessionProcess(t, r), syscall.SIGKILL))
 		require.NoError(t, operation())
 	}
+	stat, err := r.ReadFile(t.Context(), "/proc/self/stat")
+	require.NoError(t, err)
+	var server int
+	_, err = fmt.Sscan(string(stat), &server)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(server, syscall.SIGKILL))
+	_, err = r.ReadFile(t.Context(), file)
+	require.NoError(t, err, "the SFTP server alone has ended")
 }
 
 func TestAConnectionLostInsideACommandIsSaid(t *testing.T) {
