@@ -16,12 +16,21 @@ const shortestSecret = 6
 // Redactor takes secrets out of text: those that it is told, and whatever looks like one. It rather hides too much.
 type Redactor struct {
 	known []string
-	rules []rule
+	// whole are for what may go over several lines; they cost a second per MB, so each needs its text to be there.
+	whole []rule
+	// lines are for one line, and only for one that has any of the words.
+	lines []rule
 }
 
 type rule struct {
+	needs   string
 	pattern *regexp.Regexp
 	with    string
+}
+
+// words are in every line that the rules for lines can change, in lower case.
+func words() []string {
+	return []string{"pass", "token", "secret", "credential", "key", "authorization", "cookie", "crumb", "bcrypt", "$", "@", "basic ", "bearer ", "digest "}
 }
 
 // secretName are names whose values are secrets: of variables, fields, flags and keys, in any case.
@@ -38,23 +47,26 @@ func NewRedactor(secrets ...string) *Redactor {
 	}
 	// A secret that contains another one goes first.
 	slices.SortFunc(r.known, func(a, b string) int { return len(b) - len(a) })
-	add := func(pattern, with string) { r.rules = append(r.rules, rule{regexp.MustCompile(pattern), with}) }
-	add(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`, hidden)
-	add(`(?s)\A[A-Za-z0-9+/=\s]*-----END [A-Z0-9 ]*PRIVATE KEY-----`, hidden)            // a log that was cut within one
-	add(`\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{20,}`, hidden)                                  // bcrypt
-	add(`\$(?:1|5|6|y|argon2id?|pbkdf2[a-z0-9-]*)\$[^\s"'<>:]{8,}`, hidden)              // crypt(3) and its kin
-	add(`([A-Za-z][A-Za-z0-9+.\-]*://)[^\s/@"'<>]*@`, "${1}"+hidden+"@")                 // user and password of a URL
-	add(`(?i)\b((?:proxy-)?authorization["']?\s*[:=]\s*["']?)[^"'\r\n]+`, "${1}"+hidden) // the whole rest of the header
+	whole := func(needs, pattern, with string) {
+		r.whole = append(r.whole, rule{needs, regexp.MustCompile(pattern), with})
+	}
+	add := func(pattern, with string) { r.lines = append(r.lines, rule{"", regexp.MustCompile(pattern), with}) }
+	whole("PRIVATE KEY", `(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`, hidden)
+	whole("PRIVATE KEY", `(?s)\A[A-Za-z0-9+/=\s]*-----END [A-Z0-9 ]*PRIVATE KEY-----`, hidden) // a log that was cut within one
+	add(`\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{20,}`, hidden)                                        // bcrypt
+	add(`\$(?:1|5|6|y|argon2id?|pbkdf2[a-z0-9-]*)\$[^\s"'<>:]{8,}`, hidden)                    // crypt(3) and its kin
+	add(`([A-Za-z][A-Za-z0-9+.\-]*://)[^\s/@"'<>]*@`, "${1}"+hidden+"@")                       // user and password of a URL
+	add(`(?i)\b((?:proxy-)?authorization["']?\s*[:=]\s*["']?)[^"'\r\n]+`, "${1}"+hidden)       // the whole rest of the header
 	add(`(?i)\b((?:set-)?cookie["']?\s*:\s*["']?)[^"'\r\n]+`, "${1}"+hidden)
 	add(`(?i)\b(Basic|Bearer|Digest)\s+[A-Za-z0-9+/=._~\-]{8,}`, "${1} "+hidden)
 	// {"name":"X_TOKEN","value":"..."} and the same the other way round, as Mesos writes environments.
-	add(`(?i)("name"\s*:\s*"`+secretName+`"\s*,(?:\s*"type"\s*:\s*"[^"]*"\s*,)?\s*"value"\s*:\s*")(?:[^"\\]|\\.)*(?:"|\\?\z)`, "${1}"+hidden+`"`)
-	add(`(?i)("value"\s*:\s*")(?:[^"\\]|\\.)*("\s*,\s*(?:"type"\s*:\s*"[^"]*"\s*,\s*)?"name"\s*:\s*"`+secretName+`")`, "${1}"+hidden+"${2}")
+	whole(`"value"`, `(?i)("name"\s*:\s*"`+secretName+`"\s*,(?:\s*"type"\s*:\s*"[^"]*"\s*,)?\s*"value"\s*:\s*")(?:[^"\\]|\\.)*(?:"|\\?\z)`, "${1}"+hidden+`"`)
+	whole(`"value"`, `(?i)("value"\s*:\s*")(?:[^"\\]|\\.)*("\s*,\s*(?:"type"\s*:\s*"[^"]*"\s*,\s*)?"name"\s*:\s*"`+secretName+`")`, "${1}"+hidden+"${2}")
 	// "password": "..." with any quoting, also of JSON inside JSON.
 	add(`(?i)(["']`+secretName+`["']\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?\z)`, "${1}\""+hidden+"\"")
 	add(`(?i)(\\+"`+secretName+`\\+"\s*:\s*\\+")[^"]*(\\+")`, "${1}"+hidden+"${2}")
 	add(`(?i)(\\*["']`+secretName+`\\*["']\s*:\s*)-?[0-9][0-9.eE+\-]*`, "${1}\""+hidden+"\"")
-	add(`(?i)(<(`+secretName+`)(?:\s[^>]*)?>)[^<]+(</)`, "${1}"+hidden+"${3}") // <password>...</password>
+	whole("</", `(?i)(<(`+secretName+`)(?:\s[^>]*)?>)[^<]+(</)`, "${1}"+hidden+"${3}") // <password>...</password>
 	// --password VALUE and -Dx.token=VALUE, X_TOKEN=value, password: value. A source (file:, env:) is no secret.
 	add(`(?i)(--?`+secretName+`[ =])("[^"]*"|'[^']*'|[^\s"']+)`, "${1}"+hidden)
 	add(`(?im)(^|[\s,;{(&?])(`+secretName+`=)("[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)`, "${1}${2}"+hidden)
@@ -69,10 +81,28 @@ func (r *Redactor) Text(text string) string {
 	for _, secret := range r.known {
 		text = strings.ReplaceAll(text, secret, hidden)
 	}
-	for _, one := range r.rules {
-		text = one.pattern.ReplaceAllString(text, one.with)
+	for _, one := range r.whole {
+		if strings.Contains(text, one.needs) {
+			text = one.pattern.ReplaceAllString(text, one.with)
+		}
 	}
-	return yamlSecret.ReplaceAllStringFunc(text, func(line string) string {
+	var out strings.Builder
+	out.Grow(len(text))
+	for line := range strings.Lines(text) {
+		out.WriteString(r.line(line))
+	}
+	return out.String()
+}
+
+func (r *Redactor) line(line string) string {
+	lower := strings.ToLower(line)
+	if !slices.ContainsFunc(words(), func(word string) bool { return strings.Contains(lower, word) }) {
+		return line
+	}
+	for _, one := range r.lines {
+		line = one.pattern.ReplaceAllString(line, one.with)
+	}
+	return yamlSecret.ReplaceAllStringFunc(line, func(line string) string {
 		parts := yamlSecret.FindStringSubmatch(line)
 		value := strings.Trim(parts[2], `"' `)
 		if strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "env:") || strings.HasPrefix(value, hidden) {
