@@ -112,7 +112,7 @@ func newSourcesRun(ctx context.Context, a *app, opts sourcesOptions) (*sourcesRu
 	if err != nil {
 		return nil, err
 	}
-	r.checker = &source.Checker{Cache: &source.Cache{Dir: filepath.Join(cluster.StateDir(), "cache")}, Lock: lock, Offline: opts.offline, Update: opts.update,
+	r.checker = &source.Checker{Cache: &source.Cache{Dir: filepath.Join(cluster.StateDir(), "cache")}, Lock: lock, Offline: opts.offline, Update: opts.update, Catalogue: r.resolver.Catalogue,
 		Say: func(text string) { a.say("%s", text) }}
 	for _, text := range opts.systems {
 		f, err := source.ParseFacts(text)

@@ -127,6 +127,8 @@ type Repository struct {
 	// Components are the words after the suite in a line of sources.list.
 	Components []string `yaml:"components,omitempty" json:"components,omitempty"`
 	Arch       []string `yaml:"arch" json:"arch"`
+	// Seen is the newest version that was seen there, where that is not the newest of all.
+	Seen string `yaml:"seen,omitempty" json:"seen,omitempty"`
 	// AlsoOn are other suites of the system on which the packages were seen to run.
 	AlsoOn []string `yaml:"alsoOn,omitempty" json:"alsoOn,omitempty"`
 }

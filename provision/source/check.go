@@ -8,12 +8,16 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/jomctl/jomctl/provision/catalogue"
 )
 
 // Checker resolves and verifies sources from this machine, before a host is touched.
 type Checker struct {
 	Cache *Cache
 	Lock  *Lock
+	// Catalogue knows what differs between the versions of a package; nil leaves that out.
+	Catalogue *catalogue.Catalogue
 	// Client is for HTTP; nil means one that honours HTTPS_PROXY.
 	Client *http.Client
 	// Now is the clock; nil means the machine's.
@@ -111,7 +115,26 @@ func (c *Checker) Check(ctx context.Context, p Plan) Result {
 	if known && !c.Update {
 		c.same(&r, locked)
 	}
+	c.refine(&r)
 	return r
+}
+
+// refine looks again at what the source can do, now that its version is known.
+func (c *Checker) refine(r *Result) {
+	if c.Catalogue == nil || r.Plan.Kind != KindApt || r.Locked.Version == "" {
+		return
+	}
+	e, ok := c.Catalogue.Entry(r.Plan.Entry)
+	if !ok {
+		return
+	}
+	supports, notes, broken := e.At(r.Locked.Version)
+	r.Plan.Cgroups, r.Plan.JavaBinding = supports.Cgroups, supports.JavaBinding
+	r.Notes = append(r.Notes, notes...)
+	if broken != "" {
+		r.find(r.Locked.Version+": "+broken, "name another version")
+	}
+	r.Findings = append(r.Findings, systemFits(r.Plan)...)
 }
 
 // fetched says whether jomctl itself fetches something for a plan.
@@ -137,6 +160,7 @@ func (c *Checker) offline(r *Result, locked Locked, known bool) {
 	}
 	r.Artefact = &Artefact{URL: locked.URL, SHA256: locked.SHA256, Size: locked.Size}
 	r.note("in the cache, sha256 %s", locked.SHA256)
+	c.refine(r)
 }
 
 // same compares what is there now with what is locked.

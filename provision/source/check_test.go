@@ -13,6 +13,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/provision/catalogue"
 )
 
@@ -137,6 +138,31 @@ func TestCheckAptTakesTheMirror(t *testing.T) {
 	require.Equal(t, repo.server.URL, r.Plan.Repository.URI, "the host takes the mirror too")
 	require.Equal(t, "http://127.0.0.1:1", p.Repository.URI, "what was given is not changed")
 	require.Contains(t, r.Notes[0], "its mirror")
+}
+
+func TestCheckLooksAgainWhenTheVersionIsKnown(t *testing.T) {
+	for version, want := range map[string]string{
+		"1.11.0-0.4.0.ubuntu2204": "works with cgroup v1, and the host has cgroup v2",
+		"1.11.0-0.7.0.ubuntu2204": "1.11.0-0.7.0.ubuntu2204: the web UI's path is wrong",
+		"1.11.0-0.7.1.ubuntu2204": "",
+	} {
+		repo, c := newFakeRepo(t), checker(t)
+		c.Catalogue = resolver(t).Catalogue
+		jammy := noble
+		jammy.Suite = "jammy"
+		p, found := resolver(t).Resolve(Mesos, config.Source{Catalog: "clusterd"}, jammy)
+		require.Empty(t, found, "what is there now is not known yet")
+		repo.add(p.Package, version, "amd64", mesosDeb(t, version, false))
+		p.Repository = repo.publish().plan().Repository
+		r := c.Check(context.Background(), p)
+		if want == "" {
+			require.Empty(t, r.Findings)
+			require.Equal(t, []int{2}, r.Plan.Cgroups)
+			continue
+		}
+		require.Len(t, r.Findings, 1)
+		require.Contains(t, r.Findings.Error(), want)
+	}
 }
 
 func TestCheckKeysOverHTTP(t *testing.T) {

@@ -112,6 +112,10 @@ func (r *Resolver) entry(p *Plan, name string) Findings {
 		return Findings{{p.subject(), fmt.Sprintf("%s is a source of %s", name, e.Component), "one of " + strings.Join(r.Catalogue.Names(p.Component), ", ")}}
 	}
 	supports, notes, broken := e.At("")
+	if repo, ok := e.For(p.Facts.System, p.Facts.Suite); ok && repo.Seen != "" {
+		// What the repository has by now is found by the check, which looks again (refine).
+		supports, notes, broken = e.Supports, nil, ""
+	}
 	p.Entry, p.Layout, p.ExtraPackages = name, e.Layout, e.ExtraPackages
 	p.Cgroups, p.JavaBinding, p.NeedsJavaBinding = supports.Cgroups, supports.JavaBinding, e.NeedsJavaBinding
 	p.DockerMinimum, p.Java, p.MesosVersion, p.MinimumMesos = supports.DockerMinimum, e.Java, e.Mesos, e.MinimumMesos
