@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
@@ -46,6 +47,10 @@ func TestThreeHostsLiveAndEndWithTheTest(t *testing.T) {
 		}
 		out, err := l.Run("m1", "sh", "-c", "command -v docker java haproxy")
 		require.Error(t, err, "a fresh host has none of what jomctl installs: %s", out)
+
+		packages := cmp.Or(l.variables.Options["apt_cache"], "DIRECT")
+		require.Equal(t, packages, l.Exec("m1", "/usr/local/lib/lab/apt-proxy", "http://deb.debian.org/debian"))
+		require.Equal(t, "DIRECT", l.Exec("m1", "/usr/local/lib/lab/apt-proxy", "http://10.0.0.1/debian"), "repositories of a test are asked directly")
 
 		d, err := l.driver(t.Context())
 		require.NoError(t, err)
@@ -103,7 +108,7 @@ func hostsComeAndGo(t *testing.T, l *Lab) {
 	require.Equal(t, before, l.Exec("a1", "cat", "/etc/machine-id"), "a host that stays is not touched")
 	require.NotEqual(t, before, l.Exec("a3", "cat", "/etc/machine-id"), "every host is one of its own")
 	require.Len(t, l.Hosts, 3)
-	require.NotContains(t, made(t, l.Name), "a2")
+	require.NotContains(t, made(t, l.Name), l.Name+"-a2", "the disk of a host that went is gone")
 }
 
 func TestAFailedStartLeavesNothing(t *testing.T) {
