@@ -227,3 +227,9 @@ func (f *Fleet) agentFrontend(h config.Host) []string {
 	}
 	return lines
 }
+
+// HostOffer is what the Mesos agent of a host with these values offers.
+func HostOffer(c *config.Cluster, h config.Host, v HostValues) config.Resources {
+	f := Fleet{config: c, values: map[string]HostValues{h.Name: v}}
+	return f.hostOffer(h)
+}

@@ -22,7 +22,7 @@ type Helpers struct{ Standin, Jomhome *Program }
 func Base(c *config.Cluster, h config.Host, m host.Machine, f Facts, helpers Helpers, keeper *Keeper) []provision.Item {
 	items := []provision.Item{
 		Masks{Host: m, Services: Foreign()},
-		Packages{Host: m, Names: packagesOf(c, h, f), DNF: f.Source.RedHat()},
+		Packages{Host: m, Names: packagesOf(c, h, f), DNF: f.Source().RedHat()},
 	}
 	if usesStandin(c) {
 		items = append(items, Upload{Host: m, From: helpers.Standin, To: BinPath("standin")})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/host/hostfake"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -62,7 +64,7 @@ func newRig(t *testing.T, name string, change ...func(*config.Cluster)) *rig {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, program), []byte("program "+program), 0o755))
 	}
 	facts := goodFacts(h)
-	facts.Javas, facts.Programs = nil, map[string]string{}
+	facts.Java, facts.Programs, facts.Packages = nil, map[string]string{}, map[string]string{}
 	return &rig{t: t, c: c, h: h, machine: m, keeper: NewKeeper("ci", "id1", "1.0"), facts: facts,
 		debian:  m.Debian("haproxy", "zookeeper", "default-jre-headless", "openjdk-17-jre-headless", "docker.io", "docker-registry", "git"),
 		helpers: Helpers{NewProgram(filepath.Join(dir, "standin")), NewProgram(filepath.Join(dir, "jomhome"))}}
@@ -70,39 +72,23 @@ func newRig(t *testing.T, name string, change ...func(*config.Cluster)) *rig {
 
 // goodFacts are those of a host on which everything is as it should be.
 func goodFacts(h config.Host) Facts {
-	text := strings.NewReplacer("@IP", h.Address, "@ID", "machine-"+h.Name).Replace(`uid=0
-arch=x86_64
-machine=@ID
-systemd=252
-cgroup=2
-cpus=4
-mem=8388608
-available=7340032
-os.ID=debian
-os.VERSION_ID="12"
-os.VERSION_CODENAME=bookworm
-disk=/var/lib/jomctl 104857600 73400320 5000000
-disk=/var/lib/docker 104857600 73400320 5000000
-disk=/var/lib/jomctl/jenkins_home 104857600 73400320 5000000
-addresses=127.0.0.1 ::1 @IP fe80::1
-listens=0.0.0.0:22 users:(("sshd",pid=700,fd=3))
-java=17.0.15 /usr/lib/jvm/java-17-openjdk-amd64
-program=docker /usr/bin/docker
-program=haproxy /usr/sbin/haproxy
-program=docker-registry /usr/bin/docker-registry
-program=apt-get /usr/bin/apt-get
-program=bash /usr/bin/bash
-dockerio=yes
-haproxy=2.6.12
-jar=/usr/share/java/zookeeper.jar
-jar=/usr/share/java/slf4j-simple.jar
-end=yes
-`)
-	f, err := parseFacts(text)
-	if err != nil {
-		panic(err)
+	ip := netip.MustParseAddr(h.Address)
+	disk := func(path string) host.Disk {
+		return host.Disk{Path: path, Existing: "/var/lib", Size: 100 << 30, Free: 70 << 30, FreeFiles: 5_000_000, Type: "ext2/ext3", Mount: "/"}
 	}
-	return f
+	return Facts{
+		Facts: host.Facts{
+			OS: host.OS{ID: "debian", Version: "12", Codename: "bookworm"}, Arch: "x86_64", MachineID: "machine-" + h.Name, CPUs: 4,
+			Memory: host.Memory{Total: 8 << 30, Available: 7 << 30}, User: "root", Root: true, Sudo: true, Systemd: host.Systemctl{Version: 252, State: "running"},
+			Cgroup: 2, Disks: []host.Disk{disk(host.RemoteDir), disk("/var/lib/docker"), disk("/var/lib/jomctl/jenkins_home")},
+			Names: map[string][]netip.Addr{}, Addresses: []host.Address{{Address: ip, Device: "eth0"}},
+			Listening: []host.Listener{{Address: netip.MustParseAddrPort("0.0.0.0:22"), Program: "sshd", PID: 700}},
+			Java:      []host.JavaFact{{Home: "/usr/lib/jvm/java-17-openjdk-amd64", Version: "17.0.15"}},
+			Packages:  map[string]string{"docker.io": "20.10"}, Packager: "dpkg",
+		},
+		Programs: map[string]string{"docker": "/usr/bin/docker", "haproxy": "/usr/sbin/haproxy", "docker-registry": "/usr/bin/docker-registry", "bash": "/usr/bin/bash"},
+		Jars:     []string{zooKeeperJar, slf4jSimple}, HAProxy: "2.6.12",
+	}
 }
 
 func (r *rig) items() []provision.Item {
@@ -239,7 +225,7 @@ func TestAnotherPackageManagerIsWaitedFor(t *testing.T) {
 func TestPackagesThatAreThereInAnotherFormAreLeftOut(t *testing.T) {
 	real := func(c *config.Cluster) { c.Components.Marathon.Source = config.Source{Archive: "m.tgz"} }
 	image := func(c *config.Cluster) { c.Components.Marathon.Source = config.Source{Catalog: "marathon-image"} }
-	java := func(major int, home string) provision.Java { return provision.Java{Major: major, Home: home} }
+	java := func(version, home string) []host.JavaFact { return []host.JavaFact{{Home: home, Version: version}} }
 	for name, test := range map[string]struct {
 		host   string
 		change func(*config.Cluster)
@@ -247,17 +233,17 @@ func TestPackagesThatAreThereInAnotherFormAreLeftOut(t *testing.T) {
 		with   []string
 		not    []string
 	}{
-		"a docker that is not Debian's": {"a1", real, func(f *Facts) { f.Programs["docker"], f.DockerIO = "/usr/bin/docker", false }, []string{"git"}, []string{"docker.io"}},
-		"Debian's own docker":           {"a1", real, func(f *Facts) { f.Programs["docker"], f.DockerIO = "/usr/bin/docker", true }, []string{"docker.io"}, nil},
+		"a docker that is not Debian's": {"a1", real, func(f *Facts) { f.Programs["docker"] = "/usr/bin/docker" }, []string{"git"}, []string{"docker.io"}},
+		"Debian's own docker":           {"a1", real, func(f *Facts) { f.Programs["docker"], f.Packages["docker.io"] = "/usr/bin/docker", "20.10" }, []string{"docker.io"}, nil},
 		"a real Marathon":               {"c1", real, func(*Facts) {}, []string{"openjdk-17-jre-headless"}, []string{"docker.io", "default-jre-headless"}},
-		"a real Marathon with Java 11":  {"c1", real, func(f *Facts) { f.Javas = []provision.Java{java(11, "/usr/lib/jvm/java-11")} }, nil, []string{"openjdk-17-jre-headless"}},
+		"a real Marathon with Java 11":  {"c1", real, func(f *Facts) { f.Java = java("11", "/usr/lib/jvm/java-11") }, nil, []string{"openjdk-17-jre-headless"}},
 		"a Marathon image":              {"c1", image, func(*Facts) {}, []string{"docker.io", "default-jre-headless"}, nil},
-		"a Java of one's own":           {"c1", image, func(f *Facts) { f.Javas = []provision.Java{java(21, "/opt/java21")} }, nil, []string{"default-jre-headless"}},
-		"a Java that is too new":        {"c1", image, func(f *Facts) { f.Javas = []provision.Java{java(25, "/opt/java25")} }, []string{"default-jre-headless"}, nil},
+		"a Java of one's own":           {"c1", image, func(f *Facts) { f.Java = java("21", "/opt/java21") }, nil, []string{"default-jre-headless"}},
+		"a Java that is too new":        {"c1", image, func(f *Facts) { f.Java = java("25", "/opt/java25") }, []string{"default-jre-headless"}, nil},
 		"another's registry": {"c1", func(c *config.Cluster) { c.Registry = &config.Registry{Address: "r.example:5000"} }, func(*Facts) {},
 			[]string{"haproxy"}, []string{"docker-registry"}},
 		"ZooKeeper from an archive": {"c1", func(c *config.Cluster) { c.Components.ZooKeeper.Source = config.Source{Archive: "z.tgz"} }, func(*Facts) {}, nil, []string{"zookeeper"}},
-		"a RHEL":                    {"c1", real, func(f *Facts) { f.Source.System = "rocky" }, []string{"java-17-openjdk-headless", "docker-distribution"}, []string{"", "zookeeper"}},
+		"a RHEL":                    {"c1", real, func(f *Facts) { f.OS.ID, f.Packages = "rocky", nil }, []string{"java-17-openjdk-headless", "docker-distribution"}, []string{"", "zookeeper"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, test.host, test.change)

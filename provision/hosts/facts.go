@@ -3,12 +3,12 @@ package hosts
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
@@ -19,259 +19,146 @@ import (
 //go:embed facts.sh
 var factsScript string
 
-// Facts are what one look at a host tells. What could not be found out is empty.
+// Facts are what one look at a host tells: the host's own, and where the programs of the roles are.
 type Facts struct {
-	Source source.Facts
-	// Root says that commands and files are root's.
-	Root bool
-	// MachineID is that of systemd, the same only for one machine seen twice, or for one that was copied.
-	MachineID string
-	// Systemd is its version, 0 where the host was not started by it.
-	Systemd int
-	CPUs    float64
-	// Mem is the machine's memory, Available what is free of it now.
-	Mem, Available config.Size
-	// Disks are the file systems of the paths that were asked for.
-	Disks map[string]Disk
-	// Resolves are the addresses that a host's name has on this host.
-	Resolves map[string][]string
-	// Addresses are the host's own.
-	Addresses []string
-	// Listens are the programs that listen on TCP ports.
-	Listens []Listener
-	// Javas are the Java installations, newest first.
-	Javas []provision.Java
-	// Programs are the paths of programs, Jars those of libraries; HAProxy is its version.
+	host.Facts
+	// Programs are the paths of programs by name, Jars those of libraries.
 	Programs map[string]string
 	Jars     []string
-	HAProxy  string
-	// DockerIO says that the engine is the package docker.io.
-	DockerIO bool
-	// Leftovers are folders of an old installation, Active the services of one that run.
-	Leftovers, Active []string
-	// Firewall is the program that keeps a firewall here: firewalld, ufw.
-	Firewall string
-	// Skew is how far the host's clock is ahead of this machine's, exact to Uncertain.
-	Skew, Uncertain time.Duration
-}
-
-// Disk is a file system.
-type Disk struct {
-	Size, Free config.Size
-	FreeFiles  int64
-}
-
-// Listener is a TCP port that something listens on. Program is NAME (PID), "" when it is not known.
-type Listener struct {
-	Address string
-	Port    int
-	Program string
+	// HAProxy is its version.
+	HAProxy string
 }
 
 // pathsOf are the folders of a host whose disks matter.
 func pathsOf(c *config.Cluster, h config.Host) []string {
 	paths := []string{host.RemoteDir}
-	if h.Is(config.RoleMesosAgent) {
+	if needsDocker(c, h) {
 		paths = append(paths, "/var/lib/docker")
-		if home := c.Jenkins.Home.Path; home != "" {
-			paths = append(paths, home)
-		}
+	}
+	if home := c.Jenkins.Home.Path; home != "" && h.Is(config.RoleMesosAgent) {
+		paths = append(paths, home)
 	}
 	return paths
 }
 
-// Look asks a host for its facts. It changes nothing.
+// Look asks a host for its facts, in two round trips. It changes nothing.
 func Look(ctx context.Context, c *config.Cluster, h config.Host, m host.Machine) (Facts, error) {
-	var names []string
+	q := host.Question{Paths: pathsOf(c, h), Packages: []string{packageDocker}}
 	for _, other := range c.Hosts {
-		names = append(names, other.Address)
+		q.Names = append(q.Names, other.Address)
 	}
-	out, err := m.Run(ctx, "/bin/sh", "-c", factsScript, "jomctl-facts", strings.Join(pathsOf(c, h), " "), strings.Join(names, " "))
+	f := Facts{Programs: map[string]string{}}
+	var err error
+	if f.Facts, err = host.GetFacts(ctx, m, q); err != nil {
+		return f, err
+	}
+	out, err := m.Run(ctx, "/bin/sh", "-c", factsScript, "jomctl-programs")
 	if err != nil {
-		return Facts{}, fmt.Errorf("look at host %s: %w", h.Name, err)
+		return f, fmt.Errorf("look for programs on host %s: %w", h.Name, err)
 	}
-	f, err := parseFacts(out.Stdout)
-	if err != nil {
-		return f, fmt.Errorf("look at host %s: %w", h.Name, err)
-	}
-	f.Skew, f.Uncertain, err = clock(ctx, m)
-	if err != nil {
-		return f, fmt.Errorf("ask host %s for its time: %w", h.Name, err)
-	}
-	return f, nil
+	return f, f.parse(out.Stdout)
 }
 
-// clock compares the clocks, three times, and believes the quickest answer.
-func clock(ctx context.Context, m host.Machine) (skew, uncertain time.Duration, err error) {
-	for i := range 3 {
-		before := time.Now()
-		out, err := m.Run(ctx, "date", "+%s.%N")
-		half := time.Since(before) / 2
-		if err != nil {
-			return 0, 0, err
-		}
-		seconds, err := strconv.ParseFloat(strings.TrimSpace(out.Stdout), 64)
-		if err != nil {
-			return 0, 0, fmt.Errorf("date said %q", out.Stdout)
-		}
-		at := time.Unix(0, int64(seconds*1e9))
-		if i == 0 || half < uncertain {
-			skew, uncertain = at.Sub(before.Add(half)).Round(time.Millisecond), half
-		}
-	}
-	return skew, uncertain, nil
-}
-
-func parseFacts(text string) (Facts, error) {
-	f := Facts{Disks: map[string]Disk{}, Resolves: map[string][]string{}, Programs: map[string]string{}}
+func (f *Facts) parse(text string) error {
 	whole := false
-	var os strings.Builder
 	for line := range strings.Lines(text) {
-		key, value, _ := strings.Cut(strings.TrimRight(line, "\n"), "=")
-		if rest, isOS := strings.CutPrefix(key, "os."); isOS {
-			fmt.Fprintf(&os, "%s=%s\n", rest, value)
-			continue
-		}
-		if key == "end" {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch key {
+		case "program":
+			name, path, _ := strings.Cut(value, " ")
+			f.Programs[name] = path
+		case "haproxy":
+			f.HAProxy = value
+		case "jar":
+			f.Jars = append(f.Jars, value)
+		case "end":
 			whole = true
 		}
-		f.take(key, value, strings.Fields(value))
 	}
 	if !whole {
-		return f, fmt.Errorf("the answer is cut off: %.200q", text)
+		return fmt.Errorf("look for programs: the answer is cut off: %.200q", text)
 	}
-	arch, cgroup := f.Source.Arch, f.Source.Cgroup
-	f.Source = osFacts(os.String())
-	f.Source.Arch, f.Source.Cgroup, f.Source.Java = arch, cgroup, -1
-	sortJavas(f.Javas)
-	if len(f.Javas) > 0 {
-		f.Source.Java = f.Javas[0].Major
-	}
-	return f, nil
+	return nil
 }
 
-// take reads one line.
-func (f *Facts) take(key, value string, words []string) {
-	number, _ := strconv.ParseInt(value, 10, 64)
-	switch key {
-	case "uid":
-		f.Root = value == "0"
-	case "arch":
-		f.Source.Arch = source.DebianArch(value)
-	case "machine":
-		f.MachineID = value
-	case "systemd":
-		f.Systemd = max(int(number), 1)
-	case "cgroup":
-		f.Source.Cgroup = int(number)
-	case "cpus":
-		f.CPUs = float64(number)
-	case "mem":
-		f.Mem = config.Size(number) * config.KiB
-	case "available":
-		f.Available = config.Size(number) * config.KiB
-	case "addresses":
-		f.Addresses = words
-	case "dockerio":
-		f.DockerIO = true
-	case "haproxy":
-		f.HAProxy = value
-	case "jar":
-		f.Jars = append(f.Jars, value)
-	case "leftover":
-		f.Leftovers = append(f.Leftovers, value)
-	case "active":
-		f.Active = append(f.Active, value)
-	case "firewall":
-		f.Firewall = value
-	default:
-		f.takeWords(key, words)
+// LookAll looks at all hosts at once. Hosts that cannot be looked at are findings, and have no facts.
+func LookAll(ctx context.Context, c *config.Cluster, machines map[string]host.Machine) (map[string]Facts, []provision.Finding) {
+	facts := make([]Facts, len(c.Hosts))
+	errs := make([]error, len(c.Hosts))
+	var wait sync.WaitGroup
+	for i, h := range c.Hosts {
+		wait.Go(func() { facts[i], errs[i] = Look(ctx, c, h, machines[h.Name]) })
 	}
+	wait.Wait()
+	all := map[string]Facts{}
+	var findings []provision.Finding
+	for i, h := range c.Hosts {
+		if errs[i] == nil {
+			all[h.Name] = facts[i]
+			continue
+		}
+		findings = append(findings, provision.Finding{Subject: h.Name, Problem: errs[i].Error(), Fix: hintOf(errs[i])})
+	}
+	return all, findings
 }
 
-func (f *Facts) takeWords(key string, words []string) {
-	if len(words) == 0 {
-		return
-	}
-	switch key {
-	case "resolves":
-		f.Resolves[words[0]] = words[1:]
-	case "program":
-		f.Programs[words[0]] = words[len(words)-1]
-	case "disk":
-		if len(words) == 4 {
-			var n [3]int64
-			for i := range n {
-				n[i], _ = strconv.ParseInt(words[i+1], 10, 64)
-			}
-			f.Disks[words[0]] = Disk{Size: config.Size(n[0]) * config.KiB, Free: config.Size(n[1]) * config.KiB, FreeFiles: n[2]}
-		}
-	case "java":
-		if len(words) == 2 {
-			f.Javas = append(f.Javas, provision.Java{Version: words[0], Major: provision.JavaMajor(words[0]), Home: words[1]})
-		}
-	case "listens":
-		if l, ok := parseListener(words); ok {
-			f.Listens = append(f.Listens, l)
-		}
-	}
-}
-
-// parseListener reads ss: 127.0.0.1:53 users:(("named",pid=12,fd=3)).
-func parseListener(words []string) (Listener, bool) {
-	at := strings.LastIndex(words[0], ":")
-	if at < 0 {
-		return Listener{}, false
-	}
-	port, err := strconv.Atoi(words[0][at+1:])
-	if err != nil {
-		return Listener{}, false
-	}
-	address, _, _ := strings.Cut(strings.Trim(words[0][:at], "[]"), "%")
-	l := Listener{Address: address, Port: port}
-	if len(words) > 1 {
-		_, rest, _ := strings.Cut(words[1], `(("`)
-		name, rest, found := strings.Cut(rest, `",pid=`)
-		pid, _, _ := strings.Cut(rest, ",")
-		if found {
-			l.Program = name + " (" + pid + ")"
-		}
-	}
-	return l, true
-}
-
-// IP is the address that the host's name has on itself; "" when it has none that is its own.
-func (f Facts) IP(h config.Host) string {
-	own := map[string]bool{}
-	for _, address := range f.Addresses {
-		own[address] = true
-	}
-	if net.ParseIP(h.Address) != nil {
-		return h.Address
-	}
-	for _, ip := range f.Resolves[h.Address] {
-		if parsed := net.ParseIP(ip); parsed != nil && !parsed.IsLoopback() && own[ip] {
-			return ip
-		}
+// hintOf is what an error knows that can be done.
+func hintOf(err error) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return hinted.Hint()
 	}
 	return ""
 }
 
-// osFacts reads /etc/os-release.
-func osFacts(text string) source.Facts {
-	values := map[string]string{}
-	for line := range strings.Lines(text) {
-		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
-			values[key] = strings.Trim(value, `"'`)
-		}
+// Source are the facts that a source must fit.
+func (f Facts) Source() source.Facts {
+	s := source.Facts{System: f.OS.ID, Like: strings.Fields(f.OS.Like), Suite: f.OS.Codename, Arch: source.DebianArch(f.Arch), Cgroup: f.Cgroup, Java: -1}
+	if s.RedHat() || s.Suite == "" {
+		s.Suite, _, _ = strings.Cut(f.OS.Version, ".")
 	}
-	f := source.Facts{System: values["ID"], Like: strings.Fields(values["ID_LIKE"]), Suite: values["VERSION_CODENAME"]}
-	if f.RedHat() || f.Suite == "" {
-		f.Suite, _, _ = strings.Cut(values["VERSION_ID"], ".")
+	if javas := f.javas(); len(javas) > 0 {
+		s.Java = javas[0].Major
 	}
-	return f
+	return s
 }
 
-func sortJavas(all []provision.Java) {
+// javas are the Java installations, newest first.
+func (f Facts) javas() []provision.Java {
+	var all []provision.Java
+	for _, j := range f.Java {
+		if major := provision.JavaMajor(j.Version); major > 0 {
+			all = append(all, provision.Java{Home: j.Home, Version: j.Version, Major: major})
+		}
+	}
 	slices.SortStableFunc(all, func(a, b provision.Java) int { return b.Major - a.Major })
+	return all
+}
+
+// disk is the file system of a path that was asked for.
+func (f Facts) disk(path string) host.Disk {
+	for _, d := range f.Disks {
+		if d.Path == path {
+			return d
+		}
+	}
+	return host.Disk{}
+}
+
+// own says whether an address is one of the host's own.
+func (f Facts) own(ip netip.Addr) bool {
+	return slices.ContainsFunc(f.Addresses, func(a host.Address) bool { return a.Address == ip })
+}
+
+// IP is the address of its own under which the host is in the cluster; "" when it has none.
+func (f Facts) IP(h config.Host) string {
+	if ip, err := netip.ParseAddr(h.Address); err == nil {
+		return ip.String()
+	}
+	for _, ip := range f.Names[h.Address] {
+		if f.own(ip) {
+			return ip.String()
+		}
+	}
+	return ""
 }

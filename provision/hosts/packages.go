@@ -52,10 +52,10 @@ func packagesOf(c *config.Cluster, h config.Host, f Facts) []string {
 	if h.Is(config.RoleMesosAgent) {
 		need(packageGit)
 	}
-	if needsDocker(c, h) && (f.Programs["docker"] == "" || f.dockerPackage()) {
+	if needsDocker(c, h) && (f.Programs["docker"] == "" || f.Packages[packageDocker] != "") {
 		need(packageDocker)
 	}
-	if f.Source.RedHat() {
+	if f.Source().RedHat() {
 		for i, name := range names {
 			names[i] = redHat(name)
 		}
@@ -63,11 +63,6 @@ func packagesOf(c *config.Cluster, h config.Host, f Facts) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// dockerPackage says whether the engine that is there may be Debian's own: then it is one of ours to look after.
-func (f Facts) dockerPackage() bool {
-	return f.Source.Debian() && f.Programs["docker"] == "/usr/bin/docker" && f.DockerIO
 }
 
 // javaPackage is the package of the Java for ZooKeeper and a real Marathon; "" where there is one that both accept.
@@ -78,12 +73,12 @@ func javaPackage(c *config.Cluster, f Facts) string {
 		// Debian's default grows with every release, and Marathon knows none above 17.
 		allowed, name = marathonJavas(), packageJava17
 	}
-	for _, java := range f.Javas {
+	for _, java := range f.javas() {
 		if slices.Contains(allowed, java.Major) && !strings.HasPrefix(java.Home, "/usr/lib/jvm/") {
 			return ""
 		}
 	}
-	if _, found := provision.NewestJava(f.Javas, allowed); found && name == packageJava17 {
+	if _, found := provision.NewestJava(f.javas(), allowed); found && name == packageJava17 {
 		return ""
 	}
 	return name

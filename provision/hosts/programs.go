@@ -34,7 +34,7 @@ func Programs(c *config.Cluster, h config.Host, f Facts, in Installed) (provisio
 	}
 	p.mesos()
 	if h.Is(config.RoleMesosAgent) {
-		p.found.Jenkins.Java, _ = provision.NewestJava(f.Javas, nil) // of tasks that are plain processes
+		p.found.Jenkins.Java, _ = provision.NewestJava(f.javas(), nil) // of tasks that are plain processes
 	}
 	return p.found, p.findings
 }
@@ -67,7 +67,7 @@ func (p *finder) zookeeper() {
 		z.Classpath += ":" + slf4jSimple
 	}
 	var found bool
-	if z.Java, found = provision.NewestJava(p.facts.Javas, zooKeeperJavas()); !found {
+	if z.Java, found = provision.NewestJava(p.facts.javas(), zooKeeperJavas()); !found {
 		p.add("java", "ZooKeeper runs on Java 8, 11, 17 or 21, and there is none of them", "apt-get install -y default-jre-headless")
 	}
 }
@@ -126,7 +126,7 @@ func (p *finder) marathon() {
 		p.add("marathon", "its start script was not found", "name another source in components.marathon.source")
 	}
 	var found bool
-	if m.Java, found = provision.NewestJava(p.facts.Javas, marathonJavas()); !found {
+	if m.Java, found = provision.NewestJava(p.facts.javas(), marathonJavas()); !found {
 		p.add("java", "Marathon needs Java 8, 11 or 17, and there is none of them", "apt-get install -y openjdk-17-jre-headless, or use {catalog: marathon-image}")
 	}
 	if m.Library == "" {
@@ -138,9 +138,9 @@ func (p *finder) marathon() {
 // record what was there at the first time: memory and disk that differ from it by less than a twentieth, as they do after a
 // new kernel, are taken as they were, because an agent cannot come back with less than it offered.
 func Values(h config.Host, f Facts, cgroups []int, record *Record) provision.HostValues {
-	v := provision.HostValues{IP: f.IP(h), CPUs: f.CPUs, Mem: f.Mem, Disk: f.Disks[host.RemoteDir].Size}
-	if slices.Contains(cgroups, f.Source.Cgroup) {
-		v.Cgroup = f.Source.Cgroup
+	v := provision.HostValues{IP: f.IP(h), CPUs: float64(f.CPUs), Mem: config.Size(f.Memory.Total), Disk: config.Size(f.disk(host.RemoteDir).Size)}
+	if slices.Contains(cgroups, f.Cgroup) {
+		v.Cgroup = f.Cgroup
 	}
 	if record == nil || record.Offered == nil {
 		return v

@@ -77,7 +77,11 @@ func (i Upload) Apply(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if _, err := i.Host.WriteFile(ctx, i.To, data, 0o755); err != nil {
+	if uploader, ok := i.Host.(host.Uploader); ok {
+		if _, err := uploader.Upload(ctx, i.From.path, i.To, 0o755); err != nil {
+			return false, err
+		}
+	} else if _, err := i.Host.WriteFile(ctx, i.To, data, 0o755); err != nil {
 		return false, fmt.Errorf("upload %s to host %s: %w", i.From.path, i.Host.Name(), err)
 	}
 	have, err := marks(ctx, i.Host, []string{i.To})
