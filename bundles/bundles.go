@@ -56,7 +56,13 @@ type App struct {
 	Constraints   [][]string
 	Labels        map[string]string
 	Env           map[string]string
+	// Image is the container image, empty for a plain process. Volumes are what the container sees of its host.
+	Image   string
+	Volumes []Volume
 }
+
+// Volume is a path of the host that a container has under the same path. Mode is RO or RW.
+type Volume struct{ Path, Mode string }
 
 // Names lists the shipped releases in order.
 func Names() []string {

@@ -23,6 +23,8 @@ type installOptions struct {
 	proof   proofOptions
 	// timeout is how long the controller may take; 0 leaves it to the cluster file's grace.
 	timeout time.Duration
+	// acceptKeys pins host keys that nobody has looked at.
+	acceptKeys bool
 }
 
 func newInstallCommand(a *app) *cobra.Command {
@@ -37,6 +39,7 @@ func newInstallCommand(a *app) *cobra.Command {
 	opts.cluster.Bind(cmd.Flags())
 	opts.proof.bind(cmd.Flags(), "proof-")
 	cmd.Flags().DurationVar(&opts.timeout, "controller-timeout", 0, "how long the controller may take to come up (default: jenkins.app.grace and 90s)")
+	bindAcceptKeys(cmd.Flags(), &opts.acceptKeys)
 	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return install(ctx, s, opts) })
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -53,7 +56,7 @@ func newInstallCommand(a *app) *cobra.Command {
 
 // install prepares the plan: the machine is looked at first, so that nothing starts that cannot be finished.
 func install(ctx context.Context, s *session, opts *installOptions) (mutation, error) {
-	env, err := lifecycle.Open(ctx, s.Cluster)
+	env, err := openHosts(ctx, s, opts.acceptKeys)
 	if err != nil {
 		return mutation{}, err
 	}

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -17,6 +18,7 @@ import (
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/home"
+	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -34,16 +36,30 @@ type controller struct {
 	war war
 	// dir is the folder of all this, home JENKINS_HOME.
 	dir, home string
+	// on are the hosts that the controller may run on, which have all this under the same paths. On target local they share
+	// this machine's disk, so that one of them stands for all.
+	on []host.Machine
 }
 
 func (e *Env) controller() controller {
-	c := controller{env: e, war: warOf(e.Cluster, e.Release), dir: filepath.Join(e.Cluster.StateDir(), "shared", "controller")}
+	c := controller{env: e, war: warOf(e.Cluster, e.Release)}
 	c.home = e.Cluster.Jenkins.Home.Path
 	base := filepath.Join(e.Cluster.StateDir(), "shared")
-	if host, ok := provision.HomeHost(e.Cluster); ok {
-		base = e.Fleet.Machine(host.Name).Dir()
-		c.dir = filepath.Join(base, "controller")
+	if e.own != nil {
+		base = host.RemoteDir
 	}
+	if h, ok := provision.HomeHost(e.Cluster); ok {
+		c.on = []host.Machine{e.Fleet.Machine(h.Name)}
+		base = c.on[0].Dir()
+	} else {
+		for _, h := range e.Cluster.HostsWith(config.RoleMesosAgent) {
+			c.on = append(c.on, e.Fleet.Machine(h.Name))
+		}
+		if e.own == nil {
+			c.on = c.on[:1]
+		}
+	}
+	c.dir = filepath.Join(base, "controller")
 	if c.home == "" {
 		c.home = filepath.Join(base, "jenkins_home")
 	}
@@ -81,7 +97,10 @@ func (c controller) files() ([]provision.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := []provision.File{{Path: c.hashFile(), Data: []byte(hash + "\n"), Mode: 0o600}}
+	var files []provision.File
+	if c.env.own == nil { // its folder is that of the other files
+		files = append(files, provision.File{Path: c.hashFile(), Data: []byte(hash + "\n"), Mode: 0o600})
+	}
 	for _, file := range seed {
 		path := filepath.Join(c.dir, "seed", filepath.FromSlash(file.Path))
 		if file.Path == "jenkins.yaml" {
@@ -99,7 +118,14 @@ func (c controller) files() ([]provision.File, error) {
 
 func (c controller) runFile() string  { return filepath.Join(c.dir, "controller.json") }
 func (c controller) cascFile() string { return filepath.Join(c.dir, "jenkins.yaml") }
-func (c controller) hashFile() string { return filepath.Join(c.dir, "admin.hash") }
+
+// hashFile is on this machine. It is no secret of the kind that opens a door, and is kept as if it were one.
+func (c controller) hashFile() string {
+	if c.env.own != nil {
+		return filepath.Join(c.env.Cluster.StateDir(), "secrets", "admin.hash")
+	}
+	return filepath.Join(c.dir, "admin.hash")
+}
 
 func (c controller) passwordHash(password string) (string, error) {
 	old, err := os.ReadFile(c.hashFile())
@@ -110,6 +136,29 @@ func (c controller) passwordHash(password string) (string, error) {
 		return hash, nil
 	}
 	return jenkins.HashPassword(password)
+}
+
+// hashKept says whether the hash that every look must find again is on this machine.
+func (c controller) hashKept() bool {
+	password, err := c.env.Cluster.Jenkins.Admin.Password.Resolve(c.env.Cluster)
+	if err != nil {
+		return false
+	}
+	old, err := os.ReadFile(c.hashFile())
+	return err == nil && jenkins.PasswordMatches(strings.TrimSpace(string(old)), password)
+}
+
+// keepHash hashes the password once and for all, where that is not done.
+func (c controller) keepHash() error {
+	password, err := c.env.Cluster.Jenkins.Admin.Password.Resolve(c.env.Cluster)
+	if err != nil || c.hashKept() {
+		return err
+	}
+	hash, err := jenkins.HashPassword(password)
+	if err != nil {
+		return err
+	}
+	return writeHere(c.hashFile(), []byte(hash+"\n"), 0o600)
 }
 
 // run is what jomhome is told.
@@ -124,17 +173,17 @@ func (c controller) run() home.Controller {
 		"-Dusi.jenkins.connection-retries=-1",
 	}
 	arguments := []string{"--httpListenAddress=$HOST", "--httpPort=$PORT0", "--webroot=$MESOS_SANDBOX/war"}
-	argv := []string{c.env.Programs.Standin, "jenkins"}
+	argv := []string{c.program("standin"), "jenkins"}
 	if c.war.real() {
 		heap := int(math.Floor(float64(c.env.Cluster.Jenkins.App.Mem.MiB()) * heapShare))
-		argv = []string{c.env.Programs.Jenkins.Java.Program(), fmt.Sprintf("-Xmx%dm", heap), "-Djava.awt.headless=true"}
-		arguments = append([]string{"-jar", c.war.path()}, arguments...)
+		argv = []string{c.java(), fmt.Sprintf("-Xmx%dm", heap), "-Djava.awt.headless=true"}
+		arguments = append([]string{"-jar", c.warThere()}, arguments...)
 	} else {
 		idle := c.env.Cluster.Jenkins.Cloud.Templates[0].Idle.Duration()
 		properties = append(properties, fmt.Sprintf("-Djomctl.standin.idleSeconds=%d", int(math.Ceil(idle.Seconds()))),
 			"-Djomctl.standin.version="+c.env.Release.Core.Version, "-Djomctl.standin.agentListenAddress=$HOST")
 	}
-	out := home.Controller{Home: c.home, Seed: filepath.Join(c.dir, "seed"), Plugins: c.plugins(),
+	out := home.Controller{Home: c.home, Seed: filepath.Join(c.dir, "seed"), Plugins: c.pluginsThere(),
 		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", AgentPort: true, BootSeconds: 60}
 	if c.hasPlugin(pluginCasc) {
 		out.Env = []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}
@@ -168,15 +217,17 @@ func (c controller) document(files []provision.File) ([]byte, error) {
 	if host, ok := provision.HomeHost(c.env.Cluster); ok && !pinned(constraints) {
 		constraints = append(constraints, []string{"hostname", "CLUSTER", host.Address})
 	}
-	jomhome := shellQuote(c.env.Programs.Jomhome)
+	jomhome := shellQuote(c.program("jomhome"))
 	return c.env.Release.Document(bundles.App{
 		ID:            c.env.AppID(),
 		Command:       "exec " + jomhome + " run --config " + shellQuote(c.runFile()),
 		HealthCommand: jomhome + " check http://$HOST:$PORT0/login",
 		CPUs:          j.App.CPUs, MemMiB: j.App.Mem.MiB(), HTTPPort: j.App.HTTPPort, AgentPort: j.App.AgentPort,
 		GraceSeconds: int(j.App.Grace.Duration().Seconds()), Constraints: constraints,
-		Labels: map[string]string{"MARATHON_SINGLE_INSTANCE_APP": "true"},
-		Env:    map[string]string{configVariable: digest, "JOMCTL_RELEASE": c.env.Release.Name},
+		Labels:  map[string]string{"MARATHON_SINGLE_INSTANCE_APP": "true"},
+		Image:   c.env.Cluster.Jenkins.Image,
+		Volumes: c.volumes(),
+		Env:     map[string]string{configVariable: digest, "JOMCTL_RELEASE": c.env.Release.Name},
 	})
 }
 
@@ -209,19 +260,33 @@ func pinned(constraints [][]string) bool {
 	return false
 }
 
-// stale are the files that are missing or different on disk.
-func stale(files []provision.File) ([]string, error) {
+// stale are the files that are missing or different on a host, as HOST:PATH.
+func (c controller) stale(ctx context.Context, files []provision.File) ([]string, error) {
 	var paths []string
-	for _, file := range files {
-		data, err := os.ReadFile(file.Path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		if err != nil || !bytes.Equal(data, file.Data) {
-			paths = append(paths, file.Path)
+	for _, m := range c.on {
+		for _, file := range files {
+			data, err := m.ReadFile(ctx, file.Path)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+			if err != nil || !bytes.Equal(data, file.Data) {
+				paths = append(paths, m.Name()+":"+file.Path)
+			}
 		}
 	}
 	return paths, nil
+}
+
+// write makes the files what they must be on every host.
+func (c controller) write(ctx context.Context, files []provision.File) error {
+	for _, m := range c.on {
+		for _, file := range files {
+			if _, err := m.WriteFile(ctx, file.Path, file.Data, file.Mode); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -81,14 +81,14 @@ func TestTheFilesAreTheSameAtEveryLook(t *testing.T) {
 	again, err := c.files()
 	require.NoError(t, err)
 	require.Equal(t, files, again, "the password's hash must not be another one each time")
-	paths, err := stale(again)
+	paths, err := c.stale(t.Context(), again)
 	require.NoError(t, err)
 	require.Empty(t, paths)
 
 	require.NoError(t, os.WriteFile(c.cascFile(), []byte("jenkins: {}\n"), 0o644))
-	paths, err = stale(again)
+	paths, err = c.stale(t.Context(), again)
 	require.NoError(t, err)
-	require.Equal(t, []string{c.cascFile()}, paths)
+	require.Equal(t, []string{"a1:" + c.cascFile()}, paths)
 }
 
 func TestAChangedCloudChangesTheAppAndNothingElse(t *testing.T) {
@@ -166,9 +166,9 @@ func TestWhatTargetLocalCannotCarryIsRefused(t *testing.T) {
 	require.Equal(t, []string{"jenkins.cloud.templates[0]", "jenkins.cloud.line"}, subjects)
 
 	c := clusterWith(t, "")
-	c.Target = config.TargetHosts
-	_, err := open(c, provision.Programs{})
-	require.ErrorContains(t, err, "target hosts cannot be installed")
+	c.Target = config.TargetAWS
+	_, err := Look(c)
+	require.ErrorContains(t, err, "target aws cannot be installed")
 	c = clusterWith(t, "release: nonesuch\n")
 	_, err = open(c, provision.Programs{})
 	require.ErrorContains(t, err, `release "nonesuch" is not shipped`)

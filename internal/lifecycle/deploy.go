@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/cluster"
@@ -23,6 +22,9 @@ func (e *Env) controllerBudget(given time.Duration) time.Duration {
 func (e *Env) appStep(timeout time.Duration) op.Step {
 	c := e.controller()
 	document := func() ([]byte, error) {
+		if !e.own.known() {
+			return nil, errNotKnown
+		}
 		files, err := c.files()
 		if err != nil {
 			return nil, err
@@ -67,7 +69,7 @@ func (e *Env) appStep(timeout time.Duration) op.Step {
 			if err != nil {
 				return err
 			}
-			if err := e.makeHome(); err != nil {
+			if err := e.makeHome(ctx); err != nil {
 				return err
 			}
 			return e.rollOut(ctx, doc, say)
@@ -75,10 +77,15 @@ func (e *Env) appStep(timeout time.Duration) op.Step {
 	}
 }
 
+var errNotKnown = errors.New("the programs of the hosts are not known yet")
+
 // makeHome makes the folder of the home, so that an unwritable place is an error here and not a task that fails for ever.
-func (e *Env) makeHome() error {
-	if err := os.MkdirAll(e.controller().home, 0o755); err != nil {
-		return &Refusal{Problem: fmt.Sprintf("making the home: %v", err), Fix: "set jenkins.home.path to a folder that you may write"}
+func (e *Env) makeHome(ctx context.Context) error {
+	c := e.controller()
+	for _, m := range c.on {
+		if err := m.MkdirAll(ctx, c.home, 0o755); err != nil {
+			return &Refusal{Problem: fmt.Sprintf("making the home: %v", err), Fix: "set jenkins.home.path to a folder that can be written to"}
+		}
 	}
 	return nil
 }

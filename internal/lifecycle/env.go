@@ -30,11 +30,16 @@ type Env struct {
 	Marathon  cluster.Marathon
 
 	findings []provision.Finding
+	// own is set for hosts of their own: every target but local.
+	own *ownHosts
 }
 
 // Open looks at the machine, finds the programs of a cluster and makes its clients. What is missing is no error here:
 // Preflight reports it together with everything else.
-func Open(ctx context.Context, c *config.Cluster) (*Env, error) {
+func Open(ctx context.Context, c *config.Cluster, access Access) (*Env, error) {
+	if c.Target != config.TargetLocal {
+		return openHosts(ctx, c, access)
+	}
 	programs, findings := provision.PreflightLocal(ctx, c, "")
 	env, err := open(c, programs)
 	if err != nil {
@@ -65,15 +70,22 @@ func (e *Env) javaOfRelease(ctx context.Context) {
 }
 
 // Look is Open for those who only look at a cluster that runs, and is quicker: no program is asked for its version.
-func Look(c *config.Cluster) (*Env, error) { return open(c, provision.Programs{}) }
+func Look(c *config.Cluster) (*Env, error) {
+	if c.Target != config.TargetLocal {
+		return lookHosts(c, Access{})
+	}
+	return open(c, provision.Programs{})
+}
 
 func open(c *config.Cluster, programs provision.Programs) (*Env, error) {
-	if c.Target != config.TargetLocal {
-		return nil, &Refusal{
-			Problem: fmt.Sprintf("target %s cannot be installed by this version of jomctl", c.Target),
-			Fix:     "use target local",
-		}
+	fleet, err := provision.NewLocalFleet(c, programs)
+	if err != nil {
+		return nil, err
 	}
+	return newEnv(c, programs, fleet)
+}
+
+func newEnv(c *config.Cluster, programs provision.Programs, fleet *provision.Fleet) (*Env, error) {
 	name := c.Release
 	if filepath.Base(name) != name {
 		name = c.Resolve(name)
@@ -81,10 +93,6 @@ func open(c *config.Cluster, programs provision.Programs) (*Env, error) {
 	release, err := bundles.Load(name)
 	if err != nil {
 		return nil, &Refusal{Problem: err.Error(), Fix: "set `release` in " + c.File}
-	}
-	fleet, err := provision.NewLocalFleet(c, programs)
-	if err != nil {
-		return nil, err
 	}
 	env := &Env{Cluster: c, Release: release, Programs: programs, Fleet: fleet,
 		ZooKeeper: cluster.ZooKeeper{Servers: provision.ZooKeeperServers(c)}}
@@ -120,12 +128,16 @@ func (e *Env) Jenkins() (*jenkins.Client, error) {
 // cloud is the Mesos cloud of the controller. It reaches the masters through the edge, as the plugin looks for the leader
 // only once.
 func (e *Env) cloud() (jenkins.Cloud, error) {
-	who, err := user.Current()
-	if err != nil {
-		return jenkins.Cloud{}, fmt.Errorf("finding the user that runs the build agents: %w", err)
+	runs := "root"
+	if e.own == nil {
+		who, err := user.Current()
+		if err != nil {
+			return jenkins.Cloud{}, fmt.Errorf("finding the user that runs the build agents: %w", err)
+		}
+		runs = who.Username
 	}
 	return jenkins.Cloud{
-		Master: e.edge(provision.EdgeMasterPort), FrameworkName: e.frameworkName(), FrameworkID: e.frameworkID(), User: who.Username,
+		Master: e.edge(provision.EdgeMasterPort), FrameworkName: e.frameworkName(), FrameworkID: e.frameworkID(), User: runs,
 		URL: e.URL(), AgentPort: e.Cluster.Jenkins.App.AgentPort, Templates: e.Cluster.Jenkins.Cloud.Templates,
 	}, nil
 }

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/op"
@@ -29,22 +30,18 @@ type InstallOptions struct {
 
 // Install is the plan from nothing, or from wherever an earlier run ended, to a proven cluster.
 func Install(e *Env, opts InstallOptions) op.Plan {
-	stages := []op.Stage{
-		{Name: "Files", Steps: []op.Step{
-			e.recordStep(),
-			e.warStep(),
-			e.passwordStep(),
-			e.filesStep(),
-		}},
-		{Name: "ZooKeeper", Parallel: true, Steps: e.serviceSteps(provision.RoleZooKeeper)},
+	stages := append([]op.Stage{{Name: "Record", Steps: []op.Step{e.recordStep(), e.warStep(), e.passwordStep()}}}, e.hostStages()...)
+	stages = append(stages, []op.Stage{
+		{Name: "Files", Steps: []op.Step{e.filesStep()}},
+		{Name: "ZooKeeper", Parallel: e.fresh(), Steps: e.zooKeeperSteps()},
 		{Name: "Coordination", Steps: []op.Step{e.quorumStep(), e.leaseStep(opts.LeaseHeld, opts.TakeLease)}},
-		{Name: "Mesos masters", Parallel: true, Steps: e.serviceSteps(provision.RoleMesosMaster)},
+		{Name: "Mesos masters", Parallel: e.fresh(), Steps: e.masterSteps()},
 		{Name: "Mesos leader", Steps: []op.Step{e.leaderStep()}},
-	}
+	}...)
 	stages = append(stages, e.leftoverStages()...)
 	return op.Plan{Verb: "install", Stages: append(stages, []op.Stage{
-		{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: append(append(e.agentSteps(),
-			e.marathonSteps()...), e.serviceSteps(provision.RoleEdge)...)},
+		{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: slices.Concat(e.agentSteps(), e.marathonSteps(),
+			e.serviceSteps(provision.RoleEdge), e.serviceSteps(provision.RoleRegistry))},
 		{Name: "Controller", Steps: []op.Step{
 			e.appStep(opts.ControllerTimeout),
 			e.readyStep(opts.ControllerTimeout),
@@ -79,19 +76,37 @@ func (e *Env) passwordStep() op.Step {
 	return op.Step{ID: "admin-password", Title: "Admin password in " + string(secret),
 		Probe: func(context.Context) (op.State, error) {
 			there, err := secretThere(secret, e.Cluster)
-			return needed(there), err
+			return needed(there && (e.own == nil || e.controller().hashKept())), err
 		},
-		Changes: func(context.Context) []string { return []string{"generate " + string(secret) + " (mode 0600)"} },
-		Do:      func(context.Context, op.Say) error { return generate(secret, e.Cluster) },
+		Changes: func(context.Context) []string {
+			if there, err := secretThere(secret, e.Cluster); err == nil && there {
+				return []string{"hash it"}
+			}
+			return []string{"generate " + string(secret) + " (mode 0600)"}
+		},
+		Do: func(context.Context, op.Say) error {
+			if there, err := secretThere(secret, e.Cluster); err != nil || !there {
+				if err := errors.Join(err, generate(secret, e.Cluster)); err != nil {
+					return err
+				}
+			}
+			if e.own == nil {
+				return nil
+			}
+			return e.controller().keepHash()
+		},
 	}
 }
 
 func (e *Env) filesStep() op.Step {
 	c := e.controller()
 	return op.Step{ID: "controller-files", Title: "Controller's first files, cloud and start command",
-		Probe: func(context.Context) (op.State, error) {
+		Probe: func(ctx context.Context) (op.State, error) {
 			if there, err := secretThere(e.Cluster.Jenkins.Admin.Password, e.Cluster); err != nil || !there {
 				return op.Later, err
+			}
+			if e.own != nil && !e.controller().hashKept() || !e.own.known() {
+				return op.Later, nil
 			}
 			if c.war.real() && !c.war.cached() {
 				return op.Later, nil
@@ -100,7 +115,7 @@ func (e *Env) filesStep() op.Step {
 			if err != nil {
 				return op.Needed, err
 			}
-			paths, err := stale(files)
+			paths, err := c.stale(ctx, files)
 			return needed(len(paths) == 0), err
 		},
 		Changes: func(context.Context) []string { return []string{"write " + c.dir} },
@@ -109,21 +124,20 @@ func (e *Env) filesStep() op.Step {
 			if err != nil {
 				return err
 			}
-			machine := e.Fleet.Machines()[0] // all local hosts share this machine's disk
-			for _, file := range files {
-				if _, err := machine.WriteFile(ctx, file.Path, file.Data, file.Mode); err != nil {
-					return err
-				}
-			}
-			return nil
+			return c.write(ctx, files)
 		},
 	}
 }
 
-// serviceStep applies one service; ready, where set, says whether it serves.
-func serviceStep(s provision.Service, ready func(context.Context) error) op.Step {
+// serviceStep applies the n-th service of a role; ready, where set, says whether it serves. The service is described anew
+// whenever it is needed: on hosts of their own its programs are known only when they are installed.
+func (e *Env) serviceStep(role string, n int, ready func(context.Context) error) op.Step {
+	describe := func() provision.Service { return e.Fleet.Services(role)[n] }
 	probe := func(ctx context.Context) (op.State, []string, error) {
-		done, changes, err := s.Probe(ctx)
+		if !e.own.known() {
+			return op.Later, nil, nil
+		}
+		done, changes, err := e.item(describe()).Probe(ctx)
 		if err == nil && done && ready != nil {
 			if problem := ready(ctx); problem != nil {
 				return op.Needed, []string{"wait until it serves (now: " + problem.Error() + ")"}, nil
@@ -131,6 +145,7 @@ func serviceStep(s provision.Service, ready func(context.Context) error) op.Step
 		}
 		return needed(done), changes, err
 	}
+	s := describe()
 	return op.Step{ID: s.Role + "-" + s.Host.Name(), Title: s.Title(), Budget: startBudget,
 		Probe: func(ctx context.Context) (op.State, error) {
 			state, _, err := probe(ctx)
@@ -141,7 +156,7 @@ func serviceStep(s provision.Service, ready func(context.Context) error) op.Step
 			return changes
 		},
 		Do: func(ctx context.Context, say op.Say) error {
-			if _, err := s.Apply(ctx); err != nil {
+			if _, err := e.item(describe()).Apply(ctx); err != nil {
 				return err
 			}
 			if ready == nil {
@@ -150,6 +165,14 @@ func serviceStep(s provision.Service, ready func(context.Context) error) op.Step
 			return wait(ctx, say, ready)
 		},
 	}
+}
+
+// item is a service that is recorded on a host of its own.
+func (e *Env) item(s provision.Service) provision.Item {
+	if e.own == nil {
+		return s
+	}
+	return e.own.keeper.Keep(s.Host, s)
 }
 
 // wait asks until there is no error, and says what is missing whenever that changes.
@@ -179,8 +202,8 @@ func wait(ctx context.Context, say op.Say, ready func(context.Context) error) er
 
 func (e *Env) serviceSteps(role string) []op.Step {
 	var steps []op.Step
-	for _, s := range e.Fleet.Services(role) {
-		steps = append(steps, serviceStep(s, nil))
+	for n := range e.Fleet.Services(role) {
+		steps = append(steps, e.serviceStep(role, n, nil))
 	}
 	return steps
 }
@@ -214,9 +237,9 @@ func (e *Env) leaderStep() op.Step {
 
 func (e *Env) agentSteps() []op.Step {
 	var steps []op.Step
-	for _, s := range e.Fleet.Services(provision.RoleMesosAgent) {
+	for n, s := range e.Fleet.Services(provision.RoleMesosAgent) {
 		address := s.Host.Address()
-		steps = append(steps, serviceStep(s, func(ctx context.Context) error {
+		steps = append(steps, e.serviceStep(provision.RoleMesosAgent, n, func(ctx context.Context) error {
 			m := e.Mesos
 			m.Patience = time.Millisecond
 			state, err := m.State(ctx)
@@ -236,10 +259,10 @@ func (e *Env) agentSteps() []op.Step {
 
 func (e *Env) marathonSteps() []op.Step {
 	var steps []op.Step
-	for i, s := range e.Fleet.Services(provision.RoleMarathon) {
+	for i := range e.Fleet.Services(provision.RoleMarathon) {
 		m := e.Marathon
 		m.URLs, m.Patience = m.URLs[i:i+1], time.Millisecond
-		step := serviceStep(s, func(ctx context.Context) error {
+		step := e.serviceStep(provision.RoleMarathon, i, func(ctx context.Context) error {
 			info, err := m.Info(ctx)
 			if err != nil {
 				return err

@@ -46,10 +46,7 @@ func (e *Env) recordStep() op.Step {
 			return needed(bytes.Equal(old, text)), err
 		},
 		Changes: func(context.Context) []string { return []string{"write " + path} },
-		Do: func(ctx context.Context, _ op.Say) error {
-			_, err := e.Fleet.Machines()[0].WriteFile(ctx, path, text, 0o600) // all local hosts share this machine's disk
-			return err
-		},
+		Do:      func(context.Context, op.Say) error { return writeHere(path, text, 0o600) },
 	}
 }
 
@@ -66,7 +63,11 @@ func (e *Env) changed() ([]provision.Finding, error) {
 	d := difference{file: e.Cluster.File}
 	was, is := old.Jenkins, e.Cluster.Jenkins
 	d.compare("name", old.Name, e.Cluster.Name, "the app and the framework are named after it")
-	if moved(old, e.Cluster) && old.Local.Address != e.Cluster.Local.Address {
+	d.compare("target", string(old.Target), string(e.Cluster.Target), "the cluster lives on those hosts")
+	if len(d.findings) > 0 {
+		return d.findings, nil
+	}
+	if moved(old, e.Cluster) && e.own == nil && old.Local.Address != e.Cluster.Local.Address {
 		d.compare("local.address", old.Local.Address, e.Cluster.Local.Address, "ZooKeeper, the masters and the home know each other by it")
 	} else {
 		d.hosts(old, e.Cluster)
@@ -76,7 +77,7 @@ func (e *Env) changed() ([]provision.Finding, error) {
 	d.compare("jenkins.war", kindOf(!warOf(old, e.Release).real()), kindOf(!warOf(e.Cluster, e.Release).real()), "neither reads all of what the other has kept in the home")
 	d.compare("jenkins.admin.user", was.Admin.User, is.Admin.User, "the account is in the home already; make further ones in Jenkins")
 	if len(d.findings) == 0 {
-		before, err := open(old, e.Programs)
+		before, err := e.sibling(old)
 		if err != nil {
 			return nil, err
 		}
@@ -84,6 +85,14 @@ func (e *Env) changed() ([]provision.Finding, error) {
 			"the home, with all jobs, stays where it is: keep its host the first Mesos agent, and jenkins.home as it was")
 	}
 	return d.findings, nil
+}
+
+// sibling is the environment of the cluster as it was.
+func (e *Env) sibling(c *config.Cluster) (*Env, error) {
+	if e.own != nil {
+		return lookHosts(c, e.own.access)
+	}
+	return open(c, e.Programs)
 }
 
 func kindOf(standin bool) string {
@@ -113,6 +122,11 @@ func (d *difference) add(key, is, problem, fix string) {
 // hosts allows that Mesos agents come and go, under names and addresses of their own.
 func (d *difference) hosts(old, now *config.Cluster) {
 	d.compare("the control hosts", hostNames(old), hostNames(now), "ZooKeeper's ensemble and the masters' quorum are made of them")
+	for _, was := range old.HostsWith(config.RoleMesosAgent) {
+		if _, stays := now.Host(was.Name); !stays && now.Target != config.TargetLocal {
+			d.add("hosts", "without "+was.Name, "the host is installed, and its builds would be lost", "run `jomctl agents remove "+was.Name+"`, which drains it first")
+		}
+	}
 	for _, h := range now.Hosts {
 		for _, was := range old.Hosts {
 			switch {

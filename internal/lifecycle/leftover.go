@@ -38,6 +38,9 @@ func (e *Env) leftoverStages() []op.Stage {
 
 // leftovers looks at the disks of the hosts, which know of every unit that was ever started there.
 func (e *Env) leftovers() []leftover {
+	if e.own != nil {
+		return nil // a host is taken out by a command of its own, which drains it
+	}
 	entries, err := os.ReadDir(e.hostsDir())
 	if err != nil {
 		return nil // nothing is installed, or nothing could be started either

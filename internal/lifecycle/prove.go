@@ -90,6 +90,9 @@ func (e *Env) proofStep(opts ProofOptions) op.Step {
 				return op.Needed, nil
 			}
 			c := e.controller()
+			if !e.own.known() {
+				return op.Later, nil
+			}
 			files, err := c.files()
 			if err != nil {
 				return op.Later, nil // it is about files that are not there yet
@@ -146,7 +149,7 @@ func (e *Env) record(ctx context.Context, proof jenkins.Proof) error {
 	if err != nil {
 		return fmt.Errorf("writing the proof's record: %w", err)
 	}
-	_, err = e.Fleet.Machines()[0].WriteFile(ctx, e.proofFile(), append(data, '\n'), 0o644)
+	err = writeHere(e.proofFile(), append(data, '\n'), 0o644)
 	return err
 }
 

@@ -1,0 +1,317 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/provision"
+	"github.com/jomctl/jomctl/provision/hosts"
+	"github.com/jomctl/jomctl/provision/source"
+)
+
+// parallel is how many hosts are worked on at once.
+const parallel = 16
+
+// Access is what only the person who runs jomctl can give.
+type Access struct {
+	// Passphrase is asked for that of an encrypted SSH key; nil means that such a key is an error.
+	Passphrase func(file string) (string, error)
+	// Version is jomctl's, for the records on the hosts.
+	Version string
+	// Say gets what is going on before a plan exists; nil means nobody listens.
+	Say func(format string, args ...any)
+}
+
+func (a Access) say(format string, args ...any) {
+	if a.Say != nil {
+		a.Say(format, args...)
+	}
+}
+
+// ownHosts are the hosts of every target but local: what is known of them, and what is installed there.
+type ownHosts struct {
+	config  *config.Cluster
+	access  Access
+	remotes map[string]*host.Remote
+	keeper  *hosts.Keeper
+	helpers hosts.Helpers
+	checker *source.Checker
+	// installer brings the sources' programs to the hosts.
+	installer *source.Installer
+
+	// served says that ZooKeeper served before anything was changed.
+	served bool
+
+	mu    sync.Mutex
+	facts map[string]hosts.Facts
+	plans map[string][]source.Plan
+	// got is what was fetched for a plan, by component and facts.
+	got map[string]source.Fetched
+	// found are the programs of the hosts that have all of them.
+	found  map[string]provision.Programs
+	values map[string]provision.HostValues
+}
+
+// known says whether the programs of all hosts are known, so that their services can be described. Target local always is.
+func (o *ownHosts) known() bool {
+	if o == nil {
+		return true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.found) == len(o.config.Hosts)
+}
+
+// programs are those of a host, empty ones as long as they are not known.
+func (o *ownHosts) programs(name string) provision.Programs {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.found[name]
+}
+
+// lookHosts makes the environment without connecting to any host.
+func lookHosts(c *config.Cluster, access Access) (*Env, error) {
+	if c.Target.FromTerraform() {
+		return nil, &Refusal{Problem: fmt.Sprintf("target %s cannot be installed by this version of jomctl", c.Target), Fix: "make the machines, and use target hosts"}
+	}
+	o, err := newOwnHosts(c, access)
+	if err != nil {
+		return nil, err
+	}
+	fleet, err := o.fleet()
+	if err != nil {
+		return nil, err
+	}
+	env, err := newEnv(c, provision.Programs{}, fleet)
+	if err != nil {
+		return nil, err
+	}
+	env.own = o
+	return env, nil
+}
+
+func newOwnHosts(c *config.Cluster, access Access) (*ownHosts, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the running program: %w", err)
+	}
+	lock, err := source.ReadLock(source.LockFile(c))
+	if err != nil {
+		return nil, err
+	}
+	standin := filepath.Join(filepath.Dir(self), "standin")
+	o := &ownHosts{config: c, access: access, remotes: map[string]*host.Remote{},
+		keeper:    hosts.NewKeeper(c.Name, clusterID(c), access.Version),
+		helpers:   hosts.Helpers{Standin: hosts.NewProgram(standin), Jomhome: hosts.NewProgram(filepath.Join(filepath.Dir(self), "jomhome"))},
+		checker:   &source.Checker{Cache: &source.Cache{Dir: filepath.Join(c.StateDir(), "cache")}, Lock: lock},
+		installer: &source.Installer{Standin: standin},
+		facts:     map[string]hosts.Facts{}, plans: map[string][]source.Plan{}, got: map[string]source.Fetched{},
+		found: map[string]provision.Programs{}, values: map[string]provision.HostValues{}}
+	var jump *host.Remote
+	if c.SSH.Jump != "" {
+		if jump, err = o.jump(); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range c.Hosts {
+		o.remotes[h.Name], err = host.NewRemote(host.Options{Name: h.Name, Address: h.Address, User: c.SSH.User, Port: c.SSH.Port,
+			IdentityFile: c.Resolve(c.SSH.IdentityFile), KnownHosts: c.Resolve(c.SSH.KnownHosts), Passphrase: access.Passphrase, Jump: jump})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+func (o *ownHosts) jump() (*host.Remote, error) {
+	s := o.config.SSH
+	user, address, port, err := host.ParseDestination(s.Jump)
+	if err != nil {
+		return nil, fmt.Errorf("ssh.jump: %w", err)
+	}
+	if user == "" {
+		user = s.User
+	}
+	return host.NewRemote(host.Options{Name: "jump host", Address: address, User: user, Port: port, IdentityFile: o.config.Resolve(s.IdentityFile),
+		KnownHosts: o.config.Resolve(s.KnownHosts), Passphrase: o.access.Passphrase, Sudo: host.SudoNever})
+}
+
+// clusterID tells two clusters of one name apart: by the folder that they are kept in.
+func clusterID(c *config.Cluster) string {
+	machine, _ := os.Hostname()
+	sum := sha256.Sum256([]byte(machine + ":" + c.Dir()))
+	return hex.EncodeToString(sum[:8])
+}
+
+func (o *ownHosts) machines() []host.Machine {
+	var all []host.Machine
+	for _, h := range o.config.Hosts {
+		all = append(all, o.remotes[h.Name])
+	}
+	return all
+}
+
+func (o *ownHosts) fleet() (*provision.Fleet, error) {
+	machines := map[string]host.Machine{}
+	for name, remote := range o.remotes {
+		machines[name] = remote
+	}
+	return provision.NewHostFleet(o.config, machines, o.programs, o.values)
+}
+
+// UnknownKeysError are hosts whose keys nobody has looked at yet.
+type UnknownKeysError struct{ Keys []*host.UnknownKeyError }
+
+// Error lists the keys.
+func (e *UnknownKeysError) Error() string {
+	text := "the keys of these hosts are not pinned yet:"
+	for _, key := range e.Keys {
+		text += "\n  " + key.Error()
+	}
+	return text
+}
+
+// Hint is the way out.
+func (e *UnknownKeysError) Hint() string {
+	return "compare them with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the hosts; then run on a terminal, which asks, or with --accept-host-keys, which pins them"
+}
+
+// ExitCode is that of a refused preflight.
+func (e *UnknownKeysError) ExitCode() int { return 3 }
+
+// PinKeys pins the keys that were looked at.
+func PinKeys(unknown *UnknownKeysError) error {
+	for _, key := range unknown.Keys {
+		if _, err := host.Pin(key.File, key.Address, key.Key); err != nil {
+			return fmt.Errorf("pin the key of host %s: %w", key.Host, err)
+		}
+	}
+	return nil
+}
+
+// openHosts connects to all hosts and learns what is there. Unknown keys are an *UnknownKeysError; everything else that
+// stands against the hosts is found together, for Preflight to say.
+func openHosts(ctx context.Context, c *config.Cluster, access Access) (*Env, error) {
+	env, err := lookHosts(c, access)
+	if err != nil {
+		return nil, err
+	}
+	reached, err := env.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !reached {
+		return env, nil
+	}
+	env.own.ask(ctx, env.ZooKeeper.Healthy)
+	return env, env.learn(ctx)
+}
+
+// reach connects to all hosts and asks for their facts. It is false where a host cannot be reached, which is a finding.
+func (e *Env) reach(ctx context.Context) (bool, error) {
+	o := e.own
+	err := host.Each(ctx, o.machines(), parallel, func(ctx context.Context, m host.Machine) error {
+		if err := o.remotes[m.Name()].Connect(ctx); err != nil {
+			return err
+		}
+		return o.look(ctx, m)
+	})
+	if err == nil {
+		return true, nil
+	}
+	if ctx.Err() != nil {
+		return false, err
+	}
+	var each *host.EachError
+	if !errors.As(err, &each) {
+		return false, err
+	}
+	unknown := &UnknownKeysError{}
+	for _, name := range each.Hosts {
+		var key *host.UnknownKeyError
+		if errors.As(each.Errors[name], &key) {
+			unknown.Keys = append(unknown.Keys, key)
+			continue
+		}
+		e.findings = append(e.findings, findingOf(name, each.Errors[name]))
+	}
+	if len(unknown.Keys) > 0 {
+		return false, unknown
+	}
+	return false, nil
+}
+
+// findingOf is an error about a host as a finding, with the way out that the error knows.
+func findingOf(subject string, err error) provision.Finding {
+	finding := provision.Finding{Subject: subject, Problem: err.Error()}
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		finding.Fix = hinted.Hint()
+	}
+	return finding
+}
+
+// look asks one host for its facts, and what they mean for its services.
+func (o *ownHosts) look(ctx context.Context, m host.Machine) error {
+	h, _ := o.config.Host(m.Name())
+	facts, err := hosts.Look(ctx, o.config, h, m)
+	if err != nil {
+		return err
+	}
+	record, err := o.keeper.Read(ctx, m)
+	if err != nil {
+		return err
+	}
+	plans, err := o.resolve(h, facts)
+	if err != nil {
+		return err
+	}
+	var cgroups []int
+	for _, plan := range plans {
+		if plan.Component == source.Mesos {
+			cgroups = hosts.Cgroups(plan)
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.facts[h.Name], o.plans[h.Name], o.values[h.Name] = facts, plans, hosts.Values(h, facts, cgroups, record)
+	return nil
+}
+
+// componentsOf are the components whose programs a host needs.
+func componentsOf(h config.Host) []string {
+	if h.Is(config.RoleControl) {
+		return source.Components()
+	}
+	return []string{source.Mesos}
+}
+
+// resolve makes the plans of a host's components. What cannot work is source.Findings.
+func (o *ownHosts) resolve(h config.Host, facts hosts.Facts) ([]source.Plan, error) {
+	resolver, err := source.NewResolver(o.config)
+	if err != nil {
+		return nil, err
+	}
+	var plans []source.Plan
+	var findings source.Findings
+	for _, component := range componentsOf(h) {
+		wanted, err := source.Wanted(o.config, component)
+		if err != nil {
+			return nil, err
+		}
+		plan, problems := resolver.Resolve(component, wanted, facts.Source())
+		plans, findings = append(plans, plan), append(findings, problems...)
+	}
+	if findings = append(findings, source.Together(plans, o.config.Jenkins.Cloud.Line)...); len(findings) > 0 {
+		return nil, findings
+	}
+	return plans, nil
+}

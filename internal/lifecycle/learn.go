@@ -1,0 +1,285 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision"
+	"github.com/jomctl/jomctl/provision/hosts"
+	"github.com/jomctl/jomctl/provision/source"
+)
+
+// learn finds the programs of hosts that have been installed before. For those that have not, the sources are verified,
+// so that what cannot be had is known before a host is touched.
+func (e *Env) learn(ctx context.Context) error {
+	o := e.own
+	err := host.Each(ctx, o.machines(), parallel, func(ctx context.Context, m host.Machine) error {
+		_, err := o.find(ctx, m)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if o.known() {
+		return nil
+	}
+	for _, plan := range o.different() {
+		if result := o.checker.Check(ctx, plan); len(result.Findings) > 0 {
+			for _, f := range result.Findings {
+				e.findings = append(e.findings, provision.Finding{Subject: f.Subject, Problem: f.Problem, Fix: f.Fix})
+			}
+		}
+	}
+	return nil
+}
+
+// different are the plans of all hosts, each once.
+func (o *ownHosts) different() []source.Plan {
+	seen := map[string]bool{}
+	var all []source.Plan
+	for _, h := range o.config.Hosts {
+		for _, plan := range o.plans[h.Name] {
+			if key := planKey(plan); !seen[key] {
+				seen[key] = true
+				all = append(all, plan)
+			}
+		}
+	}
+	return all
+}
+
+func planKey(p source.Plan) string { return p.Component + " " + p.Facts.String() }
+
+// find looks for the programs of one host. It is false, without an error, where some are not installed yet.
+func (o *ownHosts) find(ctx context.Context, m host.Machine) (bool, error) {
+	h, _ := o.config.Host(m.Name())
+	o.mu.Lock()
+	facts, plans := o.facts[h.Name], o.plans[h.Name]
+	o.mu.Unlock()
+	var installed hosts.Installed
+	for _, plan := range plans {
+		programs, why, err := o.installer.Probe(ctx, m, plan, o.fetched(plan))
+		if err != nil || why != "" {
+			return false, err
+		}
+		setInstalled(&installed, plan.Component, programs)
+	}
+	programs, findings := hosts.Programs(o.config, h, facts, installed)
+	if len(findings) > 0 {
+		return false, nil // packages are missing, which the base of the host brings
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.found[h.Name] = programs
+	return true, nil
+}
+
+func setInstalled(in *hosts.Installed, component string, programs source.Programs) {
+	switch component {
+	case source.ZooKeeper:
+		in.ZooKeeper = programs
+	case source.Mesos:
+		in.Mesos = programs
+	case source.Marathon:
+		in.Marathon = programs
+	}
+}
+
+// fetched is what was got for a plan: in this run, or earlier, as the lock has it.
+func (o *ownHosts) fetched(plan source.Plan) source.Fetched {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if got, ok := o.got[planKey(plan)]; ok {
+		return got
+	}
+	locked, _ := o.checker.Lock.Find(plan)
+	return source.Fetched{Locked: locked}
+}
+
+// hostStages bring the hosts to where their services can be described: packages, helpers, and the sources' programs.
+func (e *Env) hostStages() []op.Stage {
+	if e.own == nil {
+		return nil
+	}
+	var bases, programs []op.Step
+	for _, h := range e.Cluster.Hosts {
+		bases = append(bases, e.baseStep(h))
+		programs = append(programs, e.programsStep(h))
+	}
+	return []op.Stage{
+		{Name: "Sources", Steps: []op.Step{e.sourcesStep()}},
+		{Name: "Hosts", Parallel: true, Steps: bases},
+		{Name: "Programs", Parallel: true, Steps: programs},
+	}
+}
+
+// sourcesStep fetches and verifies everything on this machine, and locks it.
+func (e *Env) sourcesStep() op.Step {
+	o := e.own
+	missing := func() []source.Plan {
+		var all []source.Plan
+		for _, plan := range o.different() {
+			if _, got := o.got[planKey(plan)]; !got && !o.known() {
+				all = append(all, plan)
+			}
+		}
+		return all
+	}
+	return op.Step{ID: "sources", Title: "Sources verified and locked",
+		Probe: func(context.Context) (op.State, error) { return needed(len(missing()) == 0), nil },
+		Changes: func(context.Context) []string {
+			var lines []string
+			for _, plan := range missing() {
+				lines = append(lines, fmt.Sprintf("fetch %s from %s for %s", plan.Component, plan.Title, plan.Facts))
+			}
+			return lines
+		},
+		Do: func(ctx context.Context, say op.Say) error {
+			checker := *o.checker
+			checker.Say = func(text string) { say("%s", text) }
+			for _, plan := range missing() {
+				got, _, err := checker.Fetch(ctx, plan, false)
+				if err != nil {
+					return err
+				}
+				if got.Locked.Component != "" {
+					o.checker.Lock.Set(got.Locked)
+				}
+				o.mu.Lock()
+				o.got[planKey(plan)] = got
+				o.mu.Unlock()
+			}
+			return o.checker.Lock.Write(source.LockFile(e.Cluster))
+		},
+	}
+}
+
+// baseStep brings a host its packages, helper programs and Docker Engine, and masks what must not run.
+func (e *Env) baseStep(h config.Host) op.Step {
+	o := e.own
+	m := o.remotes[h.Name]
+	items := func() []provision.Item {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return hosts.Base(e.Cluster, h, m, o.facts[h.Name], o.helpers, o.keeper)
+	}
+	return op.Step{ID: "base-" + h.Name, Title: h.Name + " has its packages and helpers",
+		Probe: func(ctx context.Context) (op.State, error) {
+			done, _, err := probeAll(ctx, items())
+			return needed(done), err
+		},
+		Changes: func(ctx context.Context) []string {
+			_, changes, _ := probeAll(ctx, items())
+			return changes
+		},
+		Do: func(ctx context.Context, say op.Say) error {
+			ctx = provision.WithSay(ctx, say)
+			for _, item := range items() {
+				if _, err := item.Apply(ctx); err != nil {
+					return fmt.Errorf("%s: %w", item.Title(), err)
+				}
+			}
+			return o.look(ctx, m)
+		},
+	}
+}
+
+func probeAll(ctx context.Context, items []provision.Item) (done bool, changes []string, err error) {
+	done = true
+	for _, item := range items {
+		ok, lines, err := item.Probe(ctx)
+		if err != nil {
+			return false, changes, fmt.Errorf("%s: %w", item.Title(), err)
+		}
+		done, changes = done && ok, append(changes, lines...)
+	}
+	return done, changes, nil
+}
+
+// programsStep brings a host the programs of its components' sources.
+func (e *Env) programsStep(h config.Host) op.Step {
+	o := e.own
+	m := o.remotes[h.Name]
+	why := func(ctx context.Context) ([]string, error) {
+		o.mu.Lock()
+		plans := o.plans[h.Name]
+		o.mu.Unlock()
+		var lines []string
+		for _, plan := range plans {
+			_, why, err := o.installer.Probe(ctx, m, plan, o.fetched(plan))
+			if err != nil {
+				return nil, err
+			}
+			if why != "" {
+				lines = append(lines, fmt.Sprintf("%s: install %s from %s (it %s)", h.Name, plan.Component, plan.Title, strings.TrimPrefix(why, "it ")))
+			}
+		}
+		return lines, nil
+	}
+	return op.Step{ID: "programs-" + h.Name, Title: "programs of " + h.Name + " installed",
+		Probe: func(ctx context.Context) (op.State, error) {
+			lines, err := why(ctx)
+			return needed(len(lines) == 0 && o.has(h.Name)), err
+		},
+		Changes: func(ctx context.Context) []string {
+			lines, _ := why(ctx)
+			return lines
+		},
+		Do: func(ctx context.Context, say op.Say) error { return o.install(ctx, m, say) },
+	}
+}
+
+func (o *ownHosts) has(name string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.found[name]
+	return ok
+}
+
+func (o *ownHosts) install(ctx context.Context, m host.Machine, say op.Say) error {
+	h, _ := o.config.Host(m.Name())
+	o.mu.Lock()
+	plans := o.plans[h.Name]
+	o.mu.Unlock()
+	installer := *o.installer
+	installer.Say = func(text string) { say("%s", text) }
+	for _, plan := range plans {
+		if _, _, err := installer.Install(ctx, m, plan, o.fetched(plan)); err != nil {
+			return fmt.Errorf("install %s on %s: %w", plan.Component, h.Name, err)
+		}
+	}
+	if err := o.look(ctx, m); err != nil {
+		return err
+	}
+	found, err := o.find(ctx, m)
+	if err == nil && !found {
+		err = o.missing(ctx, m)
+	}
+	return err
+}
+
+// missing says what of a host's programs is not there though everything was installed.
+func (o *ownHosts) missing(ctx context.Context, m host.Machine) error {
+	h, _ := o.config.Host(m.Name())
+	var installed hosts.Installed
+	for _, plan := range o.plans[h.Name] {
+		programs, why, err := o.installer.Probe(ctx, m, plan, o.fetched(plan))
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return fmt.Errorf("%s on %s %s", plan.Component, h.Name, why)
+		}
+		setInstalled(&installed, plan.Component, programs)
+	}
+	_, findings := hosts.Programs(o.config, h, o.facts[h.Name], installed)
+	var problems []string
+	for _, f := range findings {
+		problems = append(problems, f.String())
+	}
+	return fmt.Errorf("programs are missing: %s", strings.Join(problems, "; "))
+}
