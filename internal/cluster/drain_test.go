@@ -178,6 +178,17 @@ func TestLoadOfAnAgent(t *testing.T) {
 	assert.Empty(t, state.AgentsOn("nobody"))
 }
 
+func TestARecordedDrainedAgentIsOutOfService(t *testing.T) {
+	var raw rawState
+	require.NoError(t, json.Unmarshal(testdata(t, "slaves-drained.json"), &raw))
+	state := raw.state()
+	require.Len(t, state.Agents, 2)
+	require.False(t, state.Agents[0].Deactivated)
+	drained := state.Agents[1]
+	require.Equal(t, []any{false, true}, []any{drained.Active, drained.Deactivated})
+	require.Equal(t, MachineID{"127.0.0.1", "127.0.0.1"}, drained.Machine())
+}
+
 func TestAgentCalls(t *testing.T) {
 	f, ctx := newOperator(t), context.Background()
 	m := f.client()

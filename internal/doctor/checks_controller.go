@@ -95,6 +95,9 @@ func checkControllerTask(ctx context.Context, f *facts) ([]Finding, error) {
 	return []Finding{finding(severity, "controller", problem, fix, evidence...)}, err
 }
 
+// slowDeployment is how long a deployment may take before what it waits for is a finding.
+const slowDeployment = 2 * time.Minute
+
 func checkDeployment(ctx context.Context, f *facts) ([]Finding, error) {
 	all, err := f.in.Marathon.Deployments(ctx)
 	if err != nil {
@@ -103,6 +106,9 @@ func checkDeployment(ctx context.Context, f *facts) ([]Finding, error) {
 	var found []Finding
 	var faults []error
 	for _, one := range all {
+		if begun, err := time.Parse(time.RFC3339, one.Version); err == nil && time.Since(begun) < slowDeployment {
+			continue // it is on its way
+		}
 		var why []string
 		for _, id := range one.Apps {
 			reason, err := f.in.Marathon.Waiting(ctx, id)

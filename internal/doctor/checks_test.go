@@ -116,6 +116,15 @@ func TestFindingsAboutTheCluster(t *testing.T) {
 	}
 }
 
+func TestADeploymentThatHasJustBegunIsNotStuck(t *testing.T) {
+	w := healthy()
+	w.waiting = "the task is in TASK_STARTING"
+	w.deploys = []cluster.Deployment{{ID: "d1", Version: time.Now().UTC().Format(time.RFC3339Nano), Apps: []string{"/ci/jenkins"}}}
+	require.Empty(t, w.check(t, "deployment").Findings)
+	w.deploys[0].Version = "2020-01-01T00:00:00.000Z"
+	require.Len(t, w.check(t, "deployment").Findings, 1)
+}
+
 func TestTheSandboxTellsWhyTheControllerFails(t *testing.T) {
 	w := healthy()
 	w.app.Tasks = nil
