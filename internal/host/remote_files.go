@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
@@ -53,13 +54,19 @@ func (c *connection) openFiles(ctx context.Context, o Options) (*sftp.Client, er
 	}
 	go ssh.DiscardRequests(requests)
 	s := &fileSession{channel: channel, done: make(chan struct{})}
-	go func() { _, _ = io.Copy(&s.stderr, channel.Stderr()) }()
+	said := make(chan struct{})
+	go func() { _, _ = io.Copy(&s.stderr, channel.Stderr()); close(said) }()
 	stop := context.AfterFunc(ctx, func() { _ = channel.Close() })
 	s.Client, err = sftp.NewClientPipe(channel, channel, sftp.UseConcurrentWrites(true))
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
+		select { // what it wrote may come after its end
+		case <-said:
+		case <-ctx.Done():
+		case <-time.After(2 * time.Second):
+		}
 		_ = channel.Close()
 		return nil, c.explainFiles(ctx, o, s, err)
 	}

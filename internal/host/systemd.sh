@@ -22,6 +22,10 @@ for name; do
 	if [ "${pid:-0}" != 0 ] && [ -r "/proc/$pid/environ" ]; then
 		tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^JOMCTL_UNIT_DIGEST=\([0-9a-f]*\)$/Digest=\1/p'
 	fi
+	job=$(printf '%s\n' "$properties" | sed -n 's/^Job=//p')
+	if [ "${job:-0}" != 0 ]; then
+		echo "JobType=$(systemctl list-jobs --no-legend --no-pager 2>/dev/null | awk -v id="$job" '$1 == id {print $3}')"
+	fi
 	if [ -f "/run/jomctl/$name.exit" ]; then
 		sed -n '1s/^/Exit=/p' "/run/jomctl/$name.exit"
 	fi

@@ -77,8 +77,10 @@ func (s *unitState) judge() error {
 		}
 		numbers[key] = number
 	}
-	// A program that ended by itself is deactivating for a moment; a stop has a job.
-	between := p["ActiveState"] == "deactivating" && orZero(p["Job"]) == "0"
+	// A program that ended by itself is deactivating for a moment, and then anything with a job that starts it again; a
+	// stop has a job of its own. A job that is over by the time it is looked up was one of those that begin by themselves.
+	between := p["ActiveState"] == "deactivating" && orZero(p["Job"]) == "0" ||
+		orZero(p["Job"]) != "0" && slices.Contains([]string{"start", "restart", ""}, p["JobType"])
 	status.Active = between || slices.Contains([]string{"active", "activating", "reloading"}, p["ActiveState"])
 	status.Running = p["ActiveState"] == "active" && numbers["MainPID"] != 0
 	status.Restarts = numbers["NRestarts"]

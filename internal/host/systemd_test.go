@@ -173,7 +173,7 @@ func TestDriftOfAService(t *testing.T) {
 		assert.Equal(t, !c.altered, states[0].status.Digest == digest, c.says)
 	}
 	between := strings.Replace(string(text), "ActiveState=active", "ActiveState=deactivating", 1)
-	for job, active := range map[string]bool{"Job=": true, "Job=77": false} {
+	for job, active := range map[string]bool{"Job=": true, "Job=77\nJobType=stop": false, "Job=77\nJobType=restart": true} {
 		states, err := parseStates(strings.Replace(between, "Job=", job, 1))
 		require.NoError(t, err)
 		assert.Equal(t, active, states[0].status.Active, "a program that ended by itself is still being kept running; %s", job)
