@@ -71,15 +71,15 @@ func needs(c *config.Cluster, from, to config.Host) []int {
 }
 
 // reachable asks one host which ports of the others it cannot reach: by the other's name, port and what came of it.
-func reachable(ctx context.Context, c *config.Cluster, from config.Host, m host.Machine) (map[string]map[string][]int, error) {
+func reachable(ctx context.Context, c *config.Cluster, others []config.Host, from config.Host, m host.Machine) (map[string]map[string][]int, error) {
 	argv := []string{"/bin/sh", "-c", reachScript, "jomctl-reach"}
 	names := map[string]string{}
-	for _, to := range c.Hosts {
+	for _, to := range others {
 		if to.Name == from.Name {
 			continue
 		}
 		for _, port := range needs(c, from, to) {
-			target := to.Address + ":" + strconv.Itoa(port)
+			target := to.Address + ":" + strconv.Itoa(port) // also for IPv6: the script cuts at the last colon
 			names[target] = to.Name
 			argv = append(argv, target)
 		}
@@ -117,9 +117,9 @@ func openPorts(firewall string, ports []int) string {
 		words = append(words, strconv.Itoa(port))
 	}
 	switch firewall {
-	case "firewalld":
+	case "firewalld running":
 		return "firewall-cmd --permanent --add-port={" + strings.Join(words, ",") + "}/tcp && firewall-cmd --reload"
-	case "ufw":
+	case "ufw active":
 		return "ufw allow proto tcp from ADDRESS to any port " + strings.Join(words, ",")
 	}
 	return "open TCP " + strings.Join(words, ", ") + " in its firewall, or in the network's (security group)"

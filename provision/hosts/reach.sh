@@ -1,5 +1,5 @@
 # Tries to connect to $@ (ADDRESS:PORT), all at once, and prints ADDRESS:PORT and what came of it. A refusal comes from the
-# other host itself, so the way there is open.
+# other host itself, so the way there is open; a firewall that refuses in its name cannot be told from it.
 try() {
 	text=$(timeout 4 bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "${1%:*}" "${1##*:}" 2>&1)
 	case $?:$text in
