@@ -73,7 +73,9 @@ systemctl daemon-reload || exit 1
 systemctl is-enabled -q "$service" || systemctl enable -q "$service" || exit 1
 [ "$keep" = yes ] && exit 0
 rm -f "$3"
-systemctl restart "$service"`
+systemctl stop "$service" || exit 1
+systemctl reset-failed "$service" 2>/dev/null # which also sets the count of restarts to 0, as restart does not always
+systemctl start "$service"`
 
 // start makes systemd know the files. A program that runs as they say goes on where keep is set.
 func (s *Systemd) start(ctx context.Context, u Unit, keep bool) error {
