@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -166,6 +167,9 @@ func (d *Driver) init(ctx context.Context) error {
 		}
 		options = append(options, tfexec.BackendConfig(file))
 	}
+	// The first download of a cloud's provider takes minutes.
+	d.tf.SetStdout(&listener{progress: d.options.Progress})
+	defer d.tf.SetStdout(io.Discard)
 	if err := d.tf.Init(ctx, options...); err != nil {
 		return d.explain("initialise", err, nil)
 	}
