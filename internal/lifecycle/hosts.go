@@ -43,7 +43,9 @@ type ownHosts struct {
 	remotes map[string]*host.Remote
 	keeper  *hosts.Keeper
 	helpers hosts.Helpers
-	checker *source.Checker
+	// resolver makes plans of sources, checker verifies and fetches them.
+	resolver *source.Resolver
+	checker  *source.Checker
 	// installer brings the sources' programs to the hosts.
 	installer *source.Installer
 
@@ -107,11 +109,16 @@ func newOwnHosts(c *config.Cluster, access Access) (*ownHosts, error) {
 	if err != nil {
 		return nil, err
 	}
+	resolver, err := source.NewResolver(c)
+	if err != nil {
+		return nil, err
+	}
 	standin := filepath.Join(filepath.Dir(self), "standin")
 	o := &ownHosts{config: c, access: access, remotes: map[string]*host.Remote{},
 		keeper:    hosts.NewKeeper(c.Name, clusterID(c), access.Version),
 		helpers:   hosts.Helpers{Standin: hosts.NewProgram(standin), Jomhome: hosts.NewProgram(filepath.Join(filepath.Dir(self), "jomhome"))},
-		checker:   &source.Checker{Cache: &source.Cache{Dir: filepath.Join(c.StateDir(), "cache")}, Lock: lock},
+		resolver:  resolver,
+		checker:   &source.Checker{Cache: &source.Cache{Dir: filepath.Join(c.StateDir(), "cache")}, Lock: lock, Catalogue: resolver.Catalogue},
 		installer: &source.Installer{Standin: standin},
 		facts:     map[string]hosts.Facts{}, plans: map[string][]source.Plan{}, got: map[string]source.Fetched{},
 		found: map[string]provision.Programs{}, values: map[string]provision.HostValues{}}
@@ -296,10 +303,6 @@ func componentsOf(h config.Host) []string {
 
 // resolve makes the plans of a host's components. What cannot work is source.Findings.
 func (o *ownHosts) resolve(h config.Host, facts hosts.Facts) ([]source.Plan, error) {
-	resolver, err := source.NewResolver(o.config)
-	if err != nil {
-		return nil, err
-	}
 	var plans []source.Plan
 	var findings source.Findings
 	for _, component := range componentsOf(h) {
@@ -307,7 +310,7 @@ func (o *ownHosts) resolve(h config.Host, facts hosts.Facts) ([]source.Plan, err
 		if err != nil {
 			return nil, err
 		}
-		plan, problems := resolver.Resolve(component, wanted, facts.Source())
+		plan, problems := o.resolver.Resolve(component, wanted, facts.Source())
 		plans, findings = append(plans, plan), append(findings, problems...)
 	}
 	if findings = append(findings, source.Together(plans, o.config.Jenkins.Cloud.Line)...); len(findings) > 0 {

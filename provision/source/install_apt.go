@@ -255,5 +255,13 @@ func dpkgPrograms(ctx context.Context, m host.Machine, name string) (Programs, e
 	}
 	programs := Programs{Package: name, Version: version}
 	programs.learn(strings.Split(strings.TrimSpace(out.Stdout), "\n"))
+	if programs.Jar == "" && name == ZooKeeper {
+		// Debian has the library in a package of its own, libzookeeper-java, on which this one depends.
+		if _, err := m.Stat(ctx, debianZooKeeperJar); err == nil {
+			programs.Jar = debianZooKeeperJar
+		}
+	}
 	return programs, nil
 }
+
+const debianZooKeeperJar = "/usr/share/java/zookeeper.jar"

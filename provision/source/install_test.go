@@ -194,7 +194,9 @@ func TestInstallUploadsPackages(t *testing.T) {
 func TestInstallFromTheSystemsOwnSources(t *testing.T) {
 	h := newFakeHost()
 	h.listsRead = false
-	h.packages["zookeeper=3.8.0"] = []string{"/usr/share/java/zookeeper.jar"}
+	h.packages["zookeeper=3.8.0"] = []string{"/usr/share/zookeeper/bin/zkServer.sh"}
+	_, err := h.WriteFile(context.Background(), "/usr/share/java/zookeeper.jar", []byte("of libzookeeper-java"), 0o644)
+	require.NoError(t, err)
 	var says []string
 	p := Plan{Component: ZooKeeper, Kind: KindApt, Package: "zookeeper"}
 	programs, _, err := installer(&says).Install(context.Background(), h, p, Fetched{})
