@@ -43,8 +43,8 @@ func New(name, address string) *Machine {
 	m.units = &Units{machine: m, units: map[string]*unit{}, Foreign: map[string]string{}}
 	m.On("sha256sum", m.sha256sum)
 	m.On("stat", m.stat)
-	m.On("mv", m.move)
-	m.On("kill", func([]string) (host.Output, error) { return host.Output{}, nil })
+	m.On("find", m.find)
+	m.On("kill", m.units.kill)
 	m.On("systemctl", m.units.systemctl)
 	return m
 }
@@ -75,6 +75,7 @@ func (m *Machine) On(program string, h Handler) {
 func (m *Machine) Put(path, text string, mode fs.FileMode) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.mkdirAll(filepath.Dir(path))
 	m.files[path] = file{[]byte(text), mode}
 }
 
@@ -248,16 +249,16 @@ func (m *Machine) stat(argv []string) (host.Output, error) {
 	return m.answer(argv[4:], func(path string, f file) string { return fmt.Sprintf("%o %s", f.mode.Perm(), path) })
 }
 
-// move knows `mv -f -- FROM TO`.
-func (m *Machine) move(argv []string) (host.Output, error) {
+// find knows `find DIR -mindepth 1 -maxdepth 1 -print0`.
+func (m *Machine) find(argv []string) (host.Output, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	from, to := argv[len(argv)-2], argv[len(argv)-1]
-	f, ok := m.files[from]
-	if !ok {
-		return Failed(1, "", from+": No such file or directory")
+	var names []string
+	for path := range m.files {
+		if filepath.Dir(path) == argv[1] {
+			names = append(names, path+"\x00")
+		}
 	}
-	delete(m.files, from)
-	m.files[to] = f
-	return Said("")
+	slices.Sort(names)
+	return Said(strings.Join(names, ""))
 }

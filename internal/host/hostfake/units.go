@@ -199,3 +199,15 @@ func (u *Units) systemctl(argv []string) (host.Output, error) {
 	}
 	return Failed(1, "", "unknown verb "+argv[1])
 }
+
+// kill knows `kill -SIGNAL PID`. Only USR1 ends a program, as it does a Mesos agent.
+func (u *Units) kill(argv []string) (host.Output, error) {
+	u.machine.mu.Lock()
+	defer u.machine.mu.Unlock()
+	for _, one := range u.units {
+		if argv[1] == "-USR1" && fmt.Sprint(one.pid) == argv[2] {
+			one.running = false
+		}
+	}
+	return Said("")
+}

@@ -1,0 +1,214 @@
+package hosts
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/provision"
+	"github.com/jomctl/jomctl/provision/source"
+)
+
+//go:embed tasks.sh
+var tasksScript string
+
+// sourcesDir is where sources put archives and stand-ins.
+const sourcesDir = "/opt/jomctl"
+
+// Removal takes everything of a cluster from a host: units, tasks and their containers, masks, files, and last the record.
+// The packages stay, as others may use them by now, and so does the registry in the Docker Engine's configuration, because
+// the engine would have to be started anew without it.
+type Removal struct {
+	Host   host.Machine
+	Keeper *Keeper
+	// Keep are paths that stay with all that is in them: the home, backups.
+	Keep []string
+	// Docker says that tasks may be containers.
+	Docker bool
+}
+
+// NewRemoval is the removal of a host of a cluster, which keeps the home unless dropHome.
+func NewRemoval(c *config.Cluster, h config.Host, m host.Machine, keeper *Keeper, dropHome bool) Removal {
+	r := Removal{Host: m, Keeper: keeper, Docker: needsDocker(c, h)}
+	if home := c.Jenkins.Home.Path; home != "" && !dropHome {
+		r.Keep = append(r.Keep, path.Clean(home))
+	}
+	if b := c.Backup; b != nil && path.IsAbs(b.Repository) {
+		r.Keep = append(r.Keep, path.Clean(b.Repository))
+	}
+	return r
+}
+
+// Title implements provision.Item.
+func (i Removal) Title() string { return "everything of the cluster removed from " + i.Host.Name() }
+
+// Probe implements provision.Item. A host without a record has nothing of the cluster.
+func (i Removal) Probe(ctx context.Context) (bool, []string, error) {
+	record, err := i.record(ctx)
+	if err != nil || record == nil {
+		return err == nil, nil, err
+	}
+	name := i.Host.Name()
+	var changes []string
+	if units := slices.Sorted(maps.Keys(record.Units)); len(units) > 0 {
+		changes = append(changes, name+": stop and remove "+strings.Join(units, ", ")+", and end the tasks there")
+	}
+	if len(record.Masked) > 0 {
+		changes = append(changes, name+": unmask "+strings.Join(record.Masked, ", "))
+	}
+	line := name + ": remove " + i.Host.Dir()
+	for _, kept := range i.Keep {
+		if below(i.Host.Dir(), kept) {
+			line += ", but not " + kept
+		}
+	}
+	changes = append(changes, line)
+	if names := slices.Sorted(maps.Keys(record.Packages)); len(names) > 0 {
+		changes = append(changes, name+": the packages "+strings.Join(names, ", ")+" stay")
+	}
+	return false, changes, nil
+}
+
+// record is nil where the host has none.
+func (i Removal) record(ctx context.Context) (*Record, error) {
+	record, err := ReadRecord(ctx, i.Host)
+	if err != nil || record == nil {
+		return nil, err
+	}
+	return i.Keeper.Read(ctx, i.Host)
+}
+
+// Apply implements provision.Item. The record goes last, so that a removal that was cut off can be done again.
+func (i Removal) Apply(ctx context.Context) (bool, error) {
+	record, err := i.record(ctx)
+	if err != nil || record == nil {
+		return false, err
+	}
+	for _, step := range []func(context.Context, *Record) error{i.units, i.tasks, i.masks, i.files} {
+		if err := step(ctx, record); err != nil {
+			return true, fmt.Errorf("host %s: %w", i.Host.Name(), err)
+		}
+	}
+	return true, nil
+}
+
+func (i Removal) units(ctx context.Context, record *Record) error {
+	list, err := i.Host.Units().List(ctx)
+	if err != nil {
+		return err
+	}
+	names := slices.Collect(maps.Keys(record.Units))
+	for _, u := range list {
+		names = append(names, u.Name)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if name == provision.RoleMesosAgent {
+			// It lets its tasks end, and tells the masters that it goes for good.
+			if err := provision.SignOff(ctx, i.Host, name); err != nil {
+				return err
+			}
+		}
+		if err := i.Host.Units().Remove(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i Removal) tasks(ctx context.Context, _ *Record) error {
+	docker := map[bool]string{true: "yes", false: "no"}[i.Docker]
+	out, err := i.Host.Run(ctx, "/bin/sh", "-c", tasksScript, "jomctl-tasks", "jomctl-"+provision.RoleMesosAgent+".service", docker)
+	if err != nil {
+		return fmt.Errorf("end the tasks that are left: %w", err)
+	}
+	if n := strings.TrimSpace(out.Stdout); n != "0" {
+		provision.Say(ctx, "%s: ended %s processes and containers that were left", i.Host.Name(), n)
+	}
+	return nil
+}
+
+func (i Removal) masks(ctx context.Context, record *Record) error {
+	units, ok := i.Host.Units().(masker)
+	if !ok || len(record.Masked) == 0 {
+		return nil
+	}
+	_, err := units.Unmask(ctx, record.Masked...)
+	return err
+}
+
+func (i Removal) files(ctx context.Context, record *Record) error {
+	paths := []string{sourcesDir}
+	for _, component := range source.Components() {
+		paths = append(paths, source.ListPath(component), source.KeyringPath(component))
+	}
+	for file := range record.Files {
+		if !below(i.Host.Dir(), file) {
+			paths = append(paths, file)
+		}
+	}
+	for _, one := range paths {
+		if err := i.around(ctx, one); err != nil {
+			return err
+		}
+	}
+	children, err := i.children(ctx, i.Host.Dir())
+	if err != nil {
+		return err
+	}
+	for _, child := range children {
+		if child != RecordPath {
+			if err := i.around(ctx, child); err != nil {
+				return err
+			}
+		}
+	}
+	if err := i.Host.Remove(ctx, RecordPath); err != nil {
+		return err
+	}
+	return i.around(ctx, i.Host.Dir())
+}
+
+// around removes a path and all that is in it except what is kept.
+func (i Removal) around(ctx context.Context, at string) error {
+	inside := false
+	for _, kept := range i.Keep {
+		if below(kept, at) {
+			return nil
+		}
+		inside = inside || below(at, kept)
+	}
+	if !inside {
+		return i.Host.Remove(ctx, at)
+	}
+	children, err := i.children(ctx, at)
+	if err != nil {
+		return err
+	}
+	for _, child := range children {
+		if err := i.around(ctx, child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// children are the paths in a folder.
+func (i Removal) children(ctx context.Context, dir string) ([]string, error) {
+	out, err := i.Host.Run(ctx, "find", dir, "-mindepth", "1", "-maxdepth", "1", "-print0")
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	return slices.DeleteFunc(strings.Split(out.Stdout, "\x00"), func(path string) bool { return path == "" }), nil
+}
+
+// below says whether a path is dir or in it.
+func below(dir, at string) bool {
+	return at == dir || strings.HasPrefix(at, strings.TrimSuffix(dir, "/")+"/")
+}
