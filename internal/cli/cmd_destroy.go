@@ -15,32 +15,44 @@ import (
 )
 
 func newDestroyCommand(a *app) *cobra.Command {
+	opts := lifecycle.DestroyOptions{}
 	cmd := &cobra.Command{
 		Use:   "destroy",
 		Short: "Stop exactly what was started and remove it, with all its data",
 		Long: "destroy stops the controller, every program of the cluster and what they left running, and removes their data and the generated password.\n" +
-			"It keeps the cluster file, the journals and logs, and a home that lies outside of .jomctl. It goes by what was installed, also when\n" +
+			"It keeps the cluster file, the journals and logs, the packages on hosts, and a home that lies outside of .jomctl. It goes by what was installed, also when\n" +
 			"the cluster file says something else by now, is broken or is gone.",
 		Args: cobra.NoArgs,
 	}
+	cmd.Flags().StringVar(&opts.Home, "home", "", "the path of the home on the hosts, which is removed with all jobs when it is named here")
 	return a.mutatingOf(cmd, a.installed, func(_ context.Context, s *session) (mutation, error) {
 		env, err := lifecycle.Look(s.Cluster)
 		if err != nil {
 			return mutation{}, err
 		}
-		return mutation{Plan: lifecycle.Destroy(env), Closes: true, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
+		if opts.Home != "" && opts.Home != env.KeptHome() {
+			return mutation{}, &usageError{fmt.Errorf("--home: %s is not the home of cluster %s, which is %s", opts.Home, s.Cluster.Name, orNone(env.KeptHome()))}
+		}
+		return mutation{Plan: lifecycle.Destroy(env, opts), Closes: true, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
 			text, kept := fmt.Sprintf("Cluster %s is gone\n", s.Cluster.Name), []string{}
 			if _, err := os.Stat(s.Cluster.File); err == nil {
 				text = fmt.Sprintf("Cluster %s is gone; %s is kept\n", s.Cluster.Name, s.Cluster.File)
 				kept = append(kept, s.Cluster.File)
 			}
-			if home := env.KeptHome(); home != "" {
-				text += fmt.Sprintf("The home %s is kept, too\n", home)
+			if home := env.KeptHome(); home != opts.Home {
+				text += fmt.Sprintf("The home %s is kept, too, and so is the password of its account\n", home)
 				kept = append(kept, home)
 			}
 			return text, map[string]any{"kept": kept}, nil
 		}}, nil
 	})
+}
+
+func orNone(home string) string {
+	if home == "" {
+		return "below .jomctl and goes with it"
+	}
+	return home
 }
 
 // installed is the cluster to destroy: what was installed, which the file may not say any more; without a record of that

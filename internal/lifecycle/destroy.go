@@ -17,9 +17,18 @@ import (
 	"github.com/jomctl/jomctl/provision"
 )
 
+// DestroyOptions say what goes besides what jomctl has installed.
+type DestroyOptions struct {
+	// Home is the path of the home, which goes only when it is named. On target local it goes with the state folder.
+	Home string
+}
+
 // Destroy is the plan that stops exactly what was started and removes it. What the user keeps: cluster.yaml, journals and
 // logs, and a home that lies outside the state folder.
-func Destroy(e *Env) op.Plan {
+func Destroy(e *Env, opts DestroyOptions) op.Plan {
+	if e.own != nil {
+		return e.destroyHosts(opts)
+	}
 	var stop []op.Stage
 	for _, role := range []string{provision.RoleEdge, provision.RoleMarathon, provision.RoleMesosAgent, provision.RoleMesosMaster, provision.RoleZooKeeper} {
 		var steps []op.Step
@@ -33,13 +42,16 @@ func Destroy(e *Env) op.Plan {
 	stages = append(stages, e.leftoverStages()...)
 	return op.Plan{Verb: "destroy", Stages: append(stages, op.Stage{Name: "Clean up", Steps: []op.Step{
 		e.reapStep(),
-		e.filesGoneStep(),
+		e.filesGoneStep(opts),
 	}})}
 }
 
 // KeptHome is the home that a destroy leaves alone, empty when it goes with the rest.
 func (e *Env) KeptHome() string {
 	home := e.controller().home
+	if e.own != nil {
+		return home
+	}
 	if rel, err := filepath.Rel(e.Cluster.StateDir(), home); err == nil && !strings.HasPrefix(rel, "..") {
 		return ""
 	}
@@ -153,14 +165,17 @@ func (e *Env) reapStep() op.Step {
 func (e *Env) hostsDir() string { return filepath.Join(e.Cluster.StateDir(), "hosts") }
 
 // filesGoneStep removes what installing has made in the state folder, and nothing else.
-func (e *Env) filesGoneStep() op.Step {
+func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
+	keepsHome := e.KeptHome() != opts.Home
 	state := e.Cluster.StateDir()
 	paths := []string{e.hostsDir(), filepath.Join(state, "shared"), e.proofFile()}
-	record := installedFile(state) // goes last: until then it says what there is to remove
-	if path, isFile := e.Cluster.Jenkins.Admin.Password.Path(e.Cluster); isFile && filepath.Dir(path) == filepath.Join(state, "secrets") {
-		paths = append(paths, path)
+	if !keepsHome { // the account in a home that stays has this password
+		paths = append(paths, filepath.Join(state, "secrets", "admin.hash"))
+		if path, isFile := e.Cluster.Jenkins.Admin.Password.Path(e.Cluster); isFile && filepath.Dir(path) == filepath.Join(state, "secrets") {
+			paths = append(paths, path)
+		}
 	}
-	paths = append(paths, record)
+	paths = append(paths, idFile(e.Cluster), installedFile(state)) // last, as a destroy goes by it
 	there := func() []string {
 		return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
 			_, err := os.Lstat(path)

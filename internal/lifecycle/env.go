@@ -30,6 +30,8 @@ type Env struct {
 	Marathon  cluster.Marathon
 
 	findings []provision.Finding
+	// notes are what a look at the hosts has shown that a user should know.
+	notes []string
 	// own is set for hosts of their own: every target but local.
 	own *ownHosts
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/jomctl/jomctl/internal/config"
@@ -43,9 +44,8 @@ type ownHosts struct {
 	remotes map[string]*host.Remote
 	keeper  *hosts.Keeper
 	helpers hosts.Helpers
-	// resolver makes plans of sources, checker verifies and fetches them.
-	resolver *source.Resolver
-	checker  *source.Checker
+	// checker verifies and fetches sources.
+	checker *source.Checker
 	// installer brings the sources' programs to the hosts.
 	installer *source.Installer
 
@@ -117,7 +117,6 @@ func newOwnHosts(c *config.Cluster, access Access) (*ownHosts, error) {
 	o := &ownHosts{config: c, access: access, remotes: map[string]*host.Remote{},
 		keeper:    hosts.NewKeeper(c.Name, clusterID(c), access.Version),
 		helpers:   hosts.Helpers{Standin: hosts.NewProgram(standin), Jomhome: hosts.NewProgram(filepath.Join(filepath.Dir(self), "jomhome"))},
-		resolver:  resolver,
 		checker:   &source.Checker{Cache: &source.Cache{Dir: filepath.Join(c.StateDir(), "cache")}, Lock: lock, Catalogue: resolver.Catalogue},
 		installer: &source.Installer{Standin: standin},
 		facts:     map[string]hosts.Facts{}, plans: map[string][]source.Plan{}, got: map[string]source.Fetched{},
@@ -151,8 +150,14 @@ func (o *ownHosts) jump() (*host.Remote, error) {
 		KnownHosts: o.config.Resolve(s.KnownHosts), Passphrase: o.access.Passphrase, Sudo: host.SudoNever})
 }
 
-// clusterID tells two clusters of one name apart: by the folder that they are kept in.
+// idFile keeps the cluster's id, so that the folder may be moved.
+func idFile(c *config.Cluster) string { return filepath.Join(c.StateDir(), "id") }
+
+// clusterID tells two clusters of one name apart. As long as none is kept it is made of where the cluster's folder is.
 func clusterID(c *config.Cluster) string {
+	if kept, err := os.ReadFile(idFile(c)); err == nil {
+		return strings.TrimSpace(string(kept))
+	}
 	machine, _ := os.Hostname()
 	sum := sha256.Sum256([]byte(machine + ":" + c.Dir()))
 	return hex.EncodeToString(sum[:8])
@@ -218,6 +223,18 @@ func openHosts(ctx context.Context, c *config.Cluster, access Access) (*Env, err
 	if !reached {
 		return env, nil
 	}
+	machines := map[string]host.Machine{}
+	for name, remote := range env.own.remotes {
+		machines[name] = remote
+	}
+	findings, notes := hosts.Preflight(ctx, c, machines, env.own.facts, env.own.keeper)
+	env.findings = append(env.findings, findings...)
+	for _, note := range notes {
+		env.notes = append(env.notes, note.String())
+	}
+	if len(env.findings) > 0 {
+		return env, nil
+	}
 	env.own.ask(ctx, env.ZooKeeper.Healthy)
 	return env, env.learn(ctx)
 }
@@ -277,10 +294,7 @@ func (o *ownHosts) look(ctx context.Context, m host.Machine) error {
 	if err != nil {
 		return err
 	}
-	plans, err := o.resolve(h, facts)
-	if err != nil {
-		return err
-	}
+	plans, _ := hosts.Plans(o.config, h, facts) // what cannot work is found by the preflight
 	var cgroups []int
 	for _, plan := range plans {
 		if plan.Component == source.Mesos {
@@ -291,30 +305,4 @@ func (o *ownHosts) look(ctx context.Context, m host.Machine) error {
 	defer o.mu.Unlock()
 	o.facts[h.Name], o.plans[h.Name], o.values[h.Name] = facts, plans, hosts.Values(h, facts, cgroups, record)
 	return nil
-}
-
-// componentsOf are the components whose programs a host needs.
-func componentsOf(h config.Host) []string {
-	if h.Is(config.RoleControl) {
-		return source.Components()
-	}
-	return []string{source.Mesos}
-}
-
-// resolve makes the plans of a host's components. What cannot work is source.Findings.
-func (o *ownHosts) resolve(h config.Host, facts hosts.Facts) ([]source.Plan, error) {
-	var plans []source.Plan
-	var findings source.Findings
-	for _, component := range componentsOf(h) {
-		wanted, err := source.Wanted(o.config, component)
-		if err != nil {
-			return nil, err
-		}
-		plan, problems := o.resolver.Resolve(component, wanted, facts.Source())
-		plans, findings = append(plans, plan), append(findings, problems...)
-	}
-	if findings = append(findings, source.Together(plans, o.config.Jenkins.Cloud.Line)...); len(findings) > 0 {
-		return nil, findings
-	}
-	return plans, nil
 }

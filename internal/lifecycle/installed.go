@@ -43,10 +43,20 @@ func (e *Env) recordStep() op.Step {
 			if errors.Is(err, fs.ErrNotExist) {
 				return op.Needed, nil
 			}
+			if _, missing := os.Stat(idFile(e.Cluster)); e.own != nil && missing != nil {
+				return op.Needed, nil
+			}
 			return needed(bytes.Equal(old, text)), err
 		},
 		Changes: func(context.Context) []string { return []string{"write " + path} },
-		Do:      func(context.Context, op.Say) error { return writeHere(path, text, 0o600) },
+		Do: func(context.Context, op.Say) error {
+			if e.own != nil {
+				if err := writeHere(idFile(e.Cluster), []byte(clusterID(e.Cluster)+"\n"), 0o600); err != nil {
+					return err
+				}
+			}
+			return writeHere(path, text, 0o600)
+		},
 	}
 }
 

@@ -100,6 +100,21 @@ func (o *ownHosts) fetched(plan source.Plan) source.Fetched {
 	return source.Fetched{Locked: locked}
 }
 
+// all are the programs of the first control host, and as long as they are not known what the file asks for.
+func (o *ownHosts) all() provision.Programs {
+	control := o.config.HostsWith(config.RoleControl)
+	if len(control) > 0 && o.has(control[0].Name) {
+		p := o.programs(control[0].Name)
+		p.Jenkins.Standin = o.config.Jenkins.War == "standin"
+		return p
+	}
+	var p provision.Programs
+	p.Mesos.Standin = o.config.Components.Mesos.Source.Standin
+	p.Marathon.Standin = o.config.Components.Marathon.Source.Standin
+	p.Jenkins.Standin = o.config.Jenkins.War == "standin"
+	return p
+}
+
 // hostStages bring the hosts to where their services can be described: packages, helpers, and the sources' programs.
 func (e *Env) hostStages() []op.Stage {
 	if e.own == nil {
@@ -183,7 +198,13 @@ func (e *Env) baseStep(h config.Host) op.Step {
 					return fmt.Errorf("%s: %w", item.Title(), err)
 				}
 			}
-			return o.look(ctx, m)
+			if err := o.look(ctx, m); err != nil {
+				return err
+			}
+			o.mu.Lock()
+			values := o.values[h.Name]
+			o.mu.Unlock()
+			return o.keeper.Offered(ctx, m, values)
 		},
 	}
 }
@@ -215,7 +236,7 @@ func (e *Env) programsStep(h config.Host) op.Step {
 				return nil, err
 			}
 			if why != "" {
-				lines = append(lines, fmt.Sprintf("%s: install %s from %s (it %s)", h.Name, plan.Component, plan.Title, strings.TrimPrefix(why, "it ")))
+				lines = append(lines, fmt.Sprintf("%s: install %s from %s: %s", h.Name, plan.Component, plan.Title, why))
 			}
 		}
 		return lines, nil

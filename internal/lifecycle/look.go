@@ -56,6 +56,9 @@ type Component struct {
 func (e *Env) Components() []Component {
 	p := e.Programs
 	c := e.controller()
+	if e.own != nil {
+		p = e.own.all()
+	}
 	jenkinsNote := c.war.source
 	if c.war.real() && c.war.sha256 == "" {
 		jenkinsNote += ", a war of your own: its checksum is not compared with the release's"

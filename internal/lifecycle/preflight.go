@@ -20,7 +20,7 @@ func (e *Env) Preflight() []provision.Finding {
 	}
 	findings := append([]provision.Finding{}, e.findings...)
 	for i, template := range e.Cluster.Jenkins.Cloud.Templates {
-		if template.Image != "" || template.Docker != config.DockerNone {
+		if e.own == nil && (template.Image != "" || template.Docker != config.DockerNone) {
 			findings = append(findings, provision.Finding{Subject: fmt.Sprintf("jenkins.cloud.templates[%d]", i),
 				Problem: "the Mesos agents of target local run plain processes, no containers",
 				Fix:     "leave `image` out and set `docker: none`"})
@@ -43,7 +43,7 @@ func (c controller) preflight() []provision.Finding {
 
 // Notes are what a user should know before saying yes.
 func (e *Env) Notes() []string {
-	notes := config.Notes(e.Cluster)
+	notes := append(config.Notes(e.Cluster), e.notes...)
 	if home := e.controller().home; e.Cluster.Jenkins.Home.Path == "" && strings.HasPrefix(filepath.Clean(home), "/tmp/") {
 		notes = append(notes, "the home "+home+" lies under /tmp, which a reboot may empty: fine to try things, not to keep them")
 	}
