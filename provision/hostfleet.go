@@ -115,10 +115,13 @@ func (f *Fleet) taskFlags(h config.Host) []string {
 		return []string{"--launcher=posix", "--isolation=posix/cpu,posix/mem", "--containerizers=mesos", "--no-systemd_enable_support",
 			"--executor_registration_timeout=5mins"}
 	}
+	store := host.Path(f.machines[h.Name], RoleMesosAgent, "store")
 	flags := []string{
 		"--containerizers=docker,mesos", "--docker_socket=/var/run/docker.sock", "--docker_remove_delay=1hrs", "--docker_stop_timeout=30secs",
 		// An image may take long to come, and the task fails when its executor has not answered by then.
 		"--executor_registration_timeout=15mins",
+		// Their defaults are below /tmp.
+		"--docker_store_dir=" + store + "/docker", "--appc_store_dir=" + store + "/appc",
 	}
 	switch f.values[h.Name].Cgroup {
 	case 1:

@@ -3,7 +3,9 @@ package hosts
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -20,6 +22,9 @@ var tasksScript string
 
 // sourcesDir is where sources put archives and stand-ins.
 const sourcesDir = "/opt/jomctl"
+
+// unitSettings is where host.Systemd has the environment of units.
+const unitSettings = "/etc/jomctl"
 
 // Removal takes everything of a cluster from a host: units, tasks and their containers, masks, files, and last the record.
 // The packages stay, as others may use them by now, and so does the registry in the Docker Engine's configuration, because
@@ -172,6 +177,9 @@ func (i Removal) files(ctx context.Context, record *Record) error {
 	if err := i.Host.Remove(ctx, RecordPath); err != nil {
 		return err
 	}
+	if err := i.removeEmpty(ctx, unitSettings); err != nil {
+		return err
+	}
 	return i.around(ctx, i.Host.Dir())
 }
 
@@ -196,7 +204,19 @@ func (i Removal) around(ctx context.Context, at string) error {
 			return err
 		}
 	}
-	return nil
+	return i.removeEmpty(ctx, at)
+}
+
+// removeEmpty removes a folder that has nothing in it.
+func (i Removal) removeEmpty(ctx context.Context, dir string) error {
+	if _, err := i.Host.Stat(ctx, dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	children, err := i.children(ctx, dir)
+	if err != nil || len(children) > 0 {
+		return err
+	}
+	return i.Host.Remove(ctx, dir)
 }
 
 // children are the paths in a folder.

@@ -1,12 +1,9 @@
 # Ends the tasks that a Mesos agent has left on this host: $1 is the name of its service, $2 "yes" where Docker containers of
 # Mesos and of jomctl go, too. Prints how many there were.
 service=$1
-# A process of another PID namespace is shown as 0, and no business of this host's.
+# They are known by their control group: the agent's own, that of its containerizer, or the slice for executors.
 members() {
-	for folder in "/sys/fs/cgroup/system.slice/$service" "/sys/fs/cgroup/systemd/system.slice/$service" /sys/fs/cgroup/mesos /sys/fs/cgroup/*/mesos \
-		/sys/fs/cgroup/mesos_executors.slice /sys/fs/cgroup/systemd/mesos_executors.slice; do
-		[ -d "$folder" ] && find "$folder" -name cgroup.procs -exec cat {} + 2>/dev/null
-	done | grep -vx 0 | sort -un
+	grep -lsE "[:/](${service}|mesos_executors\.slice|mesos)(/|\$)" /proc/[0-9]*/cgroup | cut -d / -f 3
 }
 ended=$(members | wc -l)
 for pid in $(members); do kill -TERM "$pid" 2>/dev/null; done
