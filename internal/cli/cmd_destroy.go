@@ -25,7 +25,7 @@ func newDestroyCommand(a *app) *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&opts.Home, "home", "", "the path of the home on the hosts, which is removed with all jobs when it is named here")
-	return a.mutatingOf(cmd, a.installed, func(_ context.Context, s *session) (mutation, error) {
+	return a.mutatingOf(cmd, manner{load: a.installed, makesRoom: true}, func(_ context.Context, s *session) (mutation, error) {
 		env, err := lifecycle.Look(s.Cluster)
 		if err != nil {
 			return mutation{}, err

@@ -52,22 +52,31 @@ type prepare func(ctx context.Context, s *session) (mutation, error)
 // mutating makes a command that changes the cluster of a cobra.Command without RunE: it gets the flag --plan, and runs
 // lock, prepare, preview, confirmation, run, answer. What is typed after jomctl is the verb of its journal.
 func (a *app) mutating(cmd *cobra.Command, p prepare) *cobra.Command {
-	return a.mutatingOf(cmd, config.Load, p)
+	return a.mutatingOf(cmd, manner{load: config.Load}, p)
 }
 
-// mutatingOf is mutating with another way from the path of the cluster file to the cluster.
-func (a *app) mutatingOf(cmd *cobra.Command, load func(string) (*config.Cluster, error), p prepare) *cobra.Command {
+// manner is how a mutating command differs from the others.
+type manner struct {
+	// load is the way from the path of the cluster file to the cluster.
+	load func(string) (*config.Cluster, error)
+	// makesRoom says that the command must work on a full disk.
+	makesRoom bool
+}
+
+// mutatingOf is mutating in another manner.
+func (a *app) mutatingOf(cmd *cobra.Command, how manner, p prepare) *cobra.Command {
 	planOnly := false
 	cmd.Flags().BoolVar(&planOnly, "plan", false, "show what would be done, and do nothing")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cluster, err := load(a.global.File)
+		cluster, err := how.load(a.global.File)
 		if err != nil {
 			return err
 		}
-		if err := a.openLog(cmd.Name()); err != nil {
+		// A look does not fail for the lack of a log.
+		if err := a.openLog(cmd.Name()); err != nil && !planOnly && !(how.makesRoom && op.NoRoom(err)) {
 			return err
 		}
-		m := &mutator{app: a, cmd: cmd, args: args, prepare: p}
+		m := &mutator{app: a, cmd: cmd, args: args, prepare: p, makesRoom: how.makesRoom}
 		m.session = &session{Cluster: cluster, RunID: uuid.NewString(), Log: a.logger(), Streams: a.streams, Yes: a.global.Yes, Say: a.say,
 			AddLease: func(context.Context, op.Lease) error { return nil }}
 		if planOnly {
@@ -85,6 +94,8 @@ type mutator struct {
 	args    []string
 	prepare prepare
 	session *session
+	// makesRoom is that of manner.
+	makesRoom bool
 }
 
 // verb is the command as it is typed after jomctl.
@@ -120,7 +131,7 @@ func (m *mutator) look(ctx context.Context) (mutation, op.PlanPreview, error) {
 
 func (m *mutator) locked(ctx context.Context) error {
 	lock, held, err := op.AcquireLock(ctx, m.app.global.stateDir(), op.CurrentOwner(m.session.RunID, m.verb()),
-		op.LockOptions{Note: func(text string) { m.app.say("Note: %s", text) }})
+		op.LockOptions{Note: func(text string) { m.app.say("Note: %s", text) }, Unwritten: m.makesRoom})
 	if err != nil {
 		return err
 	}
@@ -258,44 +269,23 @@ func (m *mutator) unfinished() (string, error) {
 }
 
 func (m *mutator) journal(before string) (*op.Journal, error) {
+	journal, err := (*op.Journal)(nil), error(nil)
 	if before != "" {
-		return op.OpenJournal(before)
+		journal, err = op.OpenJournal(before)
+	} else {
+		journal, err = op.CreateJournal(m.app.global.journalDir(), m.verb())
 	}
-	return op.CreateJournal(m.app.global.journalDir(), m.verb())
+	switch {
+	case m.makesRoom && op.NoRoom(err):
+		m.app.say("Note: the disk is full: this run keeps no journal")
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case m.makesRoom:
+		journal.WaitForRoom()
+	}
+	return journal, nil
 }
-
-// confirm shows what is going to happen and asks for it.
-func (m *mutator) confirm(ctx context.Context, text, question string) error {
-	if m.app.global.Yes {
-		m.app.say("%s", firstLine(text))
-		return nil
-	}
-	if _, err := io.WriteString(m.app.streams.Err, text); err != nil {
-		return err
-	}
-	if !m.app.streams.CanPrompt() {
-		return &usageError{errors.New("there is no terminal to ask on: say --yes to go ahead, or --plan to look only")}
-	}
-	yes, err := askYesNo(ctx, m.app.streams, question)
-	if err != nil {
-		return err
-	}
-	if !yes {
-		return &declinedError{}
-	}
-	return nil
-}
-
-// declinedError is a question that was answered with no.
-type declinedError struct{}
-
-// Error says that nothing happened.
-func (*declinedError) Error() string { return "not confirmed: nothing was changed" }
-
-// ExitCode is that of an interrupt: it was ended by hand, before anything was begun.
-func (*declinedError) ExitCode() int { return exitInterrupted }
-
-var _ interface{ ExitCode() int } = (*declinedError)(nil)
 
 // fileSum is the checksum of a file, empty where it cannot be read.
 func fileSum(path string) string {

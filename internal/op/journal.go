@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,16 @@ type Journal struct {
 	mu   sync.Mutex
 	file *os.File
 	log  Log
+	// waits says that records wait in memory while the disk is full; waiting has those.
+	waits   bool
+	waiting []byte
+}
+
+// WaitForRoom lets the records wait in memory while the disk is full: it is for runs that make room.
+func (j *Journal) WaitForRoom() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.waits = true
 }
 
 // CreateJournal starts the journal <dir>/<time>-<verb>.jsonl.
@@ -163,14 +174,28 @@ func (j *Journal) add(record Record) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("writing the journal: %w", err)
-	}
-	if err := j.file.Sync(); err != nil {
-		return fmt.Errorf("writing the journal: %w", err)
+	if err := j.write(append(j.waiting, append(line, '\n')...)); err != nil {
+		return fmt.Errorf("writing the journal: %w", noRoom(err, filepath.Dir(j.log.Path)))
 	}
 	j.log.Records = append(j.log.Records, record)
 	return nil
+}
+
+// write puts whole lines on the disk. What did not fit is taken away again, and waits where it may.
+func (j *Journal) write(lines []byte) error {
+	before, err := j.file.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = j.file.Write(lines)
+	}
+	if err == nil {
+		err = j.file.Sync()
+	}
+	j.waiting = nil
+	if err != nil && j.waits && NoRoom(err) {
+		j.waiting = lines
+		return j.file.Truncate(before)
+	}
+	return err
 }
 
 // syncDir makes the name of a new file as durable as its content.

@@ -29,16 +29,21 @@ type LockOptions struct {
 	Lease time.Duration
 	// Note is told when a stale lock is taken over.
 	Note func(text string)
+	// Unwritten lets a full disk keep nobody out: the flock then is all of the lock until the owner's name fits. It is for
+	// runs that make room.
+	Unwritten bool
 }
 
 // Lock is the right to change the cluster, held by one run at a time.
 type Lock struct {
-	path   string
-	file   *os.File
-	owner  Owner
-	cancel context.CancelCauseFunc
-	done   chan struct{}
-	wg     sync.WaitGroup
+	path  string
+	file  *os.File
+	owner Owner
+	// unwritten says that the owner's name is not in the file yet.
+	unwritten bool
+	cancel    context.CancelCauseFunc
+	done      chan struct{}
+	wg        sync.WaitGroup
 
 	mu       sync.Mutex
 	releases []func()
@@ -71,12 +76,17 @@ func AcquireLock(ctx context.Context, state string, owner Owner, opts LockOption
 	if owner.Lease <= 0 {
 		owner.Lease = defaultLease
 	}
-	if err := writeOwner(file, owner); err != nil {
+	err = writeOwner(file, owner)
+	unwritten := opts.Unwritten && NoRoom(err)
+	switch {
+	case unwritten:
+		_ = file.Truncate(0) // half a name, or that of a dead owner, is nobody's
+	case err != nil:
 		file.Close()
-		return nil, nil, fmt.Errorf("writing the lock %s: %w", path, err)
+		return nil, nil, fmt.Errorf("writing the lock %s: %w", path, noRoom(err, state))
 	}
 	held, cancel := context.WithCancelCause(ctx)
-	lock := &Lock{path: path, file: file, owner: owner, cancel: cancel, done: make(chan struct{})}
+	lock := &Lock{path: path, file: file, owner: owner, unwritten: unwritten, cancel: cancel, done: make(chan struct{})}
 	lock.wg.Go(lock.renew)
 	return lock, held, nil
 }
@@ -123,22 +133,22 @@ func lockedBy(owner Owner, what string) *LockedError {
 func (l *Lock) renew() {
 	ticker := time.NewTicker(l.owner.Lease / 3)
 	defer ticker.Stop()
-	owner := l.owner
+	owner, unwritten := l.owner, l.unwritten
 	for {
 		select {
 		case <-l.done:
 			return
 		case <-ticker.C:
 		}
-		if !sameFile(l.file, l.path) || readOwner(l.file).RunID != owner.RunID {
+		if !sameFile(l.file, l.path) || !unwritten && readOwner(l.file).RunID != owner.RunID {
 			l.cancel(fmt.Errorf("%w: %s was taken over or removed", ErrLeaseLost, l.path))
 			return
 		}
 		next := owner
 		next.Renewed = time.Now().UTC()
 		if err := writeOwner(l.file, next); err == nil {
-			owner = next
-		} else if time.Since(owner.Renewed) > owner.Lease {
+			owner, unwritten = next, false
+		} else if !unwritten && time.Since(owner.Renewed) > owner.Lease {
 			l.cancel(fmt.Errorf("%w: renewing %s: %w", ErrLeaseLost, l.path, err))
 			return
 		}
