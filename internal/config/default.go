@@ -52,7 +52,9 @@ func Default(c *Cluster) {
 		}
 	}
 	if s := c.SSH; s != nil {
-		set(&s.User, "root")
+		if !c.Target.FromTerraform() { // there the image knows
+			set(&s.User, "root")
+		}
 		set(&s.Port, 22)
 		set(&s.KnownHosts, ".jomctl/known_hosts")
 	}

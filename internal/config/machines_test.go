@@ -39,6 +39,10 @@ func TestMachinesThatAreRefused(t *testing.T) {
 		"a backend":         {"target: aws\nmachines: {backend: {type: \"s 3\"}}\n", "machines.backend.type"},
 		"hosts, no address": {"target: hosts\nhosts: [{name: m1, roles: [control, mesos-agent]}]\n", "hosts[0].address: is required"},
 		"a jump host":       {"target: hosts\nhosts: [{name: m1, address: m1, roles: [control, mesos-agent]}]\nssh: {jump: \"a b\"}\n", "ssh.jump: a b: must be [USER@]HOST[:PORT]"},
+		"hosts and from":    {"target: hosts\nhosts: [{name: m1, address: m1, roles: [control, mesos-agent]}]\nhostsFrom: {terraform: tf, output: hosts}\n", "hostsFrom: hosts are listed already"},
+		"no folder":         {"target: hosts\nhostsFrom: {output: hosts}\n", "hostsFrom.terraform: is required"},
+		"no output":         {"target: hosts\nhostsFrom: {terraform: tf}\n", "hostsFrom.output: is required"},
+		"an output":         {"target: hosts\nhostsFrom: {terraform: tf, output: \"a b\"}\n", "hostsFrom.output: a b: must be the name of an output"},
 		"an image":          {"target: aws\njenkins: {image: \"a b\"}\n", "jenkins.image: a b: must be the name of an image"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,4 +58,17 @@ func TestMachinesHaveNoEffectElsewhere(t *testing.T) {
 	notes := Notes(c)
 	assert.Contains(t, notes, "machines: has no effect on target local")
 	assert.Contains(t, notes, "jenkins.image: has no effect on target local, whose controller is a plain process")
+}
+
+func TestHostsMayComeFromTerraformOfOnesOwn(t *testing.T) {
+	c, err := machinesOf(t, "target: hosts\nhostsFrom: {terraform: ../infra, output: hosts}\n")
+	require.NoError(t, err)
+	assert.Equal(t, &HostsFrom{Terraform: "../infra", Output: "hosts"}, c.HostsFrom)
+	assert.Equal(t, "root", c.SSH.User)
+	assert.Empty(t, c.Hosts)
+
+	c, err = machinesOf(t, "target: docker\nhostsFrom: {terraform: ../infra, output: hosts}\n")
+	require.NoError(t, err)
+	assert.Contains(t, Notes(c), "hostsFrom: has no effect on target docker")
+	assert.Empty(t, c.SSH.User, "the image's own")
 }

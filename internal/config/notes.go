@@ -24,6 +24,9 @@ func Notes(c *Cluster) []string {
 	if !c.Target.FromTerraform() && c.Machines != nil {
 		note("machines: has no effect on target %s", c.Target)
 	}
+	if c.HostsFrom != nil && c.Target != TargetHosts {
+		note("hostsFrom: has no effect on target %s", c.Target)
+	}
 	if c.Target == TargetLocal && c.Jenkins.Image != "" {
 		note("jenkins.image: has no effect on target local, whose controller is a plain process")
 	}

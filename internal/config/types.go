@@ -39,6 +39,8 @@ type Cluster struct {
 	// Hosts are the machines of target hosts. On the other targets they may be left out, as local and machines say how many,
 	// and on docker, aws and openstack they have no address, as Terraform gives it.
 	Hosts []Host `yaml:"hosts,omitempty"`
+	// HostsFrom takes the hosts of target hosts from an output of your own Terraform, instead of `hosts`.
+	HostsFrom *HostsFrom `yaml:"hostsFrom,omitempty"`
 	// Machines shapes the machines that Terraform makes on the targets docker, aws and openstack.
 	Machines *Machines `yaml:"machines,omitempty"`
 	// SSH says how the hosts of every target but local are reached.
@@ -105,6 +107,17 @@ type Reserve struct {
 	Mem Size `yaml:"mem,omitempty"`
 }
 
+// HostsFrom is where hosts are read from at each install. Later commands go by what was read then.
+type HostsFrom struct {
+	// Terraform is the folder of your Terraform, which is initialised and applied.
+	Terraform string `yaml:"terraform"`
+	// Output is the name of an output: a list of objects with name, address and roles; attributes, user, port (default 22) and
+	// ssh_address may be left out.
+	Output string `yaml:"output"`
+	// Program is the path of terraform; empty means the one on PATH.
+	Program string `yaml:"program,omitempty"`
+}
+
 // Machines shapes the machines that Terraform makes: the inputs of its modules. What is left out is the module's default.
 type Machines struct {
 	// Control is the number of control hosts: 1, 3 or 5.
@@ -141,11 +154,13 @@ type TerraformBackend struct {
 
 // SSH says how hosts are reached.
 type SSH struct {
-	// User is the account to log in with: root, or one that may use sudo without a password.
+	// User is the account to log in with: root, or one that may use sudo without a password. Left out on docker, aws and
+	// openstack, it is the image's own.
 	User string `yaml:"user"`
 	// Port is the port of the SSH server.
 	Port int `yaml:"port"`
-	// IdentityFile is the private key; empty means the SSH agent and the usual files.
+	// IdentityFile is the private key; empty means the SSH agent and the usual files, and on docker, aws and openstack a key that
+	// is generated in .jomctl/ssh.
 	IdentityFile string `yaml:"identityFile,omitempty"`
 	// KnownHosts is the file of the pinned host keys.
 	KnownHosts string `yaml:"knownHosts,omitempty"`

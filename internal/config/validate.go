@@ -109,6 +109,10 @@ func (k *checker) hosts(c *Cluster) {
 		k.unique(at+".name", h.Name, i, names)
 		k.unique(at+".address", strings.ToLower(h.Address), i, addresses)
 	}
+	if c.HostsFrom != nil && c.Target == TargetHosts {
+		k.hostsFrom(c)
+		return
+	}
 	if (len(c.Hosts) == 0 && c.Target != TargetHosts) || c.derived() {
 		return // local and machines report their own numbers
 	}
@@ -117,6 +121,23 @@ func (k *checker) hosts(c *Cluster) {
 	}
 	if len(c.HostsWith(RoleMesosAgent)) == 0 {
 		k.add("hosts", "none with role mesos-agent", "there must be at least one Mesos agent, or nothing can run", "")
+	}
+}
+
+// hostsFrom checks where hosts are to be read from; which ones there are is known only then.
+func (k *checker) hostsFrom(c *Cluster) {
+	if len(c.Hosts) > 0 {
+		k.add("hostsFrom", nil, "hosts are listed already", "leave one of the two out")
+	}
+	for _, field := range []struct{ at, value string }{{"hostsFrom.terraform", c.HostsFrom.Terraform}, {"hostsFrom.output", c.HostsFrom.Output}} {
+		if field.value == "" {
+			k.add(field.at, nil, "is required", "")
+		}
+	}
+	k.filePath("hostsFrom.terraform", c.HostsFrom.Terraform)
+	k.filePath("hostsFrom.program", c.HostsFrom.Program)
+	if c.HostsFrom.Output != "" && !plainWord(c.HostsFrom.Output) {
+		k.add("hostsFrom.output", c.HostsFrom.Output, "must be the name of an output", "")
 	}
 }
 
@@ -276,7 +297,7 @@ var jumpHost = regexp.MustCompile(`^([A-Za-z_][-A-Za-z0-9_.]*@)?(\[[0-9A-Fa-f:]+
 
 func (k *checker) access(c *Cluster) {
 	if s := c.SSH; s != nil {
-		if !plainWord(s.User) {
+		if !plainWord(s.User) && (s.User != "" || !c.Target.FromTerraform()) {
 			k.add("ssh.user", s.User, "must be a user name", "")
 		}
 		k.port("ssh.port", s.Port)
