@@ -6,7 +6,7 @@ VERSION := $(shell cat VERSION)
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X github.com/jomctl/jomctl/internal/cli.version=$(VERSION) -X github.com/jomctl/jomctl/internal/cli.commit=$(COMMIT)
 
-.PHONY: build demo test test-fast bench lint clean setup
+.PHONY: build demo test test-lab test-fast bench lint clean setup
 
 build: ## bin/jomctl, bin/jomhome, bin/standin
 	@mkdir -p $(BIN)
@@ -20,6 +20,9 @@ demo: setup build ## a Jenkins on Mesos on this machine, proven
 
 test: setup build ## everything, with the real ZooKeeper, HAProxy and python3-jenkins
 	@scripts/test.sh
+
+test-lab: setup build ## a cluster on three lab hosts with systemd, from packages of a signed repository; needs root, or Docker and a built lab image
+	@scripts/test.sh lab
 
 test-fast: ## unit tests alone: no packages, no root, no network
 	$(GO) test ./...

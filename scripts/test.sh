@@ -1,7 +1,22 @@
 #!/usr/bin/env bash
-# Runs every test with the real parts switched on: a missing one fails instead of skipping.
+# Runs every test with the real parts switched on: a missing one fails instead of skipping. `test.sh lab` runs those on lab hosts alone.
+# What the lab needs is started here and ended again, if it was not there before.
 set -euo pipefail
 
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/.."
 export JOMCTL_TEST_REAL=1
+# Tests find Terraform on PATH.
+terraform=$("$here/setup-terraform.sh")
+PATH=$(dirname "$terraform"):$PATH
+# Only what this run starts is ended by it.
+docker version >/dev/null 2>&1 || trap '"$here/lab-docker.sh" stop' EXIT
+"$here/lab-docker.sh"
+
 # Whole-command tests share two cores with the clusters that they start, so packages run one after the other.
-go test -p 1 -timeout 30m ./... "$@"
+if [ "${1:-}" = lab ]; then
+	shift
+	go test -p 1 -timeout 30m ./e2e -run '^TestHosts' "$@"
+else
+	go test -p 1 -timeout 40m -skip '^TestHosts' ./... "$@"
+fi
