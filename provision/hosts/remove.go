@@ -150,8 +150,19 @@ func (i Removal) masks(ctx context.Context, record *Record) error {
 
 func (i Removal) files(ctx context.Context, record *Record) error {
 	paths := []string{sourcesDir}
-	for _, component := range source.Components() {
-		paths = append(paths, source.ListPath(component), source.KeyringPath(component))
+	for _, folder := range source.AptFolders() {
+		if _, err := i.Host.Stat(ctx, folder); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		names, err := i.children(ctx, folder)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if strings.HasPrefix(path.Base(name), source.AptPrefix) {
+				paths = append(paths, name)
+			}
+		}
 	}
 	for file := range record.Files {
 		if !below(i.Host.Dir(), file) {

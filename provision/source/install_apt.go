@@ -2,9 +2,12 @@ package source
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -21,14 +24,35 @@ const (
 	lockTries = 180
 )
 
-// KeyringPath and ListPath are the files of a component's repository on a host.
-func KeyringPath(component string) string {
-	return "/etc/apt/keyrings/jomctl-" + component + ".asc"
+const (
+	keyringsFolder = "/etc/apt/keyrings"
+	listsFolder    = "/etc/apt/sources.list.d"
+)
+
+// AptPrefix begins the names of the files of repositories in AptFolders of a host.
+const AptPrefix = "jomctl-"
+
+// AptFolders are the folders of a host in which repositories have their files.
+func AptFolders() []string { return []string{listsFolder, keyringsFolder} }
+
+// keyring is the path of the repository's key on a host. It is named by the repository, not by what comes from it: apt reads no
+// list at all when two lines name different keys for one repository.
+func (r *Repository) keyring() string {
+	return keyringsFolder + "/" + AptPrefix + r.name(r.URI, r.Suite) + ".asc"
 }
 
-// ListPath is the file in sources.list.d.
-func ListPath(component string) string {
-	return "/etc/apt/sources.list.d/jomctl-" + component + ".list"
+// list is the path of the repository's line on a host. Components that come from one line share it.
+func (r *Repository) list(arch string) string {
+	return listsFolder + "/" + AptPrefix + r.name(append([]string{r.URI, r.Suite, arch}, r.Components...)...) + ".list"
+}
+
+func (r *Repository) name(parts ...string) string {
+	host := "repository"
+	if u, err := url.Parse(r.URI); err == nil && u.Hostname() != "" {
+		host = strings.ReplaceAll(u.Hostname(), ":", "-")
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
+	return host + "-" + hex.EncodeToString(sum[:4])
 }
 
 // debian installs a package by apt-get, from a repository or from an uploaded file.
@@ -86,20 +110,28 @@ func (i *Installer) target(ctx context.Context, m host.Machine, p Plan, f Fetche
 	return p.Package, p.Package, nil
 }
 
-// repository writes key and line of the repository, reads its index, and compares what apt will fetch with the lock.
-func (i *Installer) repository(ctx context.Context, m host.Machine, p Plan, f Fetched) error {
+// repository writes key and line of the repository, reads its index, and compares what apt will fetch with the lock. A line
+// that does not work goes again, as it would keep all of apt from working.
+func (i *Installer) repository(ctx context.Context, m host.Machine, p Plan, f Fetched) (err error) {
 	if f.Key == nil || f.Locked.Version == "" {
 		return errors.New("its repository was not verified before")
 	}
-	if _, err := m.WriteFile(ctx, KeyringPath(p.Component), f.Key, 0o644); err != nil {
+	keyring, list := p.Repository.keyring(), p.Repository.list(p.Facts.Arch)
+	if _, err := m.WriteFile(ctx, keyring, f.Key, 0o644); err != nil {
 		return fmt.Errorf("write the repository's key: %w", err)
 	}
-	line := "# Written by jomctl.\n" + p.Repository.Line(KeyringPath(p.Component), p.Facts.Arch) + "\n"
-	if _, err := m.WriteFile(ctx, ListPath(p.Component), []byte(line), 0o644); err != nil {
+	line := "# Written by jomctl.\n" + p.Repository.Line(keyring, p.Facts.Arch) + "\n"
+	written, err := m.WriteFile(ctx, list, []byte(line), 0o644)
+	if err != nil {
 		return fmt.Errorf("write the repository's line: %w", err)
 	}
+	defer func() {
+		if err != nil && written {
+			err = errors.Join(err, m.Remove(context.WithoutCancel(ctx), list))
+		}
+	}()
 	// Only this list: other repositories of the host may be down, and are none of our business.
-	if _, err := i.apt(ctx, m, "update", "-o", "Dir::Etc::sourcelist="+ListPath(p.Component), "-o", "Dir::Etc::sourceparts=-",
+	if _, err := i.apt(ctx, m, "update", "-o", "Dir::Etc::sourcelist="+list, "-o", "Dir::Etc::sourceparts=-",
 		"-o", "APT::Get::List-Cleanup=0", "-o", "APT::Update::Error-Mode=any"); err != nil {
 		return fmt.Errorf("read the repository %s: %w", p.Repository.URI, err)
 	}

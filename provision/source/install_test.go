@@ -52,8 +52,10 @@ func TestInstallFromARepository(t *testing.T) {
 	want := Programs{Package: "mesos", Version: "1.11.0-2", Master: "/usr/sbin/mesos-master", Agent: "/usr/sbin/mesos-agent", Library: "/usr/lib/libmesos.so",
 		LauncherDir: "/usr/libexec/mesos", WebUI: "/usr/share/mesos/webui", Units: []string{"mesos-master.service", "mesos-slave.service"}}
 	require.Equal(t, want, programs)
-	require.Equal(t, "KEY", h.files["/etc/apt/keyrings/jomctl-mesos.asc"])
-	require.Contains(t, h.files["/etc/apt/sources.list.d/jomctl-mesos.list"], "deb [arch=amd64 signed-by=/etc/apt/keyrings/jomctl-mesos.asc] http://repo.example bookworm main\n")
+	keyring := p.Repository.keyring()
+	require.Regexp(t, `^/etc/apt/keyrings/jomctl-repo\.example-[0-9a-f]{8}\.asc$`, keyring)
+	require.Equal(t, "KEY", h.files[keyring])
+	require.Contains(t, h.files[p.Repository.list("amd64")], "deb [arch=amd64 signed-by="+keyring+"] http://repo.example bookworm main\n")
 	require.Equal(t, map[string]bool{"mesos-master.service": true, "mesos-slave.service": true}, h.masked)
 	require.True(t, h.held["mesos"])
 	require.Equal(t, "1.14", h.installed["libsvn1"], "what the package forgot to name")
@@ -145,7 +147,21 @@ func TestTheHostsOwnPolicyComesBack(t *testing.T) {
 	}
 }
 
+func TestComponentsOfOneRepositoryShareItsKey(t *testing.T) {
+	one := Repository{URI: "http://repo.example:8080/debian", Suite: "bookworm", Components: []string{"main"}}
+	other := one
+	require.Equal(t, one.keyring(), other.keyring())
+	require.Equal(t, one.list("amd64"), other.list("amd64"), "apt warns of a line that comes twice")
+	other.Components = []string{"contrib"}
+	require.Equal(t, one.keyring(), other.keyring(), "apt fails on two keys for one suite")
+	require.NotEqual(t, one.list("amd64"), other.list("amd64"))
+	other.Suite = "trixie"
+	require.NotEqual(t, one.keyring(), other.keyring())
+}
+
 func TestInstallRefuses(t *testing.T) {
+	_, plan, _ := wantedMesos(t)
+	wanted := plan.Repository
 	for name, test := range map[string]struct {
 		spoil func(*fakeHost, *Plan, *Fetched)
 		want  string
@@ -155,7 +171,7 @@ func TestInstallRefuses(t *testing.T) {
 		"repository down":               {func(h *fakeHost, _ *Plan, _ *Fetched) { h.fail = "apt-get -q update" }, "read the repository http://repo.example"},
 		"apt fails":                     {func(h *fakeHost, _ *Plan, _ *Fetched) { h.fail = "apt-get -q install" }, "it fell over"},
 		"nothing useful in it":          {func(h *fakeHost, _ *Plan, _ *Fetched) { h.packages["mesos=1.11.0-2"] = []string{"/usr/bin/other"} }, "there is no mesos-master in it"},
-		"disk full":                     {func(h *fakeHost, _ *Plan, _ *Fetched) { h.fail = "write " + KeyringPath(Mesos) }, "write the repository's key: no space left"},
+		"disk full":                     {func(h *fakeHost, _ *Plan, _ *Fetched) { h.fail = "write " + wanted.keyring() }, "write the repository's key: no space left"},
 		"unit cannot be masked":         {func(h *fakeHost, _ *Plan, _ *Fetched) { h.fail = "systemctl mask" }, "mask the package's own mesos-master.service"},
 		"hold":                          {func(h *fakeHost, _ *Plan, _ *Fetched) { h.fail = "apt-mark" }, "hold package mesos"},
 		"kind":                          {func(_ *fakeHost, p *Plan, _ *Fetched) { p.Kind = "floppy" }, `kind "floppy" is not known`},
@@ -167,6 +183,9 @@ func TestInstallRefuses(t *testing.T) {
 			require.ErrorContains(t, err, test.want)
 			require.NotContains(t, h.files, policyPath)
 			require.NotContains(t, h.files, "/var/lib/jomctl/sources/mesos.json", "not recorded as done")
+			if strings.Contains(test.want, "read the repository") {
+				require.NotContains(t, h.files, wanted.list("amd64"), "apt of the host works as before")
+			}
 		})
 	}
 }
