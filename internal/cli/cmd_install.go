@@ -60,6 +60,11 @@ func install(ctx context.Context, s *session, opts *installOptions) (mutation, e
 	if err != nil {
 		return mutation{}, err
 	}
+	return installEnv(ctx, s, env, opts)
+}
+
+// installEnv is install of a cluster that was looked at.
+func installEnv(ctx context.Context, s *session, env *lifecycle.Env, opts *installOptions) (mutation, error) {
 	if findings := env.Preflight(); len(findings) > 0 {
 		return mutation{}, &preflightError{findings}
 	}

@@ -34,6 +34,8 @@ type Env struct {
 	notes []string
 	// own is set for hosts of their own: every target but local.
 	own *ownHosts
+	// intended are hosts whose coming or going is what the running operation is about.
+	intended []string
 }
 
 // Open looks at the machine, finds the programs of a cluster and makes its clients. What is missing is no error here:

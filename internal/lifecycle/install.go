@@ -247,7 +247,7 @@ func (e *Env) agentSteps() []op.Step {
 				return err
 			}
 			for _, agent := range state.Agents {
-				if agent.Hostname == address && agent.Active {
+				if agent.Hostname == address && (agent.Active || agent.Deactivated) { // one that is drained stays so
 					return nil
 				}
 			}

@@ -70,7 +70,7 @@ func (e *Env) changed() ([]provision.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := difference{file: e.Cluster.File}
+	d := difference{file: e.Cluster.File, intended: e.intended}
 	was, is := old.Jenkins, e.Cluster.Jenkins
 	d.compare("name", old.Name, e.Cluster.Name, "the app and the framework are named after it")
 	d.compare("target", string(old.Target), string(e.Cluster.Target), "the cluster lives on those hosts")
@@ -114,7 +114,9 @@ func kindOf(standin bool) string {
 
 // difference collects what cannot be changed.
 type difference struct {
-	file     string
+	file string
+	// intended are hosts that are meant to come or go.
+	intended []string
 	findings []provision.Finding
 }
 
@@ -131,9 +133,12 @@ func (d *difference) add(key, is, problem, fix string) {
 
 // hosts allows that Mesos agents come and go, under names and addresses of their own.
 func (d *difference) hosts(old, now *config.Cluster) {
-	d.compare("the control hosts", hostNames(old), hostNames(now), "ZooKeeper's ensemble and the masters' quorum are made of them")
+	if was, is := hostNames(old, d.intended...), hostNames(now, d.intended...); was != is {
+		d.add("the control hosts", is, was+" is installed, and ZooKeeper's ensemble and the masters' quorum are made of them",
+			"set it back to "+was+" and run `jomctl control --help`, whose commands change them in the safe order")
+	}
 	for _, was := range old.HostsWith(config.RoleMesosAgent) {
-		if _, stays := now.Host(was.Name); !stays && now.Target != config.TargetLocal {
+		if _, stays := now.Host(was.Name); !stays && !slices.Contains(d.intended, was.Name) && now.Target != config.TargetLocal {
 			d.add("hosts", "without "+was.Name, "the host is installed, and its builds would be lost", "run `jomctl agents remove "+was.Name+"`, which drains it first")
 		}
 	}
@@ -157,10 +162,13 @@ func moved(old, now *config.Cluster) bool {
 	})
 }
 
-func hostNames(c *config.Cluster) string {
+// hostNames are the control hosts but for some.
+func hostNames(c *config.Cluster, but ...string) string {
 	var names []string
 	for _, h := range c.HostsWith(config.RoleControl) {
-		names = append(names, h.Name)
+		if !slices.Contains(but, h.Name) {
+			names = append(names, h.Name)
+		}
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")

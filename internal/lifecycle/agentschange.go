@@ -1,0 +1,199 @@
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/op"
+)
+
+// NewHost is a host that is to come into a cluster. Target local gives the address.
+type NewHost struct {
+	Name, Address string
+	Attributes    map[string]string
+}
+
+// AddAgents is the cluster file with further Mesos agents. A host that is there as it is wanted changes nothing, so that a
+// command that was cut off can be given again. What cannot be written is a *Refusal.
+func AddAgents(c *config.Cluster, news []NewHost) (FileChange, error) {
+	wanted, added := slices.Clone(c.Hosts), []config.Host{}
+	counted := c.Target == config.TargetLocal && !listed(c)
+	for _, n := range news {
+		if old, there := c.Host(n.Name); there {
+			if !old.Is(config.RoleMesosAgent) || n.Address != "" && n.Address != old.Address {
+				return FileChange{}, &Refusal{Problem: fmt.Sprintf("%s is in %s already, at %s as %v", n.Name, c.File, old.Address, old.Roles), Fix: "take another name"}
+			}
+			continue
+		}
+		h := config.Host{Name: n.Name, Address: n.Address, Roles: []config.Role{config.RoleMesosAgent}, Attributes: n.Attributes}
+		if counted {
+			next, err := nextLocal(c, len(added), n)
+			if err != nil {
+				return FileChange{}, err
+			}
+			h = next
+		}
+		added, wanted = append(added, h), append(wanted, h)
+	}
+	if err := ownFile(c); err != nil {
+		return FileChange{}, err
+	}
+	return changeHosts(c, added, func(e *fileEdit) error {
+		if len(added) == 0 {
+			return nil
+		}
+		if counted {
+			return e.count("local", "agents", len(c.HostsWith(config.RoleMesosAgent))+len(added))
+		}
+		for _, h := range added {
+			if err := e.addHost(h, ""); err != nil {
+				return err
+			}
+			again, err := newFileEdit(e.text())
+			if err != nil {
+				return err
+			}
+			*e = *again
+		}
+		return nil
+	}, wanted)
+}
+
+// listed says whether a file of target local lists its hosts instead of giving their number.
+func listed(c *config.Cluster) bool {
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return false
+	}
+	e, err := newFileEdit(text)
+	return err == nil && value(e.body, "hosts") != nil
+}
+
+// nextLocal is the next Mesos agent of a target local that says how many there are: they are called in turn.
+func nextLocal(c *config.Cluster, ahead int, n NewHost) (config.Host, error) {
+	more := c.Clone()
+	more.Hosts, more.Local.Agents = nil, more.Local.Agents+ahead+1
+	config.Default(more)
+	h := more.Hosts[len(more.Hosts)-1]
+	if n.Name != h.Name || n.Address != "" && n.Address != h.Address {
+		return h, &Refusal{Problem: fmt.Sprintf("%s cannot be added: %s says how many Mesos agents there are (local.agents), and the next one is %s at %s", n.Name, c.File, h.Name, h.Address),
+			Fix: "add " + h.Name + ", or list all hosts of the cluster under `hosts` in the file"}
+	}
+	if len(n.Attributes) > 0 {
+		return h, &Refusal{Problem: n.Name + " cannot have attributes: " + c.File + " only says how many Mesos agents there are (local.agents)",
+			Fix: "list all hosts of the cluster under `hosts` in the file"}
+	}
+	return h, nil
+}
+
+// RemoveAgents is the cluster file without these Mesos agents. One that is not in the file, but is installed, is left from
+// a removal that was cut off. What cannot be done is a *Refusal.
+func RemoveAgents(c *config.Cluster, names []string) (FileChange, error) {
+	agents := c.HostsWith(config.RoleMesosAgent)
+	counted := c.Target == config.TargetLocal && !listed(c)
+	var gone []string
+	for _, name := range names {
+		h, there := c.Host(name)
+		switch {
+		case !there && !wasInstalled(c, name):
+			return FileChange{}, noAgent(c, name)
+		case !there:
+			continue
+		case !h.Is(config.RoleMesosAgent):
+			return FileChange{}, &Refusal{Problem: name + " is no Mesos agent but a control host", Fix: "see `jomctl control --help`"}
+		case h.Is(config.RoleControl):
+			return FileChange{}, &Refusal{Problem: name + " is a control host, too, so that it cannot go", Fix: "take the role mesos-agent away from it in " + c.File}
+		}
+		gone = append(gone, name)
+	}
+	if counted {
+		for i := range gone {
+			if last := agents[len(agents)-1-i].Name; !slices.Contains(gone, last) {
+				return FileChange{}, &Refusal{Problem: fmt.Sprintf("%s cannot be removed: %s says how many Mesos agents there are (local.agents), so that the last one goes first, which is %s", gone[0], c.File, last),
+					Fix: "remove " + last + ", or list all hosts of the cluster under `hosts` in the file"}
+			}
+		}
+	}
+	if err := ownFile(c); err != nil {
+		return FileChange{}, err
+	}
+	wanted := slices.DeleteFunc(slices.Clone(c.Hosts), func(h config.Host) bool { return slices.Contains(gone, h.Name) })
+	return changeHosts(c, nil, func(e *fileEdit) error {
+		if counted && len(gone) > 0 {
+			return e.count("local", "agents", len(agents)-len(gone))
+		}
+		for _, name := range gone {
+			if err := e.removeHost(name); err != nil {
+				return err
+			}
+			again, err := newFileEdit(e.text())
+			if err != nil {
+				return err
+			}
+			*e = *again
+		}
+		return nil
+	}, wanted)
+}
+
+// noAgent says which Mesos agents there are.
+func noAgent(c *config.Cluster, name string) error {
+	var names []string
+	for _, h := range c.HostsWith(config.RoleMesosAgent) {
+		names = append(names, h.Name)
+	}
+	return &Refusal{Problem: fmt.Sprintf("there is no Mesos agent %s in %s", name, c.File), Fix: fmt.Sprintf("they are %v", names)}
+}
+
+func wasInstalled(c *config.Cluster, name string) bool {
+	old, err := Installed(c.File)
+	if err != nil {
+		return false
+	}
+	_, there := old.Host(name)
+	return there
+}
+
+// ownFile refuses targets whose hosts are not those of the file.
+func ownFile(c *config.Cluster) error {
+	if c.Target.FromTerraform() {
+		return &Refusal{Problem: fmt.Sprintf("the machines of target %s are Terraform's, and this version of jomctl does not add or remove single ones", c.Target),
+			Fix: "drain what has to go with `jomctl agents drain`, change `machines` in " + c.File + " and run `jomctl install`"}
+	}
+	return nil
+}
+
+// changeHosts reads the file and edits it; lines are what its author has to write where that cannot be done.
+func changeHosts(c *config.Cluster, lines []config.Host, edit func(*fileEdit) error, wanted []config.Host) (FileChange, error) {
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return FileChange{}, fmt.Errorf("read the cluster file: %w", err)
+	}
+	if lines == nil {
+		lines = wanted
+	}
+	return change(c, text, wanted, lines, edit)
+}
+
+// fileStep writes the changed cluster file.
+func fileStep(f FileChange) op.Step {
+	path := f.Cluster.File
+	return op.Step{ID: "cluster-file", Title: "Hosts of " + path,
+		Probe: func(context.Context) (op.State, error) {
+			old, err := os.ReadFile(path)
+			return needed(bytes.Equal(old, f.text)), err
+		},
+		Changes: func(context.Context) []string { return f.Changed },
+		Do: func(context.Context, op.Say) error {
+			mode := os.FileMode(0o644)
+			if info, err := os.Stat(path); err == nil {
+				mode = info.Mode().Perm()
+			}
+			return writeHere(path, f.text, mode)
+		},
+	}
+}
