@@ -24,7 +24,7 @@ func portOwner(address string, port int) string {
 		}
 		pid := strings.Split(fd, "/")[2]
 		command, _ := os.ReadFile("/proc/" + pid + "/cmdline")
-		words := strings.TrimSpace(strings.ReplaceAll(string(command), "\x00", " "))
+		words := strings.Join(strings.Fields(strings.ReplaceAll(string(command), "\x00", " ")), " ")
 		if len(words) > 60 {
 			words = words[:60] + "..."
 		}

@@ -20,7 +20,7 @@ func (a *app) askForCluster(ctx context.Context) error {
 		return err
 	}
 	if err := config.Write(file, cluster, false); err != nil {
-		return err
+		return a.unwritable(err)
 	}
 	a.say("wrote %s; the same without questions:\n  %s", file, OneLine(cluster))
 	return nil

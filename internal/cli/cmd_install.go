@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -46,10 +44,11 @@ func newInstallCommand(a *app) *cobra.Command {
 		if err := opts.proof.check(); err != nil {
 			return err
 		}
-		if err := a.clusterFile(cmd.Context(), &opts.cluster); err != nil {
+		written, err := a.clusterFile(cmd.Context(), &opts.cluster)
+		if err != nil {
 			return err
 		}
-		return run(cmd, args)
+		return keptFile(run(cmd, args), written)
 	}
 	return cmd
 }
@@ -73,9 +72,9 @@ func installEnv(ctx context.Context, s *session, env *lifecycle.Env, opts *insta
 	}
 	s.Say("%s", componentLine(env.Components()))
 
-	proof := jenkins.Proof{}
+	proof, proven := jenkins.Proof{}, time.Time{}
 	if record, ok := env.LastProof(); ok {
-		proof = record.Proof
+		proof, proven = record.Proof, record.Time
 	}
 	leased := false
 	take := func(ctx context.Context) error {
@@ -92,14 +91,14 @@ func installEnv(ctx context.Context, s *session, env *lifecycle.Env, opts *insta
 		ControllerTimeout: opts.timeout,
 		LeaseHeld:         func() bool { return leased }, TakeLease: take,
 		Proof: lifecycle.ProofOptions{Builds: opts.proof.builds, Sleep: opts.proof.sleep, Got: func(p jenkins.Proof) {
-			proof = p
+			proof, proven = p, time.Now()
 			if !p.Passed {
 				s.Say("%s", proofText(p))
 			}
 		}},
 	})
 	return mutation{Plan: plan, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
-		return installText(env, proof), map[string]any{"url": env.URL(), "proof": proofOf(proof), "components": env.Components(),
+		return installText(env, proof, proven), map[string]any{"url": env.URL(), "proof": proofOf(proof), "proven": proven.UTC(), "components": env.Components(),
 			"admin": map[string]string{"user": s.Cluster.Jenkins.Admin.User, "password": string(s.Cluster.Jenkins.Admin.Password)}}, nil
 	}}, nil
 }
@@ -110,7 +109,11 @@ type preflightError struct{ findings []provision.Finding }
 // Error lists all findings, each with its fix.
 func (e *preflightError) Error() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "this machine cannot carry the cluster yet (%d findings); nothing was changed", len(e.findings))
+	count := fmt.Sprintf("%d findings", len(e.findings))
+	if len(e.findings) == 1 {
+		count = "1 finding"
+	}
+	fmt.Fprintf(&text, "this machine cannot carry the cluster yet (%s); nothing was changed", count)
 	for _, finding := range e.findings {
 		fmt.Fprintf(&text, "\n- %s: %s", finding.Subject, finding.Problem)
 		if finding.Fix != "" {
@@ -138,7 +141,7 @@ func componentLine(components []lifecycle.Component) string {
 }
 
 // installText is what stands at the end of a good install.
-func installText(env *lifecycle.Env, proof jenkins.Proof) string {
+func installText(env *lifecycle.Env, proof jenkins.Proof, proven time.Time) string {
 	var text strings.Builder
 	table := ui.NewTable("COMPONENT", "KIND", "VERSION")
 	for _, component := range env.Components() {
@@ -147,7 +150,7 @@ func installText(env *lifecycle.Env, proof jenkins.Proof) string {
 	if err := table.Write(&text, 0); err != nil {
 		fmt.Fprintln(&text, err)
 	}
-	fmt.Fprintf(&text, "\n%s\n", proofText(proof))
+	fmt.Fprintf(&text, "\n%sProven:    %s\n\n", proofText(proof), proven.Local().Format("2006-01-02 15:04 MST"))
 	admin := env.Cluster.Jenkins.Admin
 	where := string(admin.Password)
 	if path, isFile := admin.Password.Path(env.Cluster); isFile {
@@ -155,21 +158,4 @@ func installText(env *lifecycle.Env, proof jenkins.Proof) string {
 	}
 	fmt.Fprintf(&text, "Jenkins:   %s\nLog in as: %s, password in %s\nNext:      jomctl status, jomctl prove, jomctl destroy\n", env.URL(), admin.User, where)
 	return text.String()
-}
-
-// clusterFile sees to it that there is a cluster file: the one that is there, one from flags, or one that was asked for.
-func (a *app) clusterFile(ctx context.Context, flags *InstallFlags) error {
-	cluster, written, err := flags.Ensure(a.global.File)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && !a.streams.CanPrompt():
-		return &usageError{fmt.Errorf("there is no %s and no terminal to ask on: say what to install with flags, at the least `--name NAME --target local --yes`; "+
-			"further ones are --control, --agents, --base-address, --host, --scm-repository, --admin-user, --label, --idle (see `jomctl install --help`)", a.global.File)}
-	case errors.Is(err, fs.ErrNotExist):
-		return a.askForCluster(ctx)
-	case err != nil:
-		return err
-	case written:
-		a.say("wrote %s", cluster.File)
-	}
-	return nil
 }

@@ -55,8 +55,8 @@ func newProveCommand(a *app) *cobra.Command {
 		if err != nil {
 			return mutation{}, err
 		}
-		if _, err := env.Jenkins(); errors.Is(err, fs.ErrNotExist) {
-			return mutation{}, &lifecycle.Refusal{Problem: fmt.Sprintf("cluster %s is not installed: %v", s.Cluster.Name, err), Fix: "run `jomctl install`"}
+		if err := provable(ctx, env); err != nil {
+			return mutation{}, err
 		}
 		var proof jenkins.Proof
 		plan := lifecycle.Prove(env, lifecycle.ProofOptions{Builds: opts.builds, Sleep: opts.sleep, Got: func(p jenkins.Proof) {
@@ -69,6 +69,28 @@ func newProveCommand(a *app) *cobra.Command {
 			return proofText(proof), map[string]any{"url": env.URL(), "proof": proofOf(proof)}, nil
 		}}, nil
 	})
+}
+
+// provable refuses a proof of what cannot be proven: nothing is installed, or the controller does not serve.
+func provable(ctx context.Context, env *lifecycle.Env) error {
+	client, err := env.Jenkins()
+	if errors.Is(err, fs.ErrNotExist) {
+		return &lifecycle.Refusal{Problem: fmt.Sprintf("cluster %s is not installed: %v", env.Cluster.Name, err), Fix: "run `jomctl install`"}
+	}
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	state := client.State(ctx)
+	if state.Phase == jenkins.PhaseUp || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	why := string(state.Phase)
+	if state.Detail != "" {
+		why = state.Detail
+	}
+	return &lifecycle.Refusal{Problem: fmt.Sprintf("there is nothing to prove: the controller at %s does not serve (%s)", env.URL(), why),
+		Fix: "`jomctl status` shows what is down; `jomctl install` starts what is not running"}
 }
 
 // proofJSON is a proof as -o json shows it: counts first, then each build.
@@ -122,6 +144,9 @@ func proofHosts(p jenkins.Proof) []string {
 // proofText is a proof as a table.
 func proofText(p jenkins.Proof) string {
 	var text strings.Builder
+	if len(p.Builds) == 0 {
+		return fmt.Sprintf("Proof FAILED before its first build; %.0f s\n", p.Seconds)
+	}
 	table := ui.NewTable("BUILD", "RESULT", "SECONDS", "BUILD AGENT", "HOST")
 	for _, build := range p.Builds {
 		result := build.Result

@@ -195,7 +195,11 @@ func agentTable(r status.Report) *ui.Table {
 
 func controllerText(w io.Writer, r status.Report) {
 	c := r.Controller
-	fmt.Fprintf(w, "Controller: %s", c.State)
+	state := c.State
+	if state == "other" {
+		state = "does not serve"
+	}
+	fmt.Fprintf(w, "Controller: %s", state)
 	for _, part := range []struct{ name, value string }{{"Jenkins", c.Version}, {"on", c.Host}, {"agent port", number(c.AgentPort)}} {
 		if part.value != "" {
 			fmt.Fprintf(w, ", %s %s", part.name, part.value)

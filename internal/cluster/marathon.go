@@ -164,7 +164,10 @@ func (m Marathon) run(ctx context.Context, a attempt) error {
 		}
 		err := errors.Join(down...)
 		if time.Now().After(deadline) {
-			return &Error{Op: a.what, On: a.on, Cause: fmt.Errorf("Marathon has been down for %s: %w", patience, err),
+			if patience >= time.Second { // else nobody has waited for it
+				err = fmt.Errorf("Marathon has been down for %s: %w", patience, err)
+			}
+			return &Error{Op: a.what, On: a.on, Cause: err,
 				Next: "look at Marathon's log; it ends itself when it loses ZooKeeper or its leadership and has to be started again"}
 		}
 		if stop := pause(ctx, retryPause); stop != nil {

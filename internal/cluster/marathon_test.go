@@ -222,6 +222,7 @@ func TestMarathonDownHasItsTrueReasonAndIsTriedAgain(t *testing.T) {
 	dead := Marathon{URLs: []string{"http://127.0.0.1:1"}, Patience: time.Millisecond}
 	_, err = dead.Info(context.Background())
 	assert.ErrorContains(t, err, "connection refused")
+	assert.NotContains(t, err.Error(), "down for", "nobody has waited")
 	both := Marathon{URLs: []string{"127.0.0.1:1", m.URL}}
 	_, err = both.App(context.Background(), "/jenkins")
 	assert.NoError(t, err)

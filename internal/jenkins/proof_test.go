@@ -35,7 +35,7 @@ func TestProofPasses(t *testing.T) {
 	assert.Empty(t, f.jobs, "the jobs are deleted")
 	text := strings.Join(said, "\n")
 	assert.Contains(t, text, "0 of 5 builds run, 0 build agents in Mesos; ci-proof-1 waits: There are no nodes with the label ‘mesos’")
-	assert.Contains(t, text, "all builds succeeded; 5 build agents still hold 1 cpus and 2720 MiB")
+	assert.Contains(t, text, "all builds succeeded; 5 build agents still hold 1 cpus and 2720 MiB, and 5 are nodes in Jenkins")
 }
 
 func TestASpareBuildAgentIsTold(t *testing.T) {

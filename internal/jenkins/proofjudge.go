@@ -179,7 +179,7 @@ func overlap(builds []*proofBuild) int {
 func (p *proof) returned(ctx context.Context) error {
 	deadline := time.Now().Add(p.opt.Return)
 	for {
-		left, err := p.left(ctx)
+		left, nodes, err := p.left(ctx)
 		if err == nil && left == "" {
 			p.out.Returned = true
 			return nil
@@ -188,7 +188,11 @@ func (p *proof) returned(ctx context.Context) error {
 			left = unwrapOwn(err).Error()
 		}
 		if time.Now().After(deadline) {
-			p.out.Failures = append(p.out.Failures, fmt.Sprintf("not everything was given back within %s: %s", p.opt.Return, left))
+			failure := fmt.Sprintf("not everything was given back within %s: %s", p.opt.Return, left)
+			if len(nodes) > 0 {
+				failure += " (" + strings.Join(nodes, ", ") + ")"
+			}
+			p.out.Failures = append(p.out.Failures, failure)
 			return nil
 		}
 		p.tell("all builds succeeded; " + left)
@@ -198,27 +202,26 @@ func (p *proof) returned(ctx context.Context) error {
 	}
 }
 
-func (p *proof) left(ctx context.Context) (string, error) {
+func (p *proof) left(ctx context.Context) (text string, nodes []string, err error) {
 	use, err := p.res.Framework(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	nodes, err := p.c.Nodes(ctx)
+	all, err := p.c.Nodes(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	var names []string
-	for _, n := range nodes {
+	for _, n := range all {
 		if slices.Contains(p.out.Agents, n.Name) {
-			names = append(names, n.Name)
+			nodes = append(nodes, n.Name)
 		}
 	}
-	if len(names) == 0 && len(use.Tasks) == 0 && use.CPUs < 1e-6 && use.MemMiB < 1e-6 {
-		return "", nil
+	if len(nodes) == 0 && len(use.Tasks) == 0 && use.CPUs < 1e-6 && use.MemMiB < 1e-6 {
+		return "", nil, nil
 	}
-	text := fmt.Sprintf("%d build agents still hold %.4g cpus and %.6g MiB", len(use.Tasks), use.CPUs, use.MemMiB)
-	if len(names) > 0 {
-		text += ", nodes " + strings.Join(names, ", ")
+	text = fmt.Sprintf("%d build agents still hold %.4g cpus and %.6g MiB", len(use.Tasks), use.CPUs, use.MemMiB)
+	if len(nodes) > 0 {
+		text += fmt.Sprintf(", and %d are nodes in Jenkins", len(nodes))
 	}
-	return text, nil
+	return text, nodes, nil
 }

@@ -2,6 +2,7 @@ package jenkins
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -86,11 +87,11 @@ type ProofError struct {
 }
 
 func (e *ProofError) Error() string {
-	text := "prove that builds run on Mesos: " + strings.Join(e.Failures, "; ")
+	reasons := slices.Clone(e.Failures)
 	if e.Cause != nil {
-		text += ": " + e.Cause.Error()
+		reasons = append(reasons, e.Cause.Error())
 	}
-	return text
+	return "prove that builds run on Mesos: " + strings.Join(reasons, "; ")
 }
 
 // Unwrap returns the cause, where the proof could not be made.

@@ -60,6 +60,23 @@ func fixFor(unit Unit) string {
 	return "read the unit's log on its host"
 }
 
+// fixSilent is what to do about a program that does not answer at HOST:PORT. One that runs is not started by an install.
+func fixSilent(r *Report, unit, address string) string {
+	for _, host := range r.Hosts {
+		for _, u := range host.Units {
+			if u.Name != unit || u.State != "running" || !strings.HasPrefix(address, host.Address+":") {
+				continue
+			}
+			fix := fmt.Sprintf("its process %d on %s runs: wait if it has just started; if it hangs, end it (kill -9 %d) and it is started again", u.PID, host.Name, u.PID)
+			if u.Log != "" {
+				fix += "; its log is " + u.Log
+			}
+			return fix
+		}
+	}
+	return "run `jomctl install` again: it starts what is not running"
+}
+
 func zooKeeper(r *Report) []Finding {
 	var found []Finding
 	severity := Warning
@@ -70,7 +87,7 @@ func zooKeeper(r *Report) []Finding {
 	}
 	for _, server := range r.ZooKeeper.Servers {
 		if server.Error != "" {
-			found = append(found, Finding{severity, "zookeeper " + server.Address, server.Error, "run `jomctl install` again: it starts what is not running"})
+			found = append(found, Finding{severity, "zookeeper " + server.Address, server.Error, fixSilent(r, "zookeeper", server.Address)})
 		}
 	}
 	return found
@@ -83,7 +100,7 @@ func mesos(r *Report) []Finding {
 	}
 	for _, master := range r.Mesos.Masters {
 		if master.Error != "" {
-			found = append(found, Finding{Warning, "mesos-master " + master.Address, master.Error, "run `jomctl install` again: it starts what is not running"})
+			found = append(found, Finding{Warning, "mesos-master " + master.Address, master.Error, fixSilent(r, "mesos-master", master.Address)})
 		}
 	}
 	if r.Mesos.Error != "" {
@@ -141,11 +158,13 @@ func marathon(r *Report) []Finding {
 
 func controller(r *Report) []Finding {
 	c := r.Controller
-	if r.Marathon.App == nil && c.State != "up" {
+	if r.Marathon.App == nil && r.Marathon.Error == "" && c.State != "up" {
 		return nil // said already
 	}
 	var found []Finding
 	switch {
+	case c.State == "other":
+		found = append(found, Finding{Error, "controller", "does not serve" + suffix(c.Error), "the edge answers, the controller behind it does not: wait while it starts; if it does not come up, its sandbox's stderr says why"})
 	case c.State != "up":
 		found = append(found, Finding{Error, "controller", "does not serve (" + c.State + ")" + suffix(c.Error), "wait while it starts; if it does not come up, its sandbox's stderr says why"})
 	case !c.Secured:

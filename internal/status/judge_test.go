@@ -74,3 +74,23 @@ func TestEachFaultIsNamedWithAFix(t *testing.T) {
 		})
 	}
 }
+
+func TestAProgramThatHangsIsNotToldToBeStarted(t *testing.T) {
+	report := healthy()
+	report.Hosts[0].Units = append(report.Hosts[0].Units, Unit{Name: "mesos-master", State: "running", PID: 77, Log: "/l"})
+	report.Mesos.Masters = []Master{{Address: "127.0.10.10:5050", Error: "timeout"}, {Address: "127.0.10.11:5050", Error: "refused"}}
+	judge(report)
+	require.Len(t, report.Findings, 2)
+	require.Contains(t, report.Findings[0].Fix, "its process 77 on c1 runs")
+	require.Contains(t, report.Findings[0].Fix, "its log is /l")
+	require.Contains(t, report.Findings[1].Fix, "jomctl install")
+}
+
+func TestAControllerThatIsDownIsFoundWhileMarathonIsDownToo(t *testing.T) {
+	report := healthy()
+	report.Marathon = Marathon{Error: "down"}
+	report.Controller = Controller{State: "other", Error: "HTTP 503"}
+	judge(report)
+	require.Len(t, report.Findings, 2)
+	require.Equal(t, "does not serve: HTTP 503", report.Findings[1].Problem)
+}
