@@ -308,7 +308,7 @@ func TestTheEdgePassesAgentConnectionsOnAndDropsNoneWhenItsFileChanges(t *testin
 	apply(t, edge)
 	address := hostPort(c.Hosts[0].Address, EdgeAgentPort(&c))
 	var agent net.Conn
-	testkit.Eventually(t, 30*time.Second, "a build agent gets through to the controller", func(context.Context) bool {
+	testkit.Eventually(t, 2*time.Minute, "a build agent gets through to the controller", func(context.Context) bool {
 		if agent, err = net.DialTimeout("tcp", address, time.Second); err != nil {
 			return false
 		}
@@ -321,7 +321,7 @@ func TestTheEdgePassesAgentConnectionsOnAndDropsNoneWhenItsFileChanges(t *testin
 	c.Hosts = local.Hosts
 	edge = realEdge(t, &c, m, p)
 	apply(t, edge)
-	testkit.Eventually(t, 30*time.Second, "the new file is in force", func(context.Context) bool {
+	testkit.Eventually(t, 2*time.Minute, "the new file is in force", func(context.Context) bool {
 		return strings.Contains(logOf(edge), "a3")
 	})
 	assert.True(t, says(agent, "still there"), "the connection goes on")

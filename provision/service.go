@@ -109,6 +109,8 @@ func (s Service) Probe(ctx context.Context) (done bool, changes []string, err er
 		changes = append(changes, "start "+s.Role+" anew with other settings")
 	case status.Problem != "":
 		changes = append(changes, "start "+s.Role+" (now: "+status.Problem+")")
+	case len(status.Drift) > 0:
+		changes = append(changes, "put right on "+s.Host.Name()+": "+strings.Join(status.Drift, ", "))
 	}
 	return len(changes) == 0, changes, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/host/hostfake"
 )
 
 // sleeper is a service with a folder, a file with a check, and a program that does nothing.
@@ -92,4 +93,17 @@ func TestAProgramThatCannotStartIsShownInThePreview(t *testing.T) {
 	assert.False(t, done)
 	require.Len(t, changes, 1)
 	assert.Contains(t, changes[0], "no such file")
+}
+
+func TestAUnitThatWasChangedByHandIsPutRight(t *testing.T) {
+	m := hostfake.New("m1", "192.0.2.1")
+	s := sleeperOn(m, "good")
+	s.Files[0].Check = nil
+	apply(t, s)
+	m.Units().(*hostfake.Units).Disable("sleeper")
+	done, changes, err := s.Probe(t.Context())
+	require.NoError(t, err)
+	assert.False(t, done)
+	assert.Equal(t, []string{"put right on m1: is disabled"}, changes)
+	apply(t, s)
 }

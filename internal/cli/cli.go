@@ -39,11 +39,13 @@ func Run(ctx context.Context, args []string, streams ui.Streams) int {
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newInstallCommand(a),
+		newPreflightCommand(a),
+		newPlanCommand(a),
 		newStatusCommand(a),
 		newDoctorCommand(a),
 		newSupportBundleCommand(a),
 		newProveCommand(a),
-		newDestroyCommand(a),
+		newAgentsCommand(a), newDestroyCommand(a),
 		newResumeCommand(a),
 		newRollbackCommand(a),
 		newUnlockCommand(a),

@@ -25,6 +25,8 @@ type unit struct {
 	pid     int
 	starts  int
 	drift   []string
+	// disabled is a drift that leaves the program as it is.
+	disabled bool
 }
 
 // Spec is the unit in force; false when there is none.
@@ -46,6 +48,13 @@ func (u *Units) Starts(name string) int {
 		return one.starts
 	}
 	return 0
+}
+
+// Disable is somebody who keeps the unit from being started with the host.
+func (u *Units) Disable(name string) {
+	u.machine.mu.Lock()
+	defer u.machine.mu.Unlock()
+	u.units[name].disabled = true
 }
 
 // Change makes the unit differ from what was applied, as somebody with an editor does.
@@ -72,7 +81,7 @@ func (u *Units) Apply(_ context.Context, spec host.Unit) (bool, error) {
 	u.machine.mu.Lock()
 	defer u.machine.mu.Unlock()
 	one := u.units[spec.Name]
-	if one != nil && one.running && one.spec.Digest() == spec.Digest() && len(one.drift) == 0 {
+	if one != nil && one.running && one.spec.Digest() == spec.Digest() && len(one.drift) == 0 && !one.disabled {
 		return false, nil
 	}
 	if one == nil {
@@ -81,6 +90,7 @@ func (u *Units) Apply(_ context.Context, spec host.Unit) (bool, error) {
 	}
 	u.pid++
 	one.spec, one.running, one.pid, one.starts, one.drift = spec, true, 1000+u.pid, one.starts+1, nil
+	one.disabled = false
 	return true, nil
 }
 
@@ -92,6 +102,9 @@ func (u *Units) status(name string) host.Status {
 	s := host.Status{Name: name, Digest: one.spec.Digest(), Active: one.running, Running: one.running, Drift: slices.Clone(one.drift)}
 	if len(one.drift) > 0 {
 		s.Digest = "altered"
+	}
+	if one.disabled {
+		s.Drift = append(s.Drift, "is disabled")
 	}
 	if one.running {
 		s.PID = one.pid
