@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -232,11 +233,11 @@ func (r *Programs) learn(files []string) {
 	}
 	for _, file := range files {
 		switch name := path.Base(file); {
-		case name == "mesos-master":
+		case name == "mesos-master" && !settings(file):
 			take(&r.Master, file)
-		case name == "mesos-agent":
+		case name == "mesos-agent" && !settings(file):
 			r.Agent = file
-		case name == "mesos-slave": // its name until Mesos 1.0, kept by the vendor's packages
+		case name == "mesos-slave" && !settings(file): // its name until Mesos 1.0, kept by the vendor's packages
 			take(&r.Agent, file)
 		case name == "mesos-containerizer":
 			take(&r.LauncherDir, path.Dir(file))
@@ -254,6 +255,12 @@ func (r *Programs) learn(files []string) {
 			r.Units = append(r.Units, name)
 		}
 	}
+}
+
+// settings says that a file is none of a package's programs, though it may be called like one: the vendor's packages have
+// /etc/default/mesos-master and a folder /etc/mesos-master.
+func settings(file string) bool {
+	return slices.ContainsFunc([]string{"/etc/", "/var/", "/usr/share/"}, func(folder string) bool { return strings.HasPrefix(file, folder) })
 }
 
 // mask keeps the package's own units from ever being started: jomctl runs the programs by its own.

@@ -16,7 +16,7 @@ import (
 )
 
 // vendorFiles are those of a package as the vendor made it.
-var vendorFiles = []string{"/usr/sbin/mesos-master", "/usr/sbin/mesos-slave", "/usr/sbin/mesos-agent", "/usr/lib/libmesos-1.11.0.so", "/usr/lib/libmesos.so",
+var vendorFiles = []string{"/etc/default/mesos-master", "/etc/default/mesos-slave", "/etc/mesos-master", "/usr/sbin/mesos-master", "/usr/sbin/mesos-slave", "/usr/sbin/mesos-agent", "/usr/lib/libmesos-1.11.0.so", "/usr/lib/libmesos.so",
 	"/usr/libexec/mesos/mesos-containerizer", "/usr/share/mesos/webui/index.html", "/usr/share/mesos/webui/app/index.html",
 	"/lib/systemd/system/mesos-master.service", "/lib/systemd/system/mesos-slave.service", "/etc/mesos/zk"}
 
