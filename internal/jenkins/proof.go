@@ -167,7 +167,7 @@ func (p *proof) until(ctx context.Context, budget time.Duration, done func() boo
 		if done() {
 			return true, nil
 		}
-		if len(p.out.Failures) > 0 || time.Now().After(deadline) {
+		if len(p.out.Failures) > 0 || p.storm() || time.Now().After(deadline) {
 			return false, nil
 		}
 		p.tell(wait())

@@ -68,6 +68,7 @@ func TestProofFailsHonestly(t *testing.T) {
 		"nothing starts": {func(f *fakeJenkins, o *ProofOptions) { f.wait, o.Start = -1, time.Millisecond }, "ci-proof-1 did not start within 1ms: There are no nodes with the label ‘mesos’"},
 		"no agent":       {func(f *fakeJenkins, o *ProofOptions) { f.wait, o.Start = -1, time.Millisecond }, "no build agent was launched in Mesos"},
 		"storm":          {func(f *fakeJenkins, o *ProofOptions) { f.wait, f.storm, o.Start = -1, 3, 50*time.Millisecond }, "they start and fail"},
+		"endless storm":  {func(f *fakeJenkins, o *ProofOptions) { f.wait, f.storm, o.Start = -1, 60, time.Hour }, "ci-proof-1 did not start: "},
 		"failed build":   {func(f *fakeJenkins, _ *ProofOptions) { f.result = "FAILURE" }, "ci-proof-1 #1 ended FAILURE"},
 		"one node":       {func(f *fakeJenkins, _ *ProofOptions) { f.shared = true }, "5 builds ran on 1 build agents, want one each"},
 		"wrong amount":   {func(_ *fakeJenkins, o *ProofOptions) { o.CPUs = 0.1 }, "held 1 cpus and 2720 MiB at its peak, want exactly 0.5 and 2720"},

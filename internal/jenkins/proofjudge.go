@@ -52,18 +52,35 @@ func (p *proof) working() string {
 	return fmt.Sprintf("%d of %d builds have ended", ended, len(p.builds))
 }
 
+// stormLaunches is how many build agents for each build are launched, without one that came up, until waiting is in vain:
+// an agent that cannot start is launched again for ever.
+const stormLaunches = 8
+
+func (p *proof) storm() bool {
+	for _, b := range p.builds {
+		if b.Number > 0 {
+			return false
+		}
+	}
+	return len(p.builds) > 0 && len(p.tasks) > stormLaunches*len(p.builds)
+}
+
 func (p *proof) notStarted() []string {
+	within := fmt.Sprintf(" within %s", p.opt.Start)
+	if p.storm() {
+		within = ""
+	}
 	var failures []string
 	for _, b := range p.builds {
 		if b.Number == 0 {
-			failures = append(failures, fmt.Sprintf("%s did not start within %s: %s", b.Job, p.opt.Start, b.Waits))
+			failures = append(failures, fmt.Sprintf("%s did not start%s: %s", b.Job, within, b.Waits))
 		}
 	}
 	if len(failures) > 0 && len(p.tasks) == 0 {
 		failures = append(failures, "no build agent was launched in Mesos: look at the framework and at what the Mesos agents have free")
 	}
 	if len(failures) > 0 && len(p.tasks) > len(p.builds) {
-		failures = append(failures, fmt.Sprintf("%d build agents were launched for %d builds: they start and fail, look at their stderr", len(p.tasks), len(p.builds)))
+		failures = append(failures, fmt.Sprintf("%d build agents were launched for %d builds: they start and fail; `jomctl doctor` shows what the last one wrote", len(p.tasks), len(p.builds)))
 	}
 	return failures
 }
