@@ -21,11 +21,14 @@ func newDestroyCommand(a *app) *cobra.Command {
 		Short: "Stop exactly what was started and remove it, with all its data",
 		Long: "destroy stops the controller, every program of the cluster and what they left running, and removes their data and the generated password.\n" +
 			"It keeps the cluster file, the journals and logs, the packages on hosts, and a home that lies outside of .jomctl. It goes by what was installed, also when\n" +
-			"the cluster file says something else by now, is broken or is gone.",
+			"the cluster file says something else by now, is broken or is gone. Machines that Terraform made for it are removed, and the home with them.",
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&opts.Home, "home", "", "the path of the home on the hosts, which is removed with all jobs when it is named here")
-	return a.mutatingOf(cmd, manner{load: a.installed, makesRoom: true}, func(_ context.Context, s *session) (mutation, error) {
+	return a.mutatingOf(cmd, manner{load: a.installed, makesRoom: true}, func(ctx context.Context, s *session) (mutation, error) {
+		if s.Cluster.Target.FromTerraform() {
+			return destroyMachines(ctx, s)
+		}
 		env, err := lifecycle.Look(s.Cluster)
 		if err != nil {
 			return mutation{}, err

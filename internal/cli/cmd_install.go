@@ -38,7 +38,7 @@ func newInstallCommand(a *app) *cobra.Command {
 	opts.proof.bind(cmd.Flags(), "proof-")
 	cmd.Flags().DurationVar(&opts.timeout, "controller-timeout", 0, "how long the controller may take to come up (default: jenkins.app.grace and 90s)")
 	bindAcceptKeys(cmd.Flags(), &opts.acceptKeys)
-	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return install(ctx, s, opts) })
+	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return installMachines(ctx, s, opts) })
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := opts.proof.check(); err != nil {

@@ -14,15 +14,21 @@ func bindAcceptKeys(flags *pflag.FlagSet, accept *bool) {
 	flags.BoolVar(accept, "accept-host-keys", false, "pin the SSH keys of hosts that are met for the first time; a changed key is refused all the same")
 }
 
-// openHosts looks at the machines of the cluster. Host keys that nobody has looked at are shown, and pinned only when
-// somebody says so: neither silence nor --yes is about them.
-func openHosts(ctx context.Context, s *session, accept bool) (*lifecycle.Env, error) {
+// accessOf is what hosts are logged in to with.
+func accessOf(s *session) lifecycle.Access {
 	access := lifecycle.Access{Version: currentBuild().Version, Say: s.Say}
 	if s.Streams.CanPrompt() {
 		access.Passphrase = func(file string) (string, error) {
 			return ui.NewPrompter(s.Streams).Secret(ui.Question{Label: "Passphrase of " + file})
 		}
 	}
+	return access
+}
+
+// openHosts looks at the machines of the cluster. Host keys that nobody has looked at are shown, and pinned only when
+// somebody says so: neither silence nor --yes is about them.
+func openHosts(ctx context.Context, s *session, accept bool) (*lifecycle.Env, error) {
+	access := accessOf(s)
 	for {
 		env, err := lifecycle.Open(ctx, s.Cluster, access)
 		var unknown *lifecycle.UnknownKeysError

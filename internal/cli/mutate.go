@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -28,6 +29,18 @@ type mutation struct {
 	// Answer, where set, is asked after a run in which everything went well or nothing was to do: text is what stdout gets,
 	// with -o json the keys of data are added to those of the run. An error of it, such as one with exit code 4, is the command's.
 	Answer func(ctx context.Context, result op.Result) (text string, data map[string]any, err error)
+	// Next, where set, prepares what comes after Plan and can be planned only when Plan is carried out. It goes on in the same
+	// journal, and the answer is its.
+	Next prepare
+	// Discard, where set, is called in the end, whether or not Plan was carried out.
+	Discard func() error
+}
+
+func (c mutation) discard() error {
+	if c.Discard == nil {
+		return nil
+	}
+	return c.Discard()
 }
 
 // session is what a mutating command is prepared with. The lock is held, except for --plan.
@@ -103,8 +116,15 @@ func (m *mutator) verb() string {
 	return strings.TrimPrefix(m.cmd.CommandPath(), m.cmd.Root().Name()+" ")
 }
 
-func (m *mutator) plan(ctx context.Context) error {
-	_, preview, err := m.look(ctx)
+func (m *mutator) plan(ctx context.Context) (err error) {
+	change, preview, err := m.look(ctx, m.prepare)
+	defer func() { err = errors.Join(err, change.discard()) }()
+	if err == nil && change.Next != nil && preview.Empty() {
+		m.nothing(change)
+		_, preview, err = m.look(ctx, change.Next)
+	} else if err == nil && change.Next != nil {
+		m.app.say("This is the first part. The rest depends on it, and is shown when this is done.")
+	}
 	if err != nil {
 		return err
 	}
@@ -115,16 +135,21 @@ func (m *mutator) plan(ctx context.Context) error {
 	return err
 }
 
-// look prepares the mutation and asks its probes.
-func (m *mutator) look(ctx context.Context) (mutation, op.PlanPreview, error) {
-	change, err := m.prepare(ctx, m.session)
+// nothing says that a first part is done already.
+func (m *mutator) nothing(change mutation) {
+	m.app.say("%s: nothing to do", strings.ToLower(change.Plan.Stages[0].Name))
+}
+
+// look prepares a mutation and asks its probes.
+func (m *mutator) look(ctx context.Context, p prepare) (mutation, op.PlanPreview, error) {
+	change, err := p(ctx, m.session)
 	if err != nil {
-		return mutation{}, op.PlanPreview{}, err
+		return change, op.PlanPreview{}, err
 	}
 	change.Plan.Verb = m.verb()
 	preview, err := op.Preview(ctx, change.Plan)
 	if err != nil {
-		return mutation{}, op.PlanPreview{}, err
+		return change, op.PlanPreview{}, err
 	}
 	return change, preview, preview.Err()
 }
@@ -149,9 +174,19 @@ func (m *mutator) change(ctx context.Context) error {
 	if m.app.again != nil && m.app.again.rollback {
 		return m.rollBack(ctx, before)
 	}
-	change, preview, err := m.look(ctx)
+	return m.carryOut(ctx, m.prepare, before)
+}
+
+// carryOut previews, asks and runs one mutation and what comes after it. before is the journal to go on with.
+func (m *mutator) carryOut(ctx context.Context, p prepare, before string) (err error) {
+	change, preview, err := m.look(ctx, p)
+	defer func() { err = errors.Join(err, change.discard()) }()
 	if err != nil {
 		return err
+	}
+	if preview.Empty() && change.Next != nil {
+		m.nothing(change)
+		return m.carryOut(ctx, change.Next, before)
 	}
 	if preview.Empty() && before == "" {
 		m.app.say("%s", firstLine(previewText(preview)))
@@ -162,18 +197,27 @@ func (m *mutator) change(ctx context.Context) error {
 			return err
 		}
 	}
-	journal, err := m.journal(before)
+	result, path, err := m.run(ctx, change, before)
 	if err != nil {
 		return err
+	}
+	if change.Next != nil {
+		return m.carryOut(ctx, change.Next, path)
+	}
+	return m.answer(ctx, change, result, path)
+}
+
+// run carries out a plan and returns its journal, too.
+func (m *mutator) run(ctx context.Context, change mutation, before string) (op.Result, string, error) {
+	journal, err := m.journal(before)
+	if err != nil {
+		return op.Result{}, "", err
 	}
 	defer journal.Close()
 	opts, undraw := m.options(ctx, journal, change.Closes)
 	defer undraw()
 	result, err := op.Run(ctx, change.Plan, opts)
-	if err != nil {
-		return err
-	}
-	return m.answer(ctx, change, result, journal.Path())
+	return result, journal.Path(), err
 }
 
 func (m *mutator) answer(ctx context.Context, change mutation, result op.Result, journal string) error {
@@ -200,13 +244,21 @@ func (m *mutator) rollBack(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	change.Plan.Verb = m.verb()
+	defer change.discard()
 	journal, err := op.OpenJournal(path)
 	if err != nil {
 		return err
 	}
 	defer journal.Close()
 	begun := journal.Log().Begun()
+	if change.Next != nil && !knows(change.Plan, begun) {
+		next, err := change.Next(ctx, m.session)
+		if err != nil {
+			return err
+		}
+		change.Plan.Stages = append(change.Plan.Stages, next.Plan.Stages...)
+	}
+	change.Plan.Verb = m.verb()
 	text := fmt.Sprintf("rollback of %s: %d steps to take back\n", m.verb(), len(begun))
 	for _, id := range begun {
 		text += "  " + id + "\n"
@@ -225,6 +277,17 @@ func (m *mutator) rollBack(ctx context.Context, path string) error {
 	}
 	m.app.say("%s rolled back: %d steps taken back, %d kept", m.verb(), result.Count(op.OutcomeRolledBack), result.Count(op.OutcomeKept))
 	return errors.Join(err, &reported{exitRolledBack})
+}
+
+// knows says that a plan has all the steps.
+func knows(plan op.Plan, steps []string) bool {
+	ids := map[string]bool{}
+	for _, stage := range plan.Stages {
+		for _, step := range stage.Steps {
+			ids[step.ID] = true
+		}
+	}
+	return !slices.ContainsFunc(steps, func(id string) bool { return !ids[id] })
 }
 
 // options starts drawing, too; what it returns second ends that.

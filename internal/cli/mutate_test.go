@@ -228,7 +228,7 @@ func TestProbesThatCannotLookStopBeforeTheQuestion(t *testing.T) {
 		step.Probe = func(context.Context) (op.State, error) { return "", errors.New("no route to host") }
 		return mutation{Plan: op.Plan{Stages: []op.Stage{{Steps: []op.Step{step}}}}}, nil
 	}}
-	_, _, err := m.look(context.Background())
+	_, _, err := m.look(context.Background(), m.prepare)
 	require.ErrorContains(t, err, "step one: looking at its state: no route to host")
 	require.Empty(t, strings.TrimSpace(stderr.String()))
 }

@@ -168,7 +168,7 @@ func TestWhatTargetLocalCannotCarryIsRefused(t *testing.T) {
 	c := clusterWith(t, "")
 	c.Target = config.TargetAWS
 	_, err := Look(c)
-	require.ErrorContains(t, err, "target aws cannot be installed")
+	require.ErrorContains(t, err, "the machines of cluster ci are not known yet")
 	c = clusterWith(t, "release: nonesuch\n")
 	_, err = open(c, provision.Programs{})
 	require.ErrorContains(t, err, `release "nonesuch" is not shipped`)

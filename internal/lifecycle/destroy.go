@@ -176,6 +176,9 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 		}
 	}
 	paths = append(paths, idFile(e.Cluster), installedFile(state)) // last, as a destroy goes by it
+	if e.Cluster.HostsFrom != nil {
+		paths = append(paths, inventoryFile(e.Cluster))
+	}
 	there := func() []string {
 		return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
 			_, err := os.Lstat(path)

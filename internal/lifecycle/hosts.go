@@ -81,8 +81,8 @@ func (o *ownHosts) programs(name string) provision.Programs {
 
 // lookHosts makes the environment without connecting to any host.
 func lookHosts(c *config.Cluster, access Access) (*Env, error) {
-	if c.Target.FromTerraform() {
-		return nil, &Refusal{Problem: fmt.Sprintf("target %s cannot be installed by this version of jomctl", c.Target), Fix: "make the machines, and use target hosts"}
+	if err := knowMachines(c); err != nil {
+		return nil, err
 	}
 	o, err := newOwnHosts(c, access)
 	if err != nil {
@@ -127,9 +127,12 @@ func newOwnHosts(c *config.Cluster, access Access) (*ownHosts, error) {
 			return nil, err
 		}
 	}
+	machines, err := reach(c)
+	if err != nil {
+		return nil, err
+	}
 	for _, h := range c.Hosts {
-		o.remotes[h.Name], err = host.NewRemote(host.Options{Name: h.Name, Address: h.Address, User: c.SSH.User, Port: c.SSH.Port,
-			IdentityFile: c.Resolve(c.SSH.IdentityFile), KnownHosts: c.Resolve(c.SSH.KnownHosts), Passphrase: access.Passphrase, Jump: jump})
+		o.remotes[h.Name], err = host.NewRemote(machines.options(c, h, access, jump))
 		if err != nil {
 			return nil, err
 		}

@@ -31,12 +31,16 @@ func Installed(file string) (*config.Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what is installed: %s cannot be used (mend it, or remove it): %w", path, err)
 	}
+	var unknown *notMadeError
+	if err := knowMachines(c); err != nil && !errors.As(err, &unknown) {
+		return nil, err
+	}
 	return c, nil
 }
 
 // recordStep keeps the copy. It comes before anything is started, so that whatever runs can be found again.
 func (e *Env) recordStep() op.Step {
-	path, text := installedFile(e.Cluster.StateDir()), config.Show(e.Cluster)
+	path, text := installedFile(e.Cluster.StateDir()), config.Show(declared(e.Cluster))
 	return op.Step{ID: "record", Title: "Record of what is installed",
 		Probe: func(context.Context) (op.State, error) {
 			old, err := os.ReadFile(path)
