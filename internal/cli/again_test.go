@@ -100,3 +100,14 @@ func TestResumeOfAJournalWithoutCommand(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, err, "does not say which command")
 }
+
+// TestResumeGivesTheAnswersOfAnInstallAgain keeps an install that was started with flags resumable.
+func TestResumeGivesTheAnswersOfAnInstallAgain(t *testing.T) {
+	args := []string{"--name=ci", "--base-address=127.0.69.0", "--host=m1=10.0.0.1:control", "--host=a1=10.0.0.2:mesos-agent", "--proof-builds=3"}
+	first, again := newInstallCommand(&app{}), newInstallCommand(&app{})
+	require.NoError(t, first.ParseFlags(args))
+	line := commandLine(first, nil)
+	require.ElementsMatch(t, args, line)
+	require.NoError(t, again.ParseFlags(line))
+	require.Equal(t, line, commandLine(again, nil))
+}

@@ -15,6 +15,9 @@ import (
 // clusterFile sees to it that there is a cluster file: the one that is there, one from flags, or one that was asked for. It
 // returns the path of a file that it has written.
 func (a *app) clusterFile(ctx context.Context, flags *InstallFlags) (string, error) {
+	if _, err := os.Stat(a.global.File); err == nil && a.again != nil {
+		return "", nil // a resumed install goes by the file, which may have been mended since
+	}
 	cluster, written, err := flags.Ensure(a.global.File)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !a.streams.CanPrompt():

@@ -65,6 +65,33 @@ func (v *flagValue) Set(value string) error {
 	return nil
 }
 
+var _ pflag.SliceValue = (*flagValue)(nil)
+
+// GetSlice is what was given for the flag, so that a resumed run gets the same.
+func (v *flagValue) GetSlice() []string {
+	values := []string{}
+	for _, g := range v.to.given {
+		if g.flag.name == v.flag.name {
+			values = append(values, g.value)
+		}
+	}
+	return values
+}
+
+// Append is Set.
+func (v *flagValue) Append(value string) error { return v.Set(value) }
+
+// Replace sets the flag to these values alone.
+func (v *flagValue) Replace(values []string) error {
+	*v.to = *v.to.without(v.flag.name)
+	for _, value := range values {
+		if err := v.Set(value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Given says that there is at least one of the flags.
 func (f *InstallFlags) Given() bool { return len(f.given) > 0 }
 
