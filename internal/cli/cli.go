@@ -45,7 +45,7 @@ func commands(a *app) []*cobra.Command {
 		newDoctorCommand(a),
 		newSupportBundleCommand(a),
 		newProveCommand(a),
-		newAgentsCommand(a), newDestroyCommand(a),
+		newAgentsCommand(a), newControlCommand(a), newDestroyCommand(a),
 		newResumeCommand(a),
 		newRollbackCommand(a),
 		newUnlockCommand(a),
