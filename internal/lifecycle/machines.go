@@ -111,8 +111,8 @@ func (inv machineList) fillHosts(c *config.Cluster) error {
 		for _, role := range h.Roles {
 			one.Roles = append(one.Roles, config.Role(role))
 		}
-		if one.Is(config.RoleControl) && one.Is(config.RoleMesosAgent) && c.Jenkins.App.HTTPPort == provision.MarathonPort {
-			c.Jenkins.App.HTTPPort = 8088 // Marathon has 8080 on that host
+		if one.Is(config.RoleControl) && one.Is(config.RoleMesosAgent) && c.Jenkins.App.HTTPPort == provision.EdgeControllerPort {
+			c.Jenkins.App.HTTPPort = 8088 // as the defaults have it where a control host is also a Mesos agent
 		}
 		c.Hosts = append(c.Hosts, one)
 	}

@@ -1,0 +1,266 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision/terraform"
+)
+
+const threeMachines = "apiVersion: jomctl/v1\nname: ci\ntarget: docker\n"
+
+// onMachines is a cluster in a folder of its own.
+func onMachines(t *testing.T, text string) *config.Cluster {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cluster.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	c, err := config.Load(file)
+	require.NoError(t, err)
+	return c
+}
+
+func machine(name, address string, roles ...string) terraform.Host {
+	return terraform.Host{Name: name, Address: address, Roles: roles, User: "admin", Port: 22}
+}
+
+func m1a1a2() []terraform.Host {
+	return []terraform.Host{machine("m1", "10.0.0.11", "control"), machine("a1", "10.0.0.12", "mesos-agent"), machine("a2", "10.0.0.13", "mesos-agent")}
+}
+
+func TestKeptMachinesGiveHostsTheirAddresses(t *testing.T) {
+	c := onMachines(t, threeMachines)
+	_, err := Look(c)
+	require.ErrorContains(t, err, "the machines of cluster ci are not known yet")
+	var refusal interface{ ExitCode() int }
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, 3, refusal.ExitCode())
+
+	require.NoError(t, machineList{Hosts: m1a1a2()[:2]}.write(c))
+	_, err = Look(c)
+	require.ErrorContains(t, err, "no machines yet for the hosts [a2]")
+
+	require.NoError(t, machineList{Hosts: m1a1a2()}.write(c))
+	info, err := os.Stat(inventoryFile(c))
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+	env, err := Look(c)
+	require.NoError(t, err)
+	assert.Equal(t, "10.0.0.12", c.Hosts[1].Address)
+	assert.Equal(t, "10.0.0.11:5000", c.Registry.Address)
+	assert.Equal(t, []string{"10.0.0.11:5050"}, env.Mesos.Masters)
+
+	require.NoError(t, os.WriteFile(inventoryFile(c), []byte("{"), 0o600))
+	_, err = Look(c)
+	require.ErrorContains(t, err, "cannot be read")
+}
+
+func TestTheRecordIsAValidFileWithoutWhatTerraformGave(t *testing.T) {
+	c := onMachines(t, threeMachines)
+	require.NoError(t, machineList{Hosts: m1a1a2()}.write(c))
+	env, err := Look(c)
+	require.NoError(t, err)
+	require.NoError(t, env.recordStep().Do(t.Context(), say))
+	text, err := os.ReadFile(installedFile(c.StateDir()))
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "10.0.0.")
+	old, err := Installed(c.File)
+	require.NoError(t, err)
+	require.Equal(t, "10.0.0.13", old.Hosts[2].Address, "it is read with the addresses that are kept")
+	changed, err := env.changed()
+	require.NoError(t, err)
+	require.Empty(t, changed)
+}
+
+func TestHowMachinesAreLoggedInTo(t *testing.T) {
+	c := onMachines(t, threeMachines)
+	made := machine("m1", "10.0.0.11")
+	made.SSHAddress, made.Port = "198.51.100.7", 2222
+	list := machineList{Hosts: []terraform.Host{made}}
+	o := list.options(c, config.Host{Name: "m1", Address: "10.0.0.11"}, Access{}, nil)
+	assert.Equal(t, "198.51.100.7:2222", target(o))
+	assert.Equal(t, "10.0.0.11", o.ClusterAddress)
+	assert.Equal(t, "admin", o.User)
+	assert.Equal(t, filepath.Join(c.StateDir(), "ssh", "id_ed25519"), o.IdentityFile)
+	o = list.options(c, config.Host{Name: "m1", Address: "10.0.0.11"}, Access{}, &host.Remote{})
+	assert.Equal(t, "10.0.0.11:2222", target(o), "a jump host is inside")
+}
+
+func TestHostsOfOnesOwnTerraform(t *testing.T) {
+	const text = "apiVersion: jomctl/v1\nname: ci\ntarget: hosts\nhostsFrom: {terraform: infra, output: hosts}\n"
+	c := onMachines(t, text)
+	_, err := Look(c)
+	require.ErrorContains(t, err, "not known yet")
+	both := machine("m1", "10.0.0.11", "control", "mesos-agent")
+	require.NoError(t, machineList{Hosts: []terraform.Host{both}}.write(c))
+	env, err := Look(c)
+	require.NoError(t, err)
+	assert.Equal(t, 8088, c.Jenkins.App.HTTPPort, "Marathon has the other")
+	require.NoError(t, env.recordStep().Do(t.Context(), say))
+	old, err := Installed(c.File)
+	require.NoError(t, err)
+	assert.Equal(t, c.Hosts, old.Hosts)
+	assert.NotContains(t, string(config.Show(declared(c))), "10.0.0.11")
+
+	both.Address = "10.0.0.99"
+	require.NoError(t, machineList{Hosts: []terraform.Host{both}}.fill(c))
+	require.ErrorContains(t, unmoved(c), "hosts.m1.address: 10.0.0.99: the host is installed at 10.0.0.11")
+
+	err = machineList{Hosts: []terraform.Host{machine("m1", "10.0.0.11", "boss")}}.fill(c)
+	require.ErrorContains(t, err, "gives hosts that cannot be used")
+	require.ErrorContains(t, err, "must be one of control, mesos-agent")
+
+	err = readHosts(t.Context(), c, Access{})
+	require.Error(t, err, "there is no such folder, or no Terraform")
+}
+
+// cloud is Terraform with machines that are names.
+type cloud struct {
+	plan     terraform.Plan
+	hosts    []terraform.Host
+	applied  int
+	applying func() error
+}
+
+func (f *cloud) Plan(context.Context) (*terraform.Plan, error)        { return &f.plan, nil }
+func (f *cloud) PlanDestroy(context.Context) (*terraform.Plan, error) { return &f.plan, nil }
+func (f *cloud) Inventory(context.Context) ([]terraform.Host, error)  { return f.hosts, nil }
+func (f *cloud) Apply(context.Context, *terraform.Plan) error {
+	f.applied++
+	if f.applying != nil {
+		return f.applying()
+	}
+	return nil
+}
+
+// machinesOf are machines whose logins succeed, unless refuses says otherwise; met are those that were logged in to.
+func machinesOf(c *config.Cluster, f *cloud, refuses func(string) error, met *[]string) *Machines {
+	m := &Machines{cluster: c, driver: f, plan: &f.plan, now: f.hosts}
+	m.kept, _ = readInventory(c)
+	m.meet = func(_ context.Context, o host.Options, _ op.Say) error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		*met = append(*met, o.Name+" "+o.Address)
+		if refuses != nil {
+			return refuses(o.Name)
+		}
+		return nil
+	}
+	return m
+}
+
+func TestOnlyMachinesThatAreMadeAreMet(t *testing.T) {
+	c := onMachines(t, threeMachines)
+	require.NoError(t, machineList{Hosts: m1a1a2()[:1]}.write(c))
+	f := &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a1"]`, `terraform_data.host["a2"]`, `openstack_networking_floatingip_v2.host["m1"]`}}, hosts: m1a1a2()}
+	f.applying = func() error {
+		kept, err := readInventory(c)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a1", "a2"}, kept.Making, "known before Terraform begins")
+		return nil
+	}
+	var met []string
+	m := machinesOf(c, f, func(name string) error {
+		if name == "a2" {
+			return errors.New("no route")
+		}
+		return nil
+	}, &met)
+	_, err := op.Run(t.Context(), m.Plan(), op.Options{})
+	require.ErrorContains(t, err, "no route")
+	assert.ElementsMatch(t, []string{"a1 10.0.0.12", "a2 10.0.0.13"}, met)
+
+	met = nil
+	again := machinesOf(c, &cloud{hosts: m1a1a2()}, nil, &met)
+	preview, err := op.Preview(t.Context(), again.Plan())
+	require.NoError(t, err)
+	require.False(t, preview.Empty(), "a machine was not met, though Terraform has nothing to do")
+	_, err = op.Run(t.Context(), again.Plan(), op.Options{})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a2 10.0.0.13"}, met)
+
+	preview, err = op.Preview(t.Context(), machinesOf(c, &cloud{hosts: m1a1a2()}, nil, &met).Plan())
+	require.NoError(t, err)
+	require.True(t, preview.Empty())
+}
+
+func TestAFailedApplyIsGoneOnWith(t *testing.T) {
+	c := onMachines(t, threeMachines)
+	f := &cloud{plan: terraform.Plan{Create: []string{`aws_instance.host["m1"]`}}, applying: func() error {
+		return &terraform.LockedError{Dir: "x", ID: "7"}
+	}}
+	var met []string
+	_, err := op.Run(t.Context(), machinesOf(c, f, nil, &met).Plan(), op.Options{})
+	var coded *MachinesError
+	require.ErrorAs(t, err, &coded)
+	require.Equal(t, 5, coded.ExitCode())
+	require.Empty(t, met)
+	kept, err := readInventory(c)
+	require.NoError(t, err)
+	require.Equal(t, []string{"m1"}, kept.Making)
+	require.Empty(t, kept.Hosts)
+}
+
+func TestAClusterThatLivesKeepsItsMachines(t *testing.T) {
+	c := onMachines(t, threeMachines)
+	require.NoError(t, machineList{Hosts: m1a1a2()}.write(c))
+	env, err := Look(c)
+	require.NoError(t, err)
+	require.NoError(t, env.recordStep().Do(t.Context(), say))
+	for address, lost := range map[string]bool{`terraform_data.host["a1"]`: true, `terraform_data.host["a9"]`: false,
+		`aws_vpc_security_group_ingress_rule.admin["a1"]`: false, `openstack_compute_instance_v2.host["m1"]`: true} {
+		for _, plan := range []terraform.Plan{{Replace: []string{address}}, {Destroy: []string{address}}} {
+			err := (&Machines{cluster: c, plan: &plan}).refuseLoss()
+			require.Equal(t, lost, err != nil, "%s: %v", address, err)
+		}
+	}
+	require.NoError(t, os.WriteFile(c.File, []byte(threeMachines+"machines: {agents: 1}\n"), 0o600))
+	fewer, err := config.Load(c.File)
+	require.NoError(t, err)
+	var met []string
+	require.ErrorContains(t, machinesOf(fewer, &cloud{hosts: m1a1a2()}, nil, &met).refused(), "without a2")
+	require.NoError(t, os.WriteFile(c.File, []byte(threeMachines+"machines: {agents: 3}\n"), 0o600))
+	more, err := config.Load(c.File)
+	require.NoError(t, err)
+	require.NoError(t, machinesOf(more, &cloud{hosts: m1a1a2()}, nil, &met).refused())
+}
+
+func TestErrorsOfTerraformHaveTheirExitCodes(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		code int
+	}{{&terraform.ProgramError{Reason: "none"}, 3}, {&terraform.StateError{Reason: "another's"}, 3}, {&terraform.LockedError{}, 5}} {
+		var coded interface{ ExitCode() int }
+		require.ErrorAs(t, machinesError(test.err), &coded)
+		require.Equal(t, test.code, coded.ExitCode())
+		var hinted interface{ Hint() string }
+		require.ErrorAs(t, machinesError(test.err), &hinted)
+	}
+	plain := errors.New("x")
+	require.Equal(t, plain, machinesError(plain))
+	c := onMachines(t, threeMachines+"machines: {terraform: /nonexistent/terraform}\n")
+	_, err := PlanMachines(t.Context(), c, Access{})
+	require.ErrorContains(t, err, "there is no terraform at /nonexistent/terraform")
+	none, err := PlanMachines(t.Context(), clusterWith(t, ""), Access{})
+	require.NoError(t, err)
+	require.Nil(t, none)
+	require.NoError(t, none.Discard())
+}
+
+func TestNotesAboutAddresses(t *testing.T) {
+	inside := m1a1a2()
+	m := &Machines{kept: machineList{Hosts: inside}, notes: []string{"b", "a"}}
+	require.Equal(t, []string{"a", "b"}, m.Notes())
+	inside[0].SSHAddress = "198.51.100.7"
+	require.Contains(t, strings.Join(m.Notes(), "\n"), "must reach that network")
+}
