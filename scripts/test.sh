@@ -10,7 +10,14 @@ export JOMCTL_TEST_REAL=1
 terraform=$("$here/setup-terraform.sh")
 PATH=$(dirname "$terraform"):$PATH
 # Only what this run starts is ended by it.
-docker version >/dev/null 2>&1 || trap '"$here/lab-docker.sh" stop' EXIT
+stop=()
+"$here/lab-apt-cache.sh" answers || stop+=(lab-apt-cache.sh)
+docker version >/dev/null 2>&1 || stop+=(lab-docker.sh)
+finish() {
+	local script
+	for script in "${stop[@]}"; do "$here/$script" stop; done
+}
+trap finish EXIT
 "$here/lab-docker.sh"
 
 # Whole-command tests share two cores with the clusters that they start, so packages run one after the other.
