@@ -63,3 +63,40 @@ func TestFindJavaReadsVersionsNewestFirst(t *testing.T) {
 	_, err = ReadJava(t.Context(), silent)
 	require.ErrorContains(t, err, "does not tell its version")
 }
+
+func TestAJavaThatIsTooOldForZooKeeperIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	read := func(folder, version string) Java {
+		j, err := ReadJava(t.Context(), fakeJava(t, filepath.Join(dir, folder), `java version "`+version+`"`))
+		require.NoError(t, err)
+		return j
+	}
+	six, seven, eight, newest := read("six", "1.6.0_45"), read("seven", "1.7.0_80"), read("eight", "1.8.0_292"), read("new", "99.0.1")
+	for name, tc := range map[string]struct {
+		javas []Java // newest first, as FindJava gives them
+		want  Java
+		found []string
+	}{
+		"too old":            {[]Java{six}, six, []string{"runs on Java 8 or newer", "1.6.0_45 (" + six.Home + ")", "apt-get install -y default-jre-headless"}},
+		"all too old":        {[]Java{seven, six}, seven, []string{"1.7.0_80 (" + seven.Home + "), 1.6.0_45 ("}},
+		"an old one besides": {[]Java{eight, six}, eight, nil},
+		"a tried one first":  {[]Java{newest, eight}, eight, nil},
+		"only a new one":     {[]Java{newest}, newest, nil},
+		"none":               {nil, Java{}, []string{"there is no Java"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := finder{ctx: t.Context(), config: newConfig(t), javas: tc.javas}
+			f.zooKeeperJava()
+			f.packages()
+			assert.Equal(t, tc.want, f.found.ZooKeeper.Java)
+			if tc.found == nil {
+				assert.Empty(t, f.findings)
+				return
+			}
+			require.Len(t, f.findings, 1)
+			for _, part := range tc.found {
+				assert.Contains(t, f.findings[0].String(), part)
+			}
+		})
+	}
+}

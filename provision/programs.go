@@ -157,13 +157,8 @@ const (
 )
 
 func (f *finder) zookeeper() {
+	f.zooKeeperJava()
 	z := &f.found.ZooKeeper
-	z.Java, _ = NewestJava(f.javas, []int{8, 11, 17, 21})
-	if z.Java.Home == "" {
-		if z.Java, _ = NewestJava(f.javas, nil); z.Java.Home == "" {
-			f.needPackage("default-jre-headless", "there is no Java")
-		}
-	}
 	if path := f.config.Components.ZooKeeper.Source.Path; path != "" {
 		dir := f.config.Resolve(path)
 		jars, _ := filepath.Glob(filepath.Join(dir, "zookeeper*.jar"))
@@ -184,6 +179,25 @@ func (f *finder) zookeeper() {
 	if readable(slf4jSimple) {
 		z.Classpath += ":" + slf4jSimple
 	}
+}
+
+// oldestJava is the first Java that ZooKeeper 3.5 and newer run on; an older one ends at their first class.
+const oldestJava = 8
+
+// zooKeeperJava prefers a Java that ZooKeeper was made for, and takes a newer one where there is no other.
+func (f *finder) zooKeeperJava() {
+	java, ok := NewestJava(f.javas, []int{8, 11, 17, 21})
+	if !ok {
+		java, ok = NewestJava(f.javas, nil)
+	}
+	switch {
+	case !ok:
+		f.needPackage("default-jre-headless", "there is no Java")
+	case java.Major < oldestJava:
+		f.add("java", fmt.Sprintf("ZooKeeper runs on Java %d or newer, and the machine has %s", oldestJava, javaList(f.javas)),
+			"sudo apt-get install -y default-jre-headless, or set JAVA_HOME to the folder of a newer Java")
+	}
+	f.found.ZooKeeper.Java = java
 }
 
 var zooKeeperVersion = regexp.MustCompile(`/zookeeper-(\d+\.\d+\.\d+[^/]*)\.jar$`)
