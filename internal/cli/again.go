@@ -17,16 +17,12 @@ type again struct {
 	rollback bool
 }
 
-// noRunError says that there is nothing for resume or rollback.
-type noRunError struct{ verb, dir string }
+// noRunError says that there is nothing to take back. For resume that is no failure.
+type noRunError struct{ dir string }
 
 // Error names the folder that was looked at.
 func (e *noRunError) Error() string {
-	verb := e.verb
-	if verb == op.VerbRollback {
-		verb = "roll back"
-	}
-	return fmt.Sprintf("nothing to %s: no unfinished run in %s", verb, e.dir)
+	return "nothing to roll back: no unfinished run in " + e.dir
 }
 
 // Hint is the usual reason.
@@ -39,8 +35,11 @@ var _ interface{ Hint() string } = (*noRunError)(nil)
 // carryOn runs the command of the newest unfinished journal again.
 func (a *app) carryOn(ctx context.Context, verb string) error {
 	log, err := op.LastRun(a.global.journalDir())
+	if errors.Is(err, op.ErrNoRun) && verb != op.VerbRollback {
+		return a.nothingToResume()
+	}
 	if errors.Is(err, op.ErrNoRun) {
-		return &noRunError{verb: verb, dir: a.global.journalDir()}
+		return &noRunError{dir: a.global.journalDir()}
 	}
 	if err != nil {
 		return err
@@ -57,6 +56,15 @@ func (a *app) carryOn(ctx context.Context, verb string) error {
 	a.say("%s %s, begun %s by %s@%s", what, meta.Verb, log.Records[0].Time.Local().Format("2006-01-02 15:04"), meta.User, meta.Host)
 	inner := &app{streams: a.streams, global: a.global, log: a.log, commands: a.commands, again: &again{journal: log.Path, rollback: rollback}}
 	return inner.run(ctx, meta.Args)
+}
+
+// nothingToResume is the answer of a resume after which all is as it should be.
+func (a *app) nothingToResume() error {
+	a.say("nothing to resume: no unfinished run in %s", a.global.journalDir())
+	if a.global.Output == formatJSON {
+		return a.writeResult(op.Result{Verb: "resume", Outcome: op.OutcomeDone}, "", nil)
+	}
+	return nil
 }
 
 // commandLine is what has to be typed to get the same command with the same options of its own. The flags that all

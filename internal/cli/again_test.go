@@ -41,9 +41,14 @@ func TestResumeRunsTheSameCommandAgain(t *testing.T) {
 	require.Equal(t, "build", log.Meta().Verb)
 	require.NotEmpty(t, log.Meta().ConfigSHA256)
 
-	code, _, err = b.run("resume", "--yes")
-	require.Equal(t, 1, code)
-	require.Contains(t, err, "nothing to resume")
+	out, err = b.ok("resume", "--yes")
+	require.Empty(t, out)
+	require.Contains(t, err, "nothing to resume: no unfinished run in "+b.path(".jomctl", "journal"))
+	require.NotContains(t, err, "Error:")
+	out, _ = b.ok("resume", "-o", "json")
+	answer := decode(t, out)
+	require.Equal(t, []any{"resume", "done", []any{}}, []any{answer["verb"], answer["outcome"], answer["steps"]})
+	require.Len(t, b.seen, 4, "no command is run")
 }
 
 func TestRunningTheCommandAgainGoesOnWithItsJournal(t *testing.T) {
@@ -74,8 +79,10 @@ func TestRollbackTakesBackTheUnfinishedRun(t *testing.T) {
 	require.Contains(t, err, "build rolled back: 2 steps taken back, 0 kept")
 	require.NotContains(t, err, "Error:")
 	require.Equal(t, []string{"one"}, b.made(), "what was there before stays")
-	code, _, _ = b.run("rollback", "--yes")
-	require.Equal(t, 1, code, "there is nothing more to take back")
+	code, _, err = b.run("rollback", "--yes")
+	require.Equal(t, 1, code)
+	require.Contains(t, err, "nothing to roll back: no unfinished run in ")
+	require.Contains(t, err, "is --file the one")
 }
 
 func TestAnotherVerbLeavesTheUnfinishedRunResumable(t *testing.T) {
@@ -86,8 +93,7 @@ func TestAnotherVerbLeavesTheUnfinishedRunResumable(t *testing.T) {
 	b.at = nil
 	_, err := b.ok("wreck", "--yes")
 	require.Contains(t, err, "an unfinished build of ")
-	code, _, err = b.run("resume", "--yes")
-	require.Equal(t, 1, code)
+	_, err = b.ok("resume", "--yes")
 	require.Contains(t, err, "nothing to resume", "after a run that closes what was before")
 }
 
