@@ -1,10 +1,15 @@
 package ui
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/jomctl/jomctl/internal/testkit"
 )
 
 // dumb is a terminal without control sequences on which the keys were typed.
@@ -57,6 +62,10 @@ func TestADumbRealTerminal(t *testing.T) {
 	s.typed("3\n")
 	s.wait("GOT target=2")
 	s.wait("Password: ")
+	testkit.Eventually(t, 20*time.Second, "the terminal shows nothing that is typed", func(context.Context) bool {
+		now, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)
+		return err == nil && now.Lflag&unix.ECHO == 0
+	})
 	s.typed("hunter2\n")
 	s.wait("GOT secret=7 letters")
 	s.wait("Go on")

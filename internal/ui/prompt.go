@@ -92,6 +92,30 @@ func (b byteReader) Read(p []byte) (int, error) { return b.r.Read(p[:min(len(p),
 // Close does nothing: the stream is needed for the next question.
 func (byteReader) Close() error { return nil }
 
+// endKeys makes Ctrl-C and Ctrl-D the end of the input of a list, and remembers which it was. promptui draws the list again
+// after either key from a goroutine of its own, over what the program says next; after the end of its input it does not.
+type endKeys struct {
+	io.ReadCloser
+	err error
+}
+
+// Read reads a key.
+func (e *endKeys) Read(p []byte) (int, error) {
+	if e.err != nil {
+		return 0, io.EOF
+	}
+	n, err := e.ReadCloser.Read(p[:min(len(p), 1)])
+	if n == 1 && p[0] == readline.CharInterrupt {
+		e.err = ErrInterrupted
+	} else if n == 1 && p[0] == readline.CharDelete {
+		e.err = ErrInputEnded
+	}
+	if e.err != nil {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
 // quietWriter drops the bells with which readline answers every key of a list.
 type quietWriter struct{ w io.Writer }
 
@@ -196,8 +220,9 @@ func (t *terminalPrompter) Select(q Question, options []string) (int, error) {
 	if !t.streams.Unicode() {
 		pointer = ">"
 	}
+	keys := &endKeys{ReadCloser: t.in}
 	list := promptui.Select{
-		Label: q.Label, Items: items, Size: min(len(items), 12), CursorPos: at, HideHelp: true, Stdin: t.in, Stdout: t.out,
+		Label: q.Label, Items: items, Size: min(len(items), 12), CursorPos: at, HideHelp: true, Stdin: keys, Stdout: t.out,
 		Templates: &promptui.SelectTemplates{
 			Label: t.bold(initial) + " (arrow keys, Enter)", Active: pointer + " " + t.bold("{{ .Text }}"), Inactive: "  {{ .Text }}",
 			Selected: "{{ .Question }}: {{ .Text }}",
@@ -205,6 +230,8 @@ func (t *terminalPrompter) Select(q Question, options []string) (int, error) {
 	}
 	i, _, err := list.Run()
 	switch {
+	case err != nil && keys.err != nil:
+		return 0, keys.err
 	case err != nil:
 		return 0, t.ended(err)
 	case i == len(options):

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
@@ -217,6 +218,71 @@ func TestInterruptAndEndOfInput(t *testing.T) {
 			s.wait(test.want)
 			require.Equal(t, 130, s.exitCode())
 		})
+	}
+}
+
+// screenOf is what a terminal shows after the text, as far as promptui and readline write control sequences.
+func screenOf(text string) []string {
+	screen, row, col := [][]rune{nil}, 0, 0
+	runes := []rune(text)
+	for i := 0; i < len(runes); i++ {
+		switch r := runes[i]; r {
+		case '\r':
+			col = 0
+		case '\b':
+			col = max(col-1, 0)
+		case '\n':
+			if row++; row == len(screen) {
+				screen = append(screen, nil)
+			}
+		case '\x1b':
+			end := i + 2
+			for !unicode.IsLetter(runes[end]) {
+				end++
+			}
+			switch runes[end] {
+			case 'A':
+				row = max(row-1, 0)
+			case 'B':
+				row = min(row+1, len(screen)-1)
+			case 'K':
+				screen[row] = nil
+			case 'J':
+				screen[row], screen = screen[row][:min(col, len(screen[row]))], screen[:row+1]
+			}
+			i = end
+		default:
+			for len(screen[row]) <= col {
+				screen[row] = append(screen[row], ' ')
+			}
+			screen[row][col] = r
+			col++
+		}
+	}
+	var lines []string
+	for _, line := range screen {
+		lines = append(lines, string(line))
+	}
+	return lines
+}
+
+func TestWhatIsSaidAfterAListStaysVisible(t *testing.T) {
+	for key, want := range map[string]string{"\x03": "END interrupted", "\x04": "END the input ended before the question was answered"} {
+		for range 10 { // who draws first is left to chance
+			s := startSession(t, "NO_COLOR=1")
+			s.wait("Name")
+			s.typed("\r")
+			s.wait("back")
+			s.typed(key)
+			s.wait("END")
+			require.Equal(t, 130, s.exitCode())
+			for range s.more { // until the terminal is closed
+			}
+			screen := screenOf(s.output())
+			require.Contains(t, screen, "GOT target=0 back=false")
+			require.Contains(t, screen, want)
+			require.NotContains(t, strings.Join(screen, "\n"), "local", "the list is gone, and not drawn again over what follows it")
+		}
 	}
 }
 
