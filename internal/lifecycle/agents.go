@@ -43,7 +43,9 @@ type AgentInfo struct {
 
 // Agents are the Mesos agents of the file, in its order, and then those that only Mesos knows.
 func (e *Env) Agents(ctx context.Context) ([]AgentInfo, error) {
-	state, err := e.Mesos.State(ctx)
+	m := e.Mesos
+	m.Patience = time.Millisecond // who looks is told at once that nobody answers
+	state, err := m.State(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,9 @@ hosts:
   - {name: m3, address: 10.0.0.3, roles: [control]}
   - {name: a1, address: 10.0.0.5, roles: [mesos-agent]}
 `)
-	change, err := changeHosts(c, nil, func(e *fileEdit) error { return e.addHost(config.Host{Name: "m4", Address: "10.0.0.4", Roles: []config.Role{config.RoleControl}}, "m2") },
+	change, err := changeHosts(c, nil, func(e *fileEdit) error {
+		return e.addHost(config.Host{Name: "m4", Address: "10.0.0.4", Roles: []config.Role{config.RoleControl}}, "m2")
+	},
 		[]config.Host{c.Hosts[0], {Name: "m4", Address: "10.0.0.4", Roles: []config.Role{config.RoleControl}}, c.Hosts[2], c.Hosts[3]})
 	require.NoError(t, err)
 	require.Equal(t, "m1, m3, m4", hostNames(change.Cluster))
