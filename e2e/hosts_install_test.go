@@ -15,7 +15,7 @@ import (
 
 // TestHostsFromPackagesToNothing walks one lab of three hosts through the life of a cluster. Its parts build on each other.
 func TestHostsFromPackagesToNothing(t *testing.T) {
-	dockerRunsHere(t)
+	needsLab(t)
 	b := newLabBench(t)
 	b.file("mesos")
 	for _, part := range []struct {
@@ -152,13 +152,14 @@ func destroyed(b *labBench) {
 	b.untouched()
 	for _, h := range b.lab.Hosts {
 		require.NotEmpty(b.t, b.on(h.Name, "dpkg-query -W mesos"), "packages stay")
+		require.Empty(b.t, b.on(h.Name, "find /etc/systemd/system -name 'mesos-*' -o -name 'marathon*'"), "and would start nothing at the next boot")
 	}
 }
 
 // otherLayout installs the other package of Mesos on the same hosts, one of which has a disk that becomes full meanwhile.
 func otherLayout(b *labBench) {
 	for _, h := range b.lab.Hosts {
-		b.on(h.Name, "DEBIAN_FRONTEND=noninteractive apt-get purge -qy --allow-change-held-packages mesos marathon 2>&1")
+		b.on(h.Name, "DEBIAN_FRONTEND=noninteractive apt-get purge -qy --allow-change-held-packages $(dpkg-query -W -f '${Package} ' mesos marathon 2>/dev/null) 2>&1")
 	}
 	b.file(repo.ForkMesos.PackageName())
 	b.fullDisk("a2")

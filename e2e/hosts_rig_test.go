@@ -145,11 +145,11 @@ const foreign = `for unit in mesos-master mesos-agent mesos-slave marathon zooke
 	[ $state = masked ] && [ $active = inactive ] || echo "$unit: $state $active"
 done
 for pid in $(pgrep -x 'mesos-.*|marathon|standin|haproxy|java'); do
-	grep -Eq 'jomctl-|mesos' /proc/$pid/cgroup || echo "$(tr '\0' ' ' </proc/$pid/cmdline) is nobody's"
+	grep -Eq '/jomctl-|/mesos_executors.slice' /proc/$pid/cgroup || echo "$(tr '\0' ' ' </proc/$pid/cmdline) is nobody's"
 done`
 
-// dockerRunsHere fails where a lab cannot run, and skips where nobody asked for one.
-func dockerRunsHere(t *testing.T) {
+// needsLab fails where a lab cannot run, and skips where nobody asked for one.
+func needsLab(t *testing.T) {
 	t.Helper()
 	if os.Getenv("JOMCTL_TEST_REAL") != "1" {
 		t.Skip("a lab of real hosts needs JOMCTL_TEST_REAL=1")
