@@ -110,6 +110,9 @@ func RemoveAgents(c *config.Cluster, names []string) (FileChange, error) {
 		}
 		gone = append(gone, name)
 	}
+	if len(gone) == len(agents) {
+		return FileChange{}, &Refusal{Problem: "no Mesos agent would be left, and so nothing that the controller could run on", Fix: "keep one, or end the cluster with `jomctl destroy`"}
+	}
 	if counted {
 		for i := range gone {
 			if last := agents[len(agents)-1-i].Name; !slices.Contains(gone, last) {

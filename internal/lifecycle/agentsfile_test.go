@@ -62,6 +62,8 @@ func TestAnAgentIsWrittenIntoTheFileOfItsAuthor(t *testing.T) {
 		require.Contains(t, string(gone.text), "# the old box")
 		require.Contains(t, string(gone.text), "# And this.")
 	}
+	_, err = RemoveAgents(c, []string{"a1", "a2"})
+	require.ErrorContains(t, err, "no Mesos agent would be left")
 	_, err = RemoveAgents(c, []string{"m1"})
 	require.ErrorContains(t, err, "m1")
 	_, err = RemoveAgents(c, []string{"nobody"})
