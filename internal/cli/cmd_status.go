@@ -77,18 +77,25 @@ func (a *app) watchStatus(ctx context.Context, env *lifecycle.Env, interval time
 	}
 }
 
+// writeStatus writes the report. clear draws it over what was there, as much of it as the terminal has room for now.
 func (a *app) writeStatus(report status.Report, clear bool) error {
 	if a.global.Output == formatJSON {
 		return a.writeJSON(report)
 	}
+	width, height := a.streams.Size()
 	var text strings.Builder
-	if clear {
-		text.WriteString("\x1b[H\x1b[2J")
-	}
-	if err := statusText(&text, report, a.streams.Width); err != nil {
+	if err := statusText(&text, report, width); err != nil {
 		return err
 	}
-	_, err := io.WriteString(a.streams.Out, text.String())
+	picture := text.String()
+	if clear {
+		dots := "..."
+		if a.streams.Unicode() {
+			dots = "…"
+		}
+		picture = "\x1b[H\x1b[2J" + ui.CutHeight(picture, width, height, dots)
+	}
+	_, err := io.WriteString(a.streams.Out, picture)
 	return err
 }
 
@@ -131,7 +138,7 @@ func hostTable(r status.Report) *ui.Table {
 	for _, server := range r.ZooKeeper.Servers {
 		modes[strings.TrimSuffix(server.Address, ":2181")] = server.Mode
 	}
-	table := ui.NewTable("HOST", "ADDRESS", "UNIT", "STATE", "PID", "RESTARTS", "NOTE")
+	table := ui.NewTable("HOST", "ADDRESS", "UNIT", "STATE", "PID", "RESTARTS", "NOTE").Keep("HOST", "ADDRESS", "UNIT").Spare("PID", "RESTARTS")
 	for _, host := range r.Hosts {
 		name, address := host.Name, host.Address
 		for _, unit := range host.Units {
@@ -172,7 +179,10 @@ func agentTable(r status.Report) *ui.Table {
 	table := ui.NewTable("MESOS AGENT", "STATE", "CPUS", "MEM MiB", "TASKS")
 	for _, agent := range r.Mesos.Agents {
 		state := "active"
-		if !agent.Active {
+		switch {
+		case agent.Deactivated:
+			state = "drained"
+		case !agent.Active:
 			state = "away"
 		}
 		tasks := 0

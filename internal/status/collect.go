@@ -129,7 +129,7 @@ func collectMesos(ctx context.Context, s Sources) (Mesos, *bool) {
 	}
 	out.Leader, out.Version = state.Leader, state.Version
 	for _, agent := range state.Agents {
-		out.Agents = append(out.Agents, Agent{ID: agent.ID, Host: agent.Hostname, Address: agent.Addr, Active: agent.Active,
+		out.Agents = append(out.Agents, Agent{ID: agent.ID, Host: agent.Hostname, Address: agent.Addr, Active: agent.Active, Deactivated: agent.Deactivated,
 			Total: amount(agent.Total), Used: amount(agent.Used)})
 	}
 	slices.SortFunc(out.Agents, func(a, b Agent) int { return strings.Compare(a.Host, b.Host) })

@@ -106,12 +106,18 @@ func mesos(r *Report) []Finding {
 	if r.Mesos.Error != "" {
 		return found
 	}
-	active := map[string]bool{}
+	active, drained := map[string]bool{}, map[string]bool{}
 	for _, agent := range r.Mesos.Agents {
 		active[agent.Host] = active[agent.Host] || agent.Active
+		drained[agent.Host] = drained[agent.Host] || agent.Deactivated
 	}
 	for _, host := range r.Hosts {
-		if slices.Contains(host.Roles, "mesos-agent") && !active[host.Address] {
+		switch {
+		case !slices.Contains(host.Roles, "mesos-agent"), active[host.Address] && !drained[host.Address]:
+		case drained[host.Address]:
+			found = append(found, Finding{Warning, "mesos-agent " + host.Name, "is drained: nothing new is placed on " + host.Name,
+				"when the maintenance is over: `jomctl agents undrain " + host.Name + "`"})
+		default:
 			found = append(found, Finding{Error, "mesos-agent " + host.Name, "is not registered with the leading master, so nothing can run on " + host.Name,
 				"look at the Mesos agent's log on the host; it registers again by itself when it runs"})
 		}

@@ -48,6 +48,8 @@ func TestEachFaultIsNamedWithAFix(t *testing.T) {
 		}, Warning, "zookeeper 127.0.10.11:2181", "refused", true},
 		"no leader":       {func(r *Report) { r.Mesos.Error = "no leader" }, Error, "mesos", "no leader", false},
 		"agent away":      {func(r *Report) { r.Mesos.Agents[0].Active = false }, Error, "mesos-agent a1", "not registered", false},
+		"agent unknown":   {func(r *Report) { r.Mesos.Agents = nil }, Error, "mesos-agent a1", "not registered", false},
+		"agent drained":   {func(r *Report) { r.Mesos.Agents[0] = Agent{Host: "127.0.10.21", Deactivated: true} }, Warning, "mesos-agent a1", "is drained", true},
 		"framework twice": {func(r *Report) { r.Mesos.Frameworks = append(r.Mesos.Frameworks, Framework{ID: "2", Name: "marathon"}) }, Warning, "framework marathon", "2 times (1, 2)", true},
 		"marathon down":   {func(r *Report) { r.Marathon.Error = "has been down" }, Error, "marathon", "has been down", false},
 		"no app":          {func(r *Report) { r.Marathon.App = nil; r.Controller = Controller{State: "absent"} }, Error, "controller", "not deployed", false},

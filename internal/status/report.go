@@ -113,14 +113,15 @@ type Resources struct {
 	Disk float64 `json:"disk"`
 }
 
-// Agent is one Mesos agent as the leading master sees it.
+// Agent is one Mesos agent as the leading master sees it. One that is drained is Deactivated and not Active, though it is there.
 type Agent struct {
-	ID      string    `json:"id"`
-	Host    string    `json:"host"`
-	Address string    `json:"address"`
-	Active  bool      `json:"active"`
-	Total   Resources `json:"total"`
-	Used    Resources `json:"used"`
+	ID          string    `json:"id"`
+	Host        string    `json:"host"`
+	Address     string    `json:"address"`
+	Active      bool      `json:"active"`
+	Deactivated bool      `json:"deactivated"`
+	Total       Resources `json:"total"`
+	Used        Resources `json:"used"`
 }
 
 // Framework is one framework.

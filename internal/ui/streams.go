@@ -3,10 +3,12 @@ package ui
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -18,7 +20,7 @@ type Streams struct {
 	Err io.Writer
 	// InTTY, OutTTY and ErrTTY say which of them are terminals.
 	InTTY, OutTTY, ErrTTY bool
-	// Width is the columns of the terminal; 0 means that there is none.
+	// Width is the columns of the terminal at the start of the program; 0 means that there is none.
 	Width int
 	// Env looks up an environment variable.
 	Env func(name string) string
@@ -30,12 +32,21 @@ func System() Streams {
 	s.InTTY = term.IsTerminal(int(os.Stdin.Fd()))
 	s.OutTTY = term.IsTerminal(int(os.Stdout.Fd()))
 	s.ErrTTY = term.IsTerminal(int(os.Stderr.Fd()))
-	for _, file := range []*os.File{os.Stdout, os.Stderr} {
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil && s.Width == 0 {
-			s.Width = width
+	s.Width, _ = s.Size()
+	return s
+}
+
+// Size is the width and height of the terminal as it is now, in characters: that of Out, or that of Err. The height is 0 where
+// there is no terminal, and the width is then that of Width.
+func (s Streams) Size() (width, height int) {
+	for _, w := range []io.Writer{s.Out, s.Err} {
+		if file, ok := w.(*os.File); ok {
+			if width, height, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+				return width, height
+			}
 		}
 	}
-	return s
+	return s.Width, 0
 }
 
 // Buffers are streams without a terminal for tests: what is in the first buffer is typed, the others are written to.
@@ -92,4 +103,35 @@ func Cut(text string, width int) string {
 		return string(runes[:width])
 	}
 	return string(runes[:width-3]) + "..."
+}
+
+// CutHeight shortens a text to what a terminal of that size shows at once, its last line left empty for the cursor, and says in
+// the last line that is shown, after the dots, how many more there are. 0 is no limit. Lines that are longer than the width count as what they take.
+func CutHeight(text string, width, height int, dots string) string {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	rows := make([]int, len(lines))
+	all := 0
+	for i, line := range lines {
+		rows[i] = 1
+		if n := utf8.RuneCountInString(line); width > 0 && n > width {
+			rows[i] = (n + width - 1) / width
+		}
+		all += rows[i]
+	}
+	if height <= 0 || all < height {
+		return text
+	}
+	shown := 0
+	for room := height - 2; shown < len(lines) && rows[shown] <= room; shown++ {
+		room -= rows[shown]
+	}
+	shown = max(shown, 1) // the first line is what matters most
+	if shown == len(lines) {
+		return text
+	}
+	more := "lines"
+	if len(lines)-shown == 1 {
+		more = "line"
+	}
+	return strings.Join(lines[:shown], "\n") + fmt.Sprintf("\n%s %d more %s\n", dots, len(lines)-shown, more)
 }

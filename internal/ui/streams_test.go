@@ -3,6 +3,7 @@ package ui
 import (
 	"testing"
 
+	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
 )
 
@@ -66,4 +67,42 @@ func TestTextsOfOthersAreCleaned(t *testing.T) {
 	require.Equal(t, "hé...", Cut("héllos", 5))
 	require.Equal(t, "hé", Cut("héllos", 2))
 	require.Equal(t, "all of it", Cut("all of it", 0))
+}
+
+func TestTheSizeIsThatOfTheTerminalNow(t *testing.T) {
+	control, tty, err := pty.Open()
+	require.NoError(t, err)
+	defer control.Close()
+	defer tty.Close()
+	plain, _, _, _ := Buffers()
+	plain.Width = 70
+	onErr := plain
+	onErr.Err = tty
+	for _, size := range []pty.Winsize{{Rows: 15, Cols: 60}, {Rows: 50, Cols: 200}} {
+		require.NoError(t, pty.Setsize(control, &size))
+		for _, s := range []Streams{{Out: tty, Err: plain.Err}, onErr} {
+			width, height := s.Size()
+			require.Equal(t, []int{int(size.Cols), int(size.Rows)}, []int{width, height})
+		}
+	}
+	width, height := plain.Size()
+	require.Equal(t, []int{70, 0}, []int{width, height})
+}
+
+func TestCutHeight(t *testing.T) {
+	const text = "head\none\ntwo\nthree is long\nfour\n"
+	for _, test := range []struct {
+		width, height int
+		want          string
+	}{
+		{80, 0, text}, {80, 6, text}, {0, 6, text},
+		{80, 5, "head\none\ntwo\n… 2 more lines\n"},
+		{80, 3, "head\n… 4 more lines\n"},
+		{80, 1, "head\n… 4 more lines\n"}, // the head is shown all the same
+		{10, 7, text},
+		{10, 6, "head\none\ntwo\n… 2 more lines\n"}, // three is long takes two
+	} {
+		require.Equal(t, test.want, CutHeight(text, test.width, test.height, "…"), test)
+	}
+	require.Equal(t, "a\n... 1 more line\n", CutHeight("a\nwide", 3, 3, "..."))
 }

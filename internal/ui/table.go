@@ -2,6 +2,7 @@ package ui
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,8 +11,8 @@ const tableGap = "  "
 
 // Table is text in columns. The zero Table has no header.
 type Table struct {
-	header []string
-	rows   [][]string
+	header, kept, spare []string
+	rows                [][]string
 }
 
 // NewTable starts a table with the titles of its columns.
@@ -26,25 +27,47 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, row)
 }
 
-// Write writes the table. Where it does not fit into width (0: it always does) the widest columns are cut, and none to
-// less than eight characters.
+// Keep names columns by their titles that are cut last of all, because they tell the rows apart.
+func (t *Table) Keep(titles ...string) *Table {
+	t.kept = titles
+	return t
+}
+
+// Spare names columns by their titles that are left out, the first one first, where the others would have to be cut to less than
+// eight characters.
+func (t *Table) Spare(titles ...string) *Table {
+	t.spare = titles
+	return t
+}
+
+// Write writes the table. Where it does not fit into width (0: it always does) spare columns are left out and the widest
+// columns are cut, and none to less than eight characters.
 func (t *Table) Write(w io.Writer, width int) error {
 	all := t.rows
 	if len(t.header) > 0 {
 		all = append([][]string{t.header}, t.rows...)
 	}
-	widths := fit(columnWidths(all), width)
+	widths := columnWidths(all)
+	keep := make([]bool, len(widths))
+	for i, title := range t.header {
+		keep[i] = slices.Contains(t.kept, title)
+	}
+	for _, title := range t.spare {
+		if i := slices.Index(t.header, title); i >= 0 && width > 0 && least(widths, keep) > width {
+			widths[i] = 0
+		}
+	}
+	fit(widths, keep, width)
 	var text strings.Builder
 	for _, row := range all {
-		var line strings.Builder
+		var cells []string
 		for i, cell := range row {
-			if i > 0 {
-				line.WriteString(tableGap)
+			if widths[i] > 0 {
+				cell = Cut(cell, widths[i])
+				cells = append(cells, cell+strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
 			}
-			cell = Cut(cell, widths[i])
-			line.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
 		}
-		text.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		text.WriteString(strings.TrimRight(strings.Join(cells, tableGap), " ") + "\n")
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
@@ -63,26 +86,48 @@ func columnWidths(rows [][]string) []int {
 	return widths
 }
 
-func fit(widths []int, limit int) []int {
-	const least = 8
-	if limit <= 0 || len(widths) == 0 {
-		return widths
+// narrowest is what a column is never cut below.
+const narrowest = 8
+
+// least is how narrow a table can be without cutting what is to be kept.
+func least(widths []int, keep []bool) int {
+	cut := slices.Clone(widths)
+	for i := range cut {
+		if !keep[i] {
+			cut[i] = min(cut[i], narrowest)
+		}
 	}
-	total := len(tableGap) * (len(widths) - 1)
+	return total(cut)
+}
+
+// total is the width of a line. A column of width 0 has no gap either.
+func total(widths []int) int {
+	sum := -len(tableGap)
 	for _, width := range widths {
-		total += width
+		if width > 0 {
+			sum += width + len(tableGap)
+		}
 	}
-	for ; total > limit; total-- {
-		widest := 0
-		for i, width := range widths {
-			if width > widths[widest] {
-				widest = i
+	return sum
+}
+
+// fit cuts the widest columns until a line has the width of the limit, those that are to be kept after the others.
+func fit(widths []int, keep []bool, limit int) {
+	if limit <= 0 {
+		return
+	}
+	for _, kept := range []bool{false, true} {
+		for total(widths) > limit {
+			widest := -1
+			for i, width := range widths {
+				if keep[i] == kept && width > narrowest && (widest < 0 || width > widths[widest]) {
+					widest = i
+				}
 			}
+			if widest < 0 {
+				break
+			}
+			widths[widest]--
 		}
-		if widths[widest] <= least {
-			break
-		}
-		widths[widest]--
 	}
-	return widths
 }

@@ -46,3 +46,18 @@ func TestTableWithoutHeaderOrRows(t *testing.T) {
 	table.Row("uu", "y")
 	require.Equal(t, "ü   x\nuu  y\n", written(t, table, 0))
 }
+
+func TestWhatTellsRowsApartIsCutLast(t *testing.T) {
+	table := NewTable("HOST", "ADDRESS", "PID", "NOTE").Keep("HOST", "ADDRESS").Spare("PID")
+	table.Row("control-1", "172.26.100.101", "1234567", "a long remark about it")
+	table.Row("control-2", "172.26.100.102", "7", "")
+	for width, want := range map[int]string{
+		0: "HOST       ADDRESS         PID      NOTE\n" +
+			"control-1  172.26.100.101  1234567  a long remark about it\ncontrol-2  172.26.100.102  7\n",
+		44: "HOST       ADDRESS         PID      NOTE\ncontrol-1  172.26.100.101  1234567  a lon...\ncontrol-2  172.26.100.102  7\n",
+		40: "HOST       ADDRESS         NOTE\ncontrol-1  172.26.100.101  a long rem...\ncontrol-2  172.26.100.102\n",
+		34: "HOST       ADDRESS        NOTE\ncontrol-1  172.26.100...  a lon...\ncontrol-2  172.26.100...\n",
+	} {
+		require.Equal(t, want, written(t, table, width), width)
+	}
+}
