@@ -104,3 +104,14 @@ func (w *wizard) askMore(i int) (done bool, err error) {
 		w.Say("  %v", missing)
 	}
 }
+
+// askSSH asks how the hosts are reached.
+func (w *wizard) askSSH() error {
+	return w.several(
+		field{label: "SSH user", help: "An account on all hosts: root, or one that may use sudo without a password.",
+			current: func(c *config.Cluster) string { return c.SSH.User },
+			set:     func(c *config.Cluster, v string) error { sshOf(c).User = v; return nil }, paths: []string{"ssh.user"}},
+		field{label: "File of the private SSH key, or none", none: "none", help: "For example ~/.ssh/id_ed25519; none takes the SSH agent and the usual files.",
+			current: func(c *config.Cluster) string { return or(c.SSH.IdentityFile, "none") },
+			set:     func(c *config.Cluster, v string) error { sshOf(c).IdentityFile = v; return nil }, paths: []string{"ssh.identityFile"}})
+}

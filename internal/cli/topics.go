@@ -30,9 +30,9 @@ func topics() []topic {
 			}
 			return strings.Join(all, "  ")
 		}},
-		ofField("SSH user", onHosts, field{label: "SSH user", help: "An account on all hosts: root, or one that may use sudo without a password.",
-			current: func(c *config.Cluster) string { return c.SSH.User },
-			set:     func(c *config.Cluster, v string) error { sshOf(c).User = v; return nil }, paths: []string{"ssh.user"}}),
+		{"SSH", onHosts, (*wizard).askSSH, func(c *config.Cluster) string {
+			return c.SSH.User + ", key: " + or(c.SSH.IdentityFile, "of the SSH agent or one of the usual files")
+		}},
 		programTopic("Mesos", func(c *config.Cluster) *config.Source { return &c.Components.Mesos.Source }, func(f Found) []string { return f.Mesos }, "components.mesos.source"),
 		programTopic("Marathon", func(c *config.Cluster) *config.Source { return &c.Components.Marathon.Source }, func(f Found) []string { return f.Marathon }, "components.marathon.source"),
 		{"Jenkins", nil, askWar, func(c *config.Cluster) string { return warTitle(c) }},
@@ -89,11 +89,11 @@ func targetTitle(t config.Target) string {
 	case config.TargetLocal:
 		return "local: this machine alone, every host is a loopback address and a folder"
 	case config.TargetHosts:
-		return "hosts: existing machines over SSH (the file is written, but this version cannot install them yet)"
+		return "hosts: existing machines over SSH, Debian or Ubuntu with systemd"
 	case config.TargetDocker:
-		return "docker: a lab of containers on this machine"
+		return "docker: a lab on this machine, containers with systemd made by Terraform"
 	}
-	return string(t) + ": machines are made by Terraform"
+	return string(t) + ": machines made by Terraform; nobody has run this yet"
 }
 
 func askTarget(w *wizard) error {

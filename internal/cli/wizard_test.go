@@ -155,7 +155,7 @@ func TestHostsAreAskedOneByOne(t *testing.T) {
 		uitest.Answer("Address of a1", "10.0.0.2"), uitest.Choose("Role of a1", ""), uitest.Say("Another host", true),
 		uitest.Back("host 3"), uitest.Say("Another host", true))
 	steps = append(steps, host("host 3", "a2", "a2.example", roleAgent, false)...)
-	steps = append(steps, uitest.Enter("SSH user"), uitest.Choose("Mesos", "catalog"), uitest.Choose("Marathon", "catalog"), uitest.Choose("Jenkins", "of the release"))
+	steps = append(steps, uitest.Enter("SSH user"), uitest.Enter("private SSH key"), uitest.Choose("Mesos", "catalog"), uitest.Choose("Marathon", "catalog"), uitest.Choose("Jenkins", "of the release"))
 	steps = append(steps, allDefaults()[7:15]...)
 	c, script, err := run(t, WizardOptions{}, append(steps, agree)...)
 	require.NoError(t, err)
@@ -166,6 +166,48 @@ func TestHostsAreAskedOneByOne(t *testing.T) {
 	}, c.Hosts)
 	require.Contains(t, script.Transcript(), "there must be at least one Mesos agent")
 	require.Nil(t, c.Local)
+}
+
+// TestHostsThatWereAskedForCanBeInstalled follows the answers into the file, and from there into the one-line command and back.
+func TestHostsThatWereAskedForCanBeInstalled(t *testing.T) {
+	for name, test := range map[string]struct {
+		ssh  []uitest.Step
+		want config.SSH
+		line string
+	}{
+		"an account with sudo": {[]uitest.Step{uitest.Refused("SSH user", "a b", "must be a user name"), uitest.Answer("SSH user", "admin"), uitest.Back("private SSH key"),
+			uitest.Enter("SSH user"), uitest.Answer("private SSH key", "~/.ssh/id_ed25519")}, config.SSH{User: "admin", IdentityFile: "~/.ssh/id_ed25519"},
+			"jomctl install --name ci --target hosts --host m1=10.0.0.1:control --host a1=10.0.0.2:mesos-agent --ssh-user admin --ssh-key '~/.ssh/id_ed25519' --yes"},
+		"root and the agent's key": {[]uitest.Step{uitest.Enter("SSH user"), uitest.Enter("private SSH key")}, config.SSH{User: "root"},
+			"jomctl install --name ci --target hosts --host m1=10.0.0.1:control --host a1=10.0.0.2:mesos-agent --yes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			steps := []uitest.Step{uitest.Enter("Name of the cluster"), uitest.Choose("Target", "hosts: existing machines over SSH"),
+				uitest.Answer("host 1", "m1"), uitest.Answer("Address", "10.0.0.1"), uitest.Choose("Role", roleControl), uitest.Say("Another host", true),
+				uitest.Answer("host 2", "a1"), uitest.Answer("Address", "10.0.0.2"), uitest.Choose("Role", roleAgent), uitest.Say("Another host", false)}
+			steps = append(append(steps, test.ssh...), uitest.Choose("Mesos", "catalog"), uitest.Choose("Marathon", "catalog"), uitest.Choose("Jenkins", "of the release"))
+			steps = append(append(steps, allDefaults()[7:15]...), agree)
+			file := t.TempDir() + "/cluster.yaml"
+			asked, script, err := run(t, WizardOptions{File: file}, steps...)
+			require.NoError(t, err)
+			require.NotContains(t, script.Transcript(), "cannot install")
+			require.NotContains(t, script.Transcript(), "stand-in is")
+			require.Equal(t, []string{test.want.User, test.want.IdentityFile}, []string{asked.SSH.User, asked.SSH.IdentityFile})
+
+			require.NoError(t, config.Write(file, asked, false))
+			loaded, err := config.Load(file)
+			require.NoError(t, err)
+			require.Equal(t, asked, loaded)
+
+			line := OneLine(loaded)
+			require.Equal(t, test.line, line)
+			flags, err := parseFlags(shellWords(t, line)[2:]...)
+			require.NoError(t, err)
+			again, err := flags.Cluster(file)
+			require.NoError(t, err)
+			require.Equal(t, asked, again)
+		})
+	}
 }
 
 func TestBackFromTheFirstHostKeepsNone(t *testing.T) {
