@@ -148,10 +148,10 @@ func TestADrainWaitsForBuildAgentsAndNeverForTheController(t *testing.T) {
 	require.Contains(t, lines[1], "the controller runs there, and goes on")
 	err = run(t, plan)
 	require.ErrorContains(t, err, "a1 is not empty after 10ms")
-	require.ErrorContains(t, err, "1 build agent")
 	agents, err := env.Agents(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, AgentDraining, agents[0].State, "nothing new comes to it")
+	require.Equal(t, 1, agents[0].BuildAgents)
 
 	master.change(func() { master.agents["S1"].builds = nil })
 	plan, err = DrainAgents(t.Context(), env, []string{"a1"}, DrainOptions{Timeout: time.Minute})

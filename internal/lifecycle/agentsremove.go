@@ -75,8 +75,13 @@ func (e *Env) RemoveStages(ctx context.Context, before *config.Cluster, names []
 				Fix: "where the host is dead for good, say --force: its tasks are given up, and Mesos never admits its agent again"}
 		} else {
 			dead = append(dead, h)
-			warnings = append(warnings, fmt.Sprintf("%s cannot be reached (%v): its builds are lost, and Mesos never admits its agent again; should the host come back, "+
-				"its programs still run: wipe it before it gets into this network", name, err))
+			fate := "Mesos never admits its agent again"
+			if len(state.AgentsOn(h.Address)) == 0 {
+				// Nobody tells the id of an agent that the master has given up.
+				fate = "Mesos has given its agent up already, and would admit it again"
+			}
+			warnings = append(warnings, fmt.Sprintf("%s cannot be reached (%v): its builds are lost; %s; should the host come back, "+
+				"its programs still run: wipe it before it gets into this network", name, err, fate))
 		}
 	}
 	if err := was.controllerStays(state, alive, opts.Drain); err != nil {
