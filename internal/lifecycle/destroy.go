@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/cluster"
@@ -179,11 +180,16 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 	if e.Cluster.HostsFrom != nil {
 		paths = append(paths, inventoryFile(e.Cluster))
 	}
+	secrets := filepath.Join(state, "secrets") // it goes when nothing of the user is in it
 	there := func() []string {
-		return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		left := slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
 			_, err := os.Lstat(path)
 			return errors.Is(err, fs.ErrNotExist)
 		})
+		if inside, err := os.ReadDir(secrets); err == nil && len(inside) == 0 {
+			left = append(left, secrets)
+		}
+		return left
 	}
 	return op.Step{ID: "files", Title: "Files removed",
 		Probe: func(context.Context) (op.State, error) { return needed(len(there()) == 0), nil },
@@ -199,6 +205,10 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 				if err := os.RemoveAll(path); err != nil {
 					return err
 				}
+			}
+			// A link that somebody has put in its place is no empty folder.
+			if err := syscall.Rmdir(secrets); err != nil && !errors.Is(err, fs.ErrNotExist) && err != syscall.ENOTEMPTY && err != syscall.ENOTDIR { //nolint:errorlint // an errno
+				return fmt.Errorf("removing %s: %w", secrets, err)
 			}
 			return nil
 		},
