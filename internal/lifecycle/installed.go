@@ -139,7 +139,7 @@ func (d *difference) add(key, is, problem, fix string) {
 func (d *difference) hosts(old, now *config.Cluster) {
 	if was, is := hostNames(old, d.intended...), hostNames(now, d.intended...); was != is {
 		d.add("the control hosts", is, was+" is installed, and ZooKeeper's ensemble and the masters' quorum are made of them",
-			"set it back to "+was+" and run `jomctl control --help`, whose commands change them in the safe order")
+			"go on with a change of them that was cut off (`jomctl resume`), or set it back to "+was+" and see `jomctl control --help`, whose commands change them in the safe order")
 	}
 	for _, was := range old.HostsWith(config.RoleMesosAgent) {
 		if _, stays := now.Host(was.Name); !stays && !slices.Contains(d.intended, was.Name) && now.Target != config.TargetLocal {
