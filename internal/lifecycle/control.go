@@ -155,12 +155,27 @@ func (e *Env) ControlPlan(ctx context.Context, f FileChange, opts ControlOptions
 		{Name: "Mesos agents, one by one", Steps: c.agentSteps()},
 		{Name: "Marathon, one by one", Steps: c.marathonSteps()},
 		{Name: "Edge, registry", Parallel: true, Steps: slices.Concat(e.serviceSteps(provision.RoleEdge), e.serviceSteps(provision.RoleRegistry))},
-		{Name: "Controller", Steps: []op.Step{e.filesStep(), e.appStep(opts.Install.ControllerTimeout), e.readyStep(opts.Install.ControllerTimeout)}},
+		{Name: "Controller", Steps: []op.Step{e.filesStep(), e.appStep(opts.Install.ControllerTimeout), e.readyStep(opts.Install.ControllerTimeout), e.frameworkStep()}},
 		// Until here an install of the changed file is refused, whose order is not that of a change.
 		{Name: "Record", Steps: []op.Step{e.recordStep()}},
 		{Name: "Proof", Steps: []op.Step{e.proofStep(opts.Install.Proof)}},
 	})
 	return op.Plan{Verb: "control", Stages: stages}, warnings, nil
+}
+
+// frameworkStep waits until the controller has found the new leader, without which no build agent starts.
+func (e *Env) frameworkStep() op.Step {
+	ready := func(ctx context.Context) error {
+		use, err := e.Framework(ctx)
+		if err == nil && (!use.Known || !use.Active) {
+			err = errors.New("the controller has not registered with the leading Mesos master yet")
+		}
+		return err
+	}
+	return op.Step{ID: "framework", Title: "Controller registered with Mesos", Budget: 2 * leaderBudget,
+		Probe: func(ctx context.Context) (op.State, error) { return needed(ready(ctx) == nil), nil },
+		Do:    func(ctx context.Context, say op.Say) error { return wait(ctx, say, ready) },
+	}
 }
 
 // InstalledOr is the cluster as it is installed, or the one of the file where nothing is recorded.
