@@ -63,24 +63,32 @@ type standins struct {
 	mesos, marathon, jenkins *bool
 }
 
+// collectHosts asks all hosts at the same time: one that hangs keeps none of the others from answering.
 func collectHosts(ctx context.Context, s Sources) []Host {
 	hosts := make([]Host, len(s.Machines))
+	var group sync.WaitGroup
 	for i, machine := range s.Machines {
-		hosts[i] = Host{Name: machine.Name(), Address: machine.Address(), Roles: []string{}, Units: []Unit{}}
-		if h, ok := s.Cluster.Host(machine.Name()); ok {
-			for _, role := range h.Roles {
-				hosts[i].Roles = append(hosts[i].Roles, string(role))
-			}
-		}
-		units, err := machine.Units().List(ctx)
-		if err != nil {
-			hosts[i].Error = err.Error()
-		}
-		for _, unit := range units {
-			hosts[i].Units = append(hosts[i].Units, unitOf(unit))
+		group.Go(func() { hosts[i] = collectHost(ctx, s.Cluster, machine) })
+	}
+	group.Wait()
+	return hosts
+}
+
+func collectHost(ctx context.Context, c *config.Cluster, machine host.Machine) Host {
+	out := Host{Name: machine.Name(), Address: machine.Address(), Roles: []string{}, Units: []Unit{}}
+	if h, ok := c.Host(machine.Name()); ok {
+		for _, role := range h.Roles {
+			out.Roles = append(out.Roles, string(role))
 		}
 	}
-	return hosts
+	units, err := machine.Units().List(ctx)
+	if err != nil {
+		out.Error = err.Error()
+	}
+	for _, unit := range units {
+		out.Units = append(out.Units, unitOf(unit))
+	}
+	return out
 }
 
 func unitOf(status host.Status) Unit {
