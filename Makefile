@@ -18,7 +18,7 @@ setup: ## the Debian packages that target local and the tests need
 demo: setup build ## a Jenkins on Mesos on this machine, proven
 	@scripts/demo.sh
 
-test: setup build ## everything, with the real ZooKeeper, HAProxy and python3-jenkins
+test: setup build ## everything that needs no machines, with the real ZooKeeper, HAProxy, sshd and python3-jenkins
 	@scripts/test.sh
 
 test-lab: setup build ## a cluster on three lab hosts with systemd, from packages of a signed repository; needs root, or Docker and a built lab image

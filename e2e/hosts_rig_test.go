@@ -151,8 +151,8 @@ done`
 // needsLab fails where a lab cannot run, and skips where nobody asked for one.
 func needsLab(t *testing.T) {
 	t.Helper()
-	if os.Getenv("JOMCTL_TEST_REAL") != "1" {
-		t.Skip("a lab of real hosts needs JOMCTL_TEST_REAL=1")
+	if os.Getenv("JOMCTL_TEST_LAB") != "1" {
+		t.Skip("a lab of real hosts needs JOMCTL_TEST_LAB=1")
 	}
 	for _, program := range []string{"terraform", "ssh-keygen"} {
 		if _, err := exec.LookPath(program); err != nil {

@@ -1,13 +1,22 @@
 #!/usr/bin/env bash
-# Runs every test with the real parts switched on: a missing one fails instead of skipping. `test.sh lab` runs those on lab hosts alone.
-# What the lab needs is started here and ended again, if it was not there before.
+# Runs every test with the real parts switched on: a missing one fails instead of skipping. `test.sh lab` runs those that need
+# machines instead: Terraform, a Docker Engine and hosts with systemd in containers. What they need is started here and ended
+# again, if it was not there before.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 export JOMCTL_TEST_REAL=1
-# Tests find Terraform on PATH. Where it or Docker cannot be had, the tests that need them say so and fail, and the others run.
-if terraform=$("$here/setup-terraform.sh"); then PATH=$(dirname "$terraform"):$PATH; fi
+
+# Whole-command tests share two cores with the clusters that they start, so packages run one after the other.
+if [ "${1:-}" != lab ]; then
+	go test -p 1 -timeout 35m ./... "$@"
+	exit
+fi
+shift
+export JOMCTL_TEST_LAB=1
+terraform=$("$here/setup-terraform.sh")
+PATH=$(dirname "$terraform"):$PATH
 # Only what this run starts is ended by it.
 stop=()
 "$here/lab-apt-cache.sh" answers || stop+=(lab-apt-cache.sh)
@@ -17,12 +26,6 @@ finish() {
 	for script in "${stop[@]}"; do "$here/$script" stop; done
 }
 trap finish EXIT
-"$here/lab-docker.sh" || true
-
-# Whole-command tests share two cores with the clusters that they start, so packages run one after the other.
-if [ "${1:-}" = lab ]; then
-	shift
-	go test -p 1 -timeout 30m ./e2e -run '^TestHosts' "$@"
-else
-	go test -p 1 -timeout 40m -skip '^TestHosts' ./... "$@"
-fi
+"$here/lab-docker.sh"
+go test -p 1 -timeout 35m ./provision/terraform ./e2e/lab/... "$@"
+go test -timeout 35m -run '^Test(Real)?Hosts' ./e2e "$@"

@@ -1,5 +1,5 @@
 // Package lab gives tests machines: containers with systemd, sshd and a disk for their own Docker Engine, made by the Terraform target
-// docker exactly as for a user. They end with the test, also when it is killed. A lab needs JOMCTL_TEST_REAL=1 and, where no
+// docker exactly as for a user. They end with the test, also when it is killed. A lab needs JOMCTL_TEST_LAB=1 and, where no
 // Docker Engine answers, root.
 package lab
 
@@ -51,8 +51,8 @@ func Agent(name string) terraform.HostVar {
 // number it gets one. The first Up on a machine builds the hosts' image (minutes), later ones take seconds.
 func Up(t testing.TB, hosts ...terraform.HostVar) *Lab {
 	t.Helper()
-	if os.Getenv("JOMCTL_TEST_REAL") != "1" {
-		t.Skip("a lab of real hosts needs JOMCTL_TEST_REAL=1")
+	if os.Getenv("JOMCTL_TEST_LAB") != "1" {
+		t.Skip("a lab of real hosts needs JOMCTL_TEST_LAB=1")
 	}
 	image := script(t, "lab-image.sh")
 	l := &Lab{Name: "lab-" + random(t), Dir: t.TempDir(), t: t}

@@ -181,8 +181,8 @@ func TestALabWhoseTestWasKilledEnds(t *testing.T) {
 		require.NoError(t, os.WriteFile(name, []byte(l.Name), 0o600))
 		select {} // until it is killed
 	}
-	if os.Getenv("JOMCTL_TEST_REAL") != "1" {
-		t.Skip("a lab of real hosts needs JOMCTL_TEST_REAL=1")
+	if os.Getenv("JOMCTL_TEST_LAB") != "1" {
+		t.Skip("a lab of real hosts needs JOMCTL_TEST_LAB=1")
 	}
 	file := t.TempDir() + "/name"
 	victim := exec.Command(os.Args[0], "-test.run=^TestALabWhoseTestWasKilledEnds$")
