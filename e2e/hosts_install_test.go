@@ -138,7 +138,10 @@ func powerLoss(b *labBench) {
 	b.lab.PowerOff("m1")
 	r := b.run("status")
 	require.NotZero(b.t, r.code)
-	require.Contains(b.t, r.out, "m1")
+	require.Contains(b.t, r.out, "host m1: list units")
+	for _, other := range []string{"a1", "a2"} {
+		require.NotContains(b.t, r.out, "host "+other+":", "a host that lives is not blamed")
+	}
 	b.lab.PowerOn("m1")
 	after := b.ready(4 * time.Minute)
 	require.Equal(b.t, before.Controller.Task, after.Controller.Task, "the controller was left alone")
