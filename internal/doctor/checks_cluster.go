@@ -191,7 +191,7 @@ func checkDrained(_ context.Context, f *facts) ([]Finding, error) {
 	for _, agent := range state.Agents {
 		if agent.Deactivated {
 			found = append(found, finding(status.Warning, "mesos-agent "+f.hostName(agent.Hostname), "is out of service: nothing new is placed on it",
-				"if no maintenance is going on, put it back with the operator call REACTIVATE_AGENT", "agent "+agent.ID+" is deactivated"))
+				"if no maintenance is going on: `jomctl agents undrain "+f.hostName(agent.Hostname)+"`", "agent "+agent.ID+" is deactivated"))
 		}
 	}
 	return found, nil

@@ -92,7 +92,7 @@ func TestFindingsAboutTheCluster(t *testing.T) {
 			again.Frameworks = []cluster.Framework{{ID: "jenkins-ci-e1", Name: "jenkins-ci", Active: true, Connected: true, Reregistered: 6}}
 			w.state = append(w.state, again)
 		}, []string{"registered again", "two schedulers use one id"}},
-		"an agent out of service": {"drained", func(w *world) { w.state[0].Agents[0].Deactivated = true }, []string{"mesos-agent a1", "REACTIVATE_AGENT"}},
+		"an agent out of service": {"drained", func(w *world) { w.state[0].Agents[0].Deactivated = true }, []string{"mesos-agent a1", "jomctl agents undrain a1"}},
 		"a stuck deployment": {"deployment", func(w *world) {
 			w.deploys, w.waiting = []cluster.Deployment{{ID: "d1", Apps: []string{"/ci/jenkins"}, Step: 1, Steps: 2}}, "it lacks 1.5 GiB memory"
 		}, []string{"deployment d1", "/ci/jenkins: it lacks 1.5 GiB memory", "DELETE /v2/deployments/d1"}},
