@@ -193,13 +193,24 @@ func (e *Env) baseStep(h config.Host) op.Step {
 		},
 		Do: func(ctx context.Context, say op.Say) error {
 			ctx = provision.WithSay(ctx, say)
-			for _, item := range items() {
-				if _, err := item.Apply(ctx); err != nil {
-					return fmt.Errorf("%s: %w", item.Title(), err)
+			// What a host needs depends on what is there: one that lost its power in the middle of dpkg shows more afterwards.
+			for round := 0; ; round++ {
+				if err := applyAll(ctx, items()); err != nil {
+					return err
 				}
-			}
-			if err := o.look(ctx, m); err != nil {
-				return err
+				if err := o.look(ctx, m); err != nil {
+					return err
+				}
+				done, changes, err := probeAll(ctx, items())
+				if err != nil {
+					return err
+				}
+				if done {
+					break
+				}
+				if round == baseRounds {
+					return fmt.Errorf("%s is still not as it should be: %s", h.Name, strings.Join(changes, "; "))
+				}
 			}
 			o.mu.Lock()
 			values := o.values[h.Name]
@@ -207,6 +218,18 @@ func (e *Env) baseStep(h config.Host) op.Step {
 			return o.keeper.Offered(ctx, m, values)
 		},
 	}
+}
+
+// baseRounds is how often a host's base is gone over again; each round can only bring what an earlier one made visible.
+const baseRounds = 3
+
+func applyAll(ctx context.Context, items []provision.Item) error {
+	for _, item := range items {
+		if _, err := item.Apply(ctx); err != nil {
+			return fmt.Errorf("%s: %w", item.Title(), err)
+		}
+	}
+	return nil
 }
 
 func probeAll(ctx context.Context, items []provision.Item) (done bool, changes []string, err error) {
