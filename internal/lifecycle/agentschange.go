@@ -49,17 +49,7 @@ func AddAgents(c *config.Cluster, news []NewHost) (FileChange, error) {
 		if counted {
 			return e.count("local", "agents", len(c.HostsWith(config.RoleMesosAgent))+len(added))
 		}
-		for _, h := range added {
-			if err := e.addHost(h, ""); err != nil {
-				return err
-			}
-			again, err := newFileEdit(e.text())
-			if err != nil {
-				return err
-			}
-			*e = *again
-		}
-		return nil
+		return e.addHosts(added)
 	}, wanted)
 }
 

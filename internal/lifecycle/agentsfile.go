@@ -121,6 +121,21 @@ func (e *fileEdit) hosts() ([]entry, bool, error) {
 	return all, true, nil
 }
 
+// addHosts adds one after the other, each to the text that the one before has made.
+func (e *fileEdit) addHosts(added []config.Host) error {
+	for _, h := range added {
+		if err := e.addHost(h, ""); err != nil {
+			return err
+		}
+		again, err := newFileEdit(e.text())
+		if err != nil {
+			return err
+		}
+		*e = *again
+	}
+	return nil
+}
+
 // addHost adds a host at the end of the list, or in place of another one.
 func (e *fileEdit) addHost(h config.Host, insteadOf string) error {
 	entries, there, err := e.hosts()

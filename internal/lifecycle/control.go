@@ -40,17 +40,7 @@ func AddControl(c *config.Cluster, news []NewHost) (FileChange, error) {
 		return localControl(c, news)
 	}
 	return changeHosts(c, added, func(e *fileEdit) error {
-		for _, h := range added {
-			if err := e.addHost(h, ""); err != nil {
-				return err
-			}
-			again, err := newFileEdit(e.text())
-			if err != nil {
-				return err
-			}
-			*e = *again
-		}
-		return nil
+		return e.addHosts(added)
 	}, wanted)
 }
 

@@ -181,25 +181,16 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 		paths = append(paths, inventoryFile(e.Cluster))
 	}
 	secrets := filepath.Join(state, "secrets") // it goes when nothing of the user is in it
-	there := func() []string {
-		left := slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
-			_, err := os.Lstat(path)
-			return errors.Is(err, fs.ErrNotExist)
-		})
+	left := func() []string {
+		left := there(paths)
 		if inside, err := os.ReadDir(secrets); err == nil && len(inside) == 0 {
 			left = append(left, secrets)
 		}
 		return left
 	}
 	return op.Step{ID: "files", Title: "Files removed",
-		Probe: func(context.Context) (op.State, error) { return needed(len(there()) == 0), nil },
-		Changes: func(context.Context) []string {
-			var lines []string
-			for _, path := range there() {
-				lines = append(lines, "remove "+path)
-			}
-			return lines
-		},
+		Probe: func(context.Context) (op.State, error) { return needed(len(left()) == 0), nil },
+		Changes: func(context.Context) []string { return removals(left()) },
 		Do: func(context.Context, op.Say) error {
 			for _, path := range paths {
 				if err := os.RemoveAll(path); err != nil {

@@ -175,11 +175,15 @@ func (o *ownHosts) machines() []host.Machine {
 }
 
 func (o *ownHosts) fleet() (*provision.Fleet, error) {
+	return provision.NewHostFleet(o.config, o.byName(), o.programs, o.values)
+}
+
+func (o *ownHosts) byName() map[string]host.Machine {
 	machines := map[string]host.Machine{}
 	for name, remote := range o.remotes {
 		machines[name] = remote
 	}
-	return provision.NewHostFleet(o.config, machines, o.programs, o.values)
+	return machines
 }
 
 // UnknownKeysError are hosts whose keys nobody has looked at yet.
@@ -226,11 +230,7 @@ func openHosts(ctx context.Context, c *config.Cluster, access Access) (*Env, err
 	if !reached {
 		return env, nil
 	}
-	machines := map[string]host.Machine{}
-	for name, remote := range env.own.remotes {
-		machines[name] = remote
-	}
-	findings, notes := hosts.Preflight(ctx, c, machines, env.own.facts, env.own.keeper)
+	findings, notes := hosts.Preflight(ctx, c, env.own.byName(), env.own.facts, env.own.keeper)
 	env.findings = append(env.findings, findings...)
 	for _, note := range notes {
 		env.notes = append(env.notes, note.String())

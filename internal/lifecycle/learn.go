@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 func (e *Env) learn(ctx context.Context) error {
 	o := e.own
 	err := host.Each(ctx, o.machines(), parallel, func(ctx context.Context, m host.Machine) error {
-		_, err := o.find(ctx, m)
+		_, err := o.find(ctx, m) // what is not there is not installed yet
 		return err
 	})
 	if err != nil {
@@ -54,8 +55,8 @@ func (o *ownHosts) different() []source.Plan {
 
 func planKey(p source.Plan) string { return p.Component + " " + p.Facts.String() }
 
-// find looks for the programs of one host. It is false, without an error, where some are not installed yet.
-func (o *ownHosts) find(ctx context.Context, m host.Machine) (bool, error) {
+// find looks for the programs of one host. Where some are not there, why says which.
+func (o *ownHosts) find(ctx context.Context, m host.Machine) (why string, err error) {
 	h, _ := o.config.Host(m.Name())
 	o.mu.Lock()
 	facts, plans := o.facts[h.Name], o.plans[h.Name]
@@ -63,19 +64,26 @@ func (o *ownHosts) find(ctx context.Context, m host.Machine) (bool, error) {
 	var installed hosts.Installed
 	for _, plan := range plans {
 		programs, why, err := o.installer.Probe(ctx, m, plan, o.fetched(plan))
-		if err != nil || why != "" {
-			return false, err
+		if err != nil {
+			return "", err
+		}
+		if why != "" {
+			return fmt.Sprintf("%s on %s: %s", plan.Component, h.Name, why), nil
 		}
 		setInstalled(&installed, plan.Component, programs)
 	}
 	programs, findings := hosts.Programs(o.config, h, facts, installed)
 	if len(findings) > 0 {
-		return false, nil // packages are missing, which the base of the host brings
+		var problems []string
+		for _, f := range findings {
+			problems = append(problems, f.String())
+		}
+		return "programs are missing: " + strings.Join(problems, "; "), nil
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.found[h.Name] = programs
-	return true, nil
+	return "", nil
 }
 
 func setInstalled(in *hosts.Installed, component string, programs source.Programs) {
@@ -299,31 +307,9 @@ func (o *ownHosts) install(ctx context.Context, m host.Machine, say op.Say) erro
 	if err := o.look(ctx, m); err != nil {
 		return err
 	}
-	found, err := o.find(ctx, m)
-	if err == nil && !found {
-		err = o.missing(ctx, m)
+	why, err := o.find(ctx, m)
+	if err == nil && why != "" {
+		err = errors.New(why)
 	}
 	return err
-}
-
-// missing says what of a host's programs is not there though everything was installed.
-func (o *ownHosts) missing(ctx context.Context, m host.Machine) error {
-	h, _ := o.config.Host(m.Name())
-	var installed hosts.Installed
-	for _, plan := range o.plans[h.Name] {
-		programs, why, err := o.installer.Probe(ctx, m, plan, o.fetched(plan))
-		if err != nil {
-			return err
-		}
-		if why != "" {
-			return fmt.Errorf("%s on %s %s", plan.Component, h.Name, why)
-		}
-		setInstalled(&installed, plan.Component, programs)
-	}
-	_, findings := hosts.Programs(o.config, h, o.facts[h.Name], installed)
-	var problems []string
-	for _, f := range findings {
-		problems = append(problems, f.String())
-	}
-	return fmt.Errorf("programs are missing: %s", strings.Join(problems, "; "))
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -134,21 +133,9 @@ func (m *Machines) filesGone() op.Step {
 	if c.SSH.IdentityFile == "" {
 		paths = append(paths, sshDir(c))
 	}
-	there := func() []string {
-		return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
-			_, err := os.Lstat(path)
-			return errors.Is(err, fs.ErrNotExist)
-		})
-	}
 	return op.Step{ID: "machine-files", Title: "Inventory, Terraform's folder and the generated SSH key removed",
-		Probe: func(context.Context) (op.State, error) { return needed(len(there()) == 0), nil },
-		Changes: func(context.Context) []string {
-			var lines []string
-			for _, path := range there() {
-				lines = append(lines, "remove "+path)
-			}
-			return lines
-		},
+		Probe: func(context.Context) (op.State, error) { return needed(len(there(paths)) == 0), nil },
+		Changes: func(context.Context) []string { return removals(there(paths)) },
 		Do: func(context.Context, op.Say) error {
 			for _, h := range c.Hosts {
 				if _, known := m.kept.host(h.Name); known {

@@ -149,8 +149,7 @@ func (e *Env) record(ctx context.Context, proof jenkins.Proof) error {
 	if err != nil {
 		return fmt.Errorf("writing the proof's record: %w", err)
 	}
-	err = writeHere(e.proofFile(), append(data, '\n'), 0o644)
-	return err
+	return writeHere(e.proofFile(), append(data, '\n'), 0o644)
 }
 
 func lastLine(text string) string {

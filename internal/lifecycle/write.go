@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // writeHere replaces a file of the state folder as a whole.
@@ -23,4 +24,21 @@ func writeHere(path string, data []byte, mode fs.FileMode) error {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return os.Rename(temp.Name(), path)
+}
+
+// there are the paths at which something is.
+func there(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		_, err := os.Lstat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
+// removals are the lines of a preview that removes the paths.
+func removals(paths []string) []string {
+	var lines []string
+	for _, path := range paths {
+		lines = append(lines, "remove "+path)
+	}
+	return lines
 }
