@@ -189,7 +189,7 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 		return left
 	}
 	return op.Step{ID: "files", Title: "Files removed",
-		Probe: func(context.Context) (op.State, error) { return needed(len(left()) == 0), nil },
+		Probe:   func(context.Context) (op.State, error) { return needed(len(left()) == 0), nil },
 		Changes: func(context.Context) []string { return removals(left()) },
 		Do: func(context.Context, op.Say) error {
 			for _, path := range paths {

@@ -134,7 +134,7 @@ func (m *Machines) filesGone() op.Step {
 		paths = append(paths, sshDir(c))
 	}
 	return op.Step{ID: "machine-files", Title: "Inventory, Terraform's folder and the generated SSH key removed",
-		Probe: func(context.Context) (op.State, error) { return needed(len(there(paths)) == 0), nil },
+		Probe:   func(context.Context) (op.State, error) { return needed(len(there(paths)) == 0), nil },
 		Changes: func(context.Context) []string { return removals(there(paths)) },
 		Do: func(context.Context, op.Say) error {
 			for _, h := range c.Hosts {
