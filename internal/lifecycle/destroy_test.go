@@ -50,3 +50,30 @@ func TestDestroyLeavesNoEmptyFolderOfSecrets(t *testing.T) {
 		})
 	}
 }
+
+func TestThePasswordStaysWithAHomeThatStays(t *testing.T) {
+	kept := filepath.Join(t.TempDir(), "home")
+	for name, c := range map[string]struct {
+		home    string
+		opts    DestroyOptions
+		remains bool
+	}{
+		"a home outside":                  {kept, DestroyOptions{}, true},
+		"a home outside, which was named": {kept, DestroyOptions{Home: kept}, false},
+		"a home in the state folder":      {"", DestroyOptions{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := clusterWith(t, "")
+			cluster.Jenkins.Home.Path = c.home
+			env := environment(t, cluster)
+			password, _ := cluster.Jenkins.Admin.Password.Path(cluster)
+			require.FileExists(t, password)
+			require.NoError(t, env.filesGoneStep(c.opts).Do(t.Context(), func(string, ...any) {}))
+			if c.remains {
+				require.FileExists(t, password)
+			} else {
+				require.NoFileExists(t, password)
+			}
+		})
+	}
+}
