@@ -8,9 +8,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 export JOMCTL_TEST_REAL=1
 
-# Whole-command tests share two cores with the clusters that they start, so packages run one after the other.
+# Whole-command tests build the programs themselves, which the cache of results does not see. They share two cores with the clusters that they start, so packages run one after the other.
 if [ "${1:-}" != lab ]; then
-	go test -p 1 -timeout 35m ./... "$@"
+	go test -count=1 -p 1 -timeout 35m ./... "$@"
 	exit
 fi
 shift
@@ -27,5 +27,5 @@ finish() {
 }
 trap finish EXIT
 "$here/lab-docker.sh"
-go test -p 1 -timeout 35m ./provision/terraform ./e2e/lab/... "$@"
-go test -timeout 35m -run '^Test(Real)?Hosts' ./e2e "$@"
+go test -count=1 -p 1 -timeout 35m ./provision/terraform ./e2e/lab/... "$@"
+go test -count=1 -timeout 35m -run '^Test(Real)?Hosts' ./e2e "$@"
