@@ -239,6 +239,8 @@ func (e *Env) agentSteps() []op.Step {
 	var steps []op.Step
 	for n, s := range e.Fleet.Services(provision.RoleMesosAgent) {
 		address := s.Host.Address()
+		h, _ := e.Cluster.Host(s.Host.Name())
+		late := e.latenessOf(h)
 		steps = append(steps, e.serviceStep(provision.RoleMesosAgent, n, func(ctx context.Context) error {
 			m := e.Mesos
 			m.Patience = time.Millisecond
@@ -251,7 +253,7 @@ func (e *Env) agentSteps() []op.Step {
 					return nil
 				}
 			}
-			return errors.New("not registered with the leading master yet")
+			return late.explain(ctx, time.Now())
 		}))
 	}
 	return steps

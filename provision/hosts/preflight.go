@@ -276,8 +276,7 @@ func (p *preflight) ways(ctx context.Context, h config.Host) {
 		for _, result := range slices.Sorted(maps.Keys(blocked[name])) {
 			ports := blocked[name][result]
 			slices.Sort(ports)
-			words := strings.Trim(fmt.Sprint(ports), "[]")
-			p.add(h.Name, "network", fmt.Sprintf("TCP %s of %s cannot be reached from here (%s)", strings.ReplaceAll(words, " ", ", "), name, result),
+			p.add(h.Name, "network", fmt.Sprintf("TCP %s of %s cannot be reached from here (%s)", numbers(ports), name, result),
 				"on "+name+": "+openPorts(p.facts[name].Firewall, ports))
 		}
 	}

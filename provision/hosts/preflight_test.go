@@ -296,3 +296,21 @@ func TestEveryPortOfARoleIsTriedFromWhoNeedsIt(t *testing.T) {
 	_, err := reachable(context.Background(), c, c.Hosts, c1, hostfake.New("c1", "10.0.0.1"))
 	require.ErrorContains(t, err, "try the ways from host c1")
 }
+
+func TestTheWaysToTheControlHostsAreToldInWords(t *testing.T) {
+	w := newWorld(t, 1, 2)
+	a1, _ := w.c.Host("a1")
+	c1, a2 := w.c.Hosts[0], w.c.Hosts[2]
+	found, err := Blocked(t.Context(), w.c, a1, w.machines["a1"])
+	require.NoError(t, err)
+	require.Empty(t, found)
+	w.blocked["a1 "+c1.Address+":5050"] = "no answer"
+	w.blocked["a1 "+c1.Address+":2181"] = "no answer"
+	w.blocked["a1 "+c1.Address+":8090"] = "No route to host"
+	w.blocked["a1 "+a2.Address+":5051"] = "no answer"
+	found, err = Blocked(t.Context(), w.c, a1, w.machines["a1"])
+	require.NoError(t, err)
+	require.Equal(t, []string{"a1 cannot reach TCP 8090 of c1 (No route to host)", "a1 cannot reach TCP 2181, 5050 of c1 (no answer)"}, found)
+	_, err = Blocked(t.Context(), w.c, a1, hostfake.New("a1", a1.Address))
+	require.Error(t, err)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -108,6 +109,27 @@ func reachable(ctx context.Context, c *config.Cluster, others []config.Host, fro
 		return nil, fmt.Errorf("try the ways from host %s: %d of them have no result", from.Name, len(names))
 	}
 	return blocked, nil
+}
+
+// Blocked says, one sentence for each, which ports of the control hosts cannot be reached from a host; none when all ways are open.
+func Blocked(ctx context.Context, c *config.Cluster, from config.Host, m host.Machine) ([]string, error) {
+	blocked, err := reachable(ctx, c, c.HostsWith(config.RoleControl), from, m)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(blocked)) {
+		for _, result := range slices.Sorted(maps.Keys(blocked[name])) {
+			ports := blocked[name][result]
+			slices.Sort(ports)
+			all = append(all, fmt.Sprintf("%s cannot reach TCP %s of %s (%s)", from.Name, numbers(ports), name, result))
+		}
+	}
+	return all, nil
+}
+
+func numbers(ports []int) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(ports), "[]"), " ", ", ")
 }
 
 // openPorts is how ports are opened on a host.
