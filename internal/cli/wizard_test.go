@@ -219,7 +219,7 @@ func TestBackFromTheFirstHostKeepsNone(t *testing.T) {
 }
 
 func TestTheWizardGoesOnFromWhatIsKnown(t *testing.T) {
-	start := &config.Cluster{Name: "blue", Target: config.TargetLocal, Components: config.Components{Mesos: config.Component{Source: config.Source{Path: "/own"}}}}
+	start := &config.Cluster{Name: "blue", Target: config.TargetLocal, Components: config.Components{Mesos: config.MesosComponent{Source: config.Source{Path: "/own"}}}}
 	start.Jenkins.War = "/own.war"
 	start.Jenkins.SCM = &config.SCM{Repository: "/srv/x.git"}
 	steps := with(7, uitest.Answer("Git", "none"))

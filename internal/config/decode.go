@@ -86,6 +86,9 @@ func (d *decoder) value(path string, n ast.Node, v reflect.Value) {
 	}
 	switch n.(type) {
 	case *ast.NullNode:
+		if v.Type() == reflect.TypeFor[*BasicAuth]() { // without a value it would silently be off
+			d.fail(n, path, "must have a value", "{} takes the defaults")
+		}
 		return
 	case *ast.AnchorNode, *ast.AliasNode:
 		d.fail(n, path, "anchors and aliases are not allowed", "write the value out")
@@ -147,6 +150,13 @@ func (d *decoder) scalarValue(path string, n ast.Node, v reflect.Value) {
 			return
 		}
 		v.SetString(s)
+		return
+	case reflect.Bool:
+		if _, boolean := n.(*ast.BoolNode); !boolean || s != "true" && s != "false" {
+			d.fail(n, path, "must be true or false", "")
+			return
+		}
+		v.SetBool(s == "true")
 		return
 	case reflect.Int:
 		i, err := strconv.Atoi(s)

@@ -64,6 +64,10 @@ func Default(c *Cluster) {
 			b.Keep = Keep{Last: 7, Weekly: 4}
 		}
 	}
+	if b := c.Components.Marathon.BasicAuth; b != nil {
+		set(&b.User, "admin")
+		set(&b.Password, "file:.jomctl/secrets/marathon")
+	}
 	if m := c.Maintenance; m != nil {
 		set(&m.Reserve, Duration(20*time.Minute))
 		for i := range m.Windows {

@@ -36,6 +36,12 @@ func Notes(c *Cluster) []string {
 	if c.Jenkins.Cloud.Line == LineLibmesos && !standin {
 		note("jenkins.cloud.line: libmesos is for old Jenkins cores only")
 	}
+	if c.Components.Mesos.Authentication {
+		note("components.mesos.authentication: the Mesos plugin of Jenkins has no credential to show, so whoever speaks HTTP to port 5050 can still register a framework: let only the hosts of the cluster reach it")
+		if c.Components.Marathon.Source.Standin && !c.Components.Mesos.Source.Standin {
+			note("components.mesos.authentication: the stand-in for Marathon speaks HTTP, so that real masters do not ask it for its credential")
+		}
+	}
 	if standin && (c.Jenkins.SHA256 != "" || c.Jenkins.Plugins != "") {
 		note("jenkins.sha256 and jenkins.plugins: have no effect on the stand-in")
 	}

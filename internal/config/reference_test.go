@@ -143,10 +143,12 @@ func (r *referenceWriter) fallback(path string, s *jsonschema.Schema) string {
 		return ""
 	}
 	local, hosts := value(r.local), value(r.hosts)
-	empty := &Cluster{Jenkins: Jenkins{SCM: &SCM{}}, Backup: &Backup{}, Maintenance: &Maintenance{}}
+	empty := &Cluster{Jenkins: Jenkins{SCM: &SCM{}}, Backup: &Backup{}, Maintenance: &Maintenance{},
+		Components: Components{Marathon: MarathonComponent{BasicAuth: &BasicAuth{}}}}
 	Default(empty)
 	switch {
-	case strings.HasPrefix(path, "jenkins.scm.") || strings.HasPrefix(path, "backup.") || strings.HasPrefix(path, "maintenance."):
+	case strings.HasPrefix(path, "jenkins.scm.") || strings.HasPrefix(path, "backup.") || strings.HasPrefix(path, "maintenance."),
+		strings.HasPrefix(path, "components.marathon.basicAuth."):
 		return value(empty)
 	case path == "registry.address":
 		return ""

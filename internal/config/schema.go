@@ -89,10 +89,13 @@ func refine(defs jsonschema.Definitions) {
 	}
 	source.OneOf = one
 	property("Source", "sha256").Pattern = checksum.String()
-	defs["Component"].Properties.Set("source", &jsonschema.Schema{
-		Description: property("Component", "source").Description,
-		OneOf:       []*jsonschema.Schema{{Const: "standin", Type: "string"}, {Ref: "#/$defs/Source"}},
-	})
+	for _, def := range []string{"Component", "MesosComponent", "MarathonComponent"} {
+		defs[def].Properties.Set("source", &jsonschema.Schema{
+			Description: property(def, "source").Description,
+			OneOf:       []*jsonschema.Schema{{Const: "standin", Type: "string"}, {Ref: "#/$defs/Source"}},
+		})
+	}
+	property("BasicAuth", "user").Pattern = basicUser.String()
 }
 
 // mapped is the schema of the types that are plain words in the file.

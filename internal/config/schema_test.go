@@ -77,7 +77,7 @@ func conforms(root, schema map[string]any, at string, value any) error {
 }
 
 func hasType(want, at string, value any) error {
-	got := map[reflect.Kind]string{reflect.Map: "object", reflect.Slice: "array", reflect.String: "string", reflect.Float64: "number"}[reflect.ValueOf(value).Kind()]
+	got := map[reflect.Kind]string{reflect.Map: "object", reflect.Slice: "array", reflect.String: "string", reflect.Float64: "number", reflect.Bool: "boolean"}[reflect.ValueOf(value).Kind()]
 	if f, ok := value.(float64); ok && want == "integer" && f == float64(int(f)) {
 		return nil
 	}
@@ -126,7 +126,7 @@ func check(t *testing.T, text string) error {
 }
 
 func TestValidFilesConformToTheSchema(t *testing.T) {
-	for _, text := range []string{threeLines, hostsFile} {
+	for _, text := range []string{threeLines, hostsFile, threeLines + authenticated} {
 		require.NoError(t, check(t, text))
 		require.NoError(t, check(t, string(Show(parse(t, text)))))
 	}
@@ -148,6 +148,8 @@ func TestTheSchemaRefuses(t *testing.T) {
 		threeLines + "jenkins: {admin: {password: hunter2}}\n":                             "does not match",
 		threeLines + "components: {mesos: {source: real}}\n":                               "matches 0 of oneOf",
 		threeLines + "components: {mesos: {source: {apt: a, deb: b}}}\n":                   "matches 0 of oneOf",
+		threeLines + "components: {mesos: {authentication: 1}}\n":                          "is number, not boolean",
+		threeLines + "components: {marathon: {basicAuth: {user: \"a:b\"}}}\n":              "does not match",
 		threeLines + "maintenance: {windows: [{days: [x], start: \"22:00\", length: 4h}]}": "is not one of",
 	} {
 		require.ErrorContains(t, check(t, text), want, text)

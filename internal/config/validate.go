@@ -43,6 +43,7 @@ func Validate(c *Cluster) error {
 	if c.Components.ZooKeeper.Source.Standin {
 		k.add("components.zookeeper.source", "standin", "there is no stand-in for ZooKeeper", "the real one is one package: {apt: zookeeper}")
 	}
+	k.authentication(c)
 	k.jenkins(c)
 	k.fit(c)
 	k.backup(c.Backup)
