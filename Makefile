@@ -6,7 +6,7 @@ VERSION := $(shell cat VERSION)
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X github.com/jomctl/jomctl/internal/cli.version=$(VERSION) -X github.com/jomctl/jomctl/internal/cli.commit=$(COMMIT)
 
-.PHONY: build demo test test-lab test-fast bench lint clean setup
+.PHONY: build demo test test-here test-lab test-fast bench lint clean setup
 
 build: ## bin/jomctl, bin/jomhome, bin/standin
 	@mkdir -p $(BIN)
@@ -18,10 +18,13 @@ setup: ## the Debian packages that target local and the tests need
 demo: setup build ## a Jenkins on Mesos on this machine, proven
 	@scripts/demo.sh
 
-test: setup build ## everything that needs no machines, with the real ZooKeeper, HAProxy, sshd and python3-jenkins
+test: setup build ## everything, with the real ZooKeeper, HAProxy, sshd, Terraform, Docker and hosts with systemd; about half an hour
 	@scripts/test.sh
 
-test-lab: setup build ## a cluster on three lab hosts with systemd, from packages of a signed repository; needs root, or Docker and a built lab image
+test-here: setup build ## everything that needs no machines
+	@scripts/test.sh here
+
+test-lab: setup build ## clusters on lab hosts with systemd, from packages of a signed repository; needs root, or Docker and a built lab image
 	@scripts/test.sh lab
 
 test-fast: ## unit tests alone: no packages, no root, no network
