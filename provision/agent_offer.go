@@ -72,6 +72,15 @@ func (i identity) mustEnd(ctx context.Context) (bool, error) {
 	return !i.offer.accepts(old), nil
 }
 
+// EndsTasks says whether Apply would end the tasks of a Mesos agent, because it has registered with an offer that the new one cannot
+// follow. It is false for every other service.
+func (s Service) EndsTasks(ctx context.Context) (bool, error) {
+	if s.identity == nil {
+		return false, nil
+	}
+	return s.identity.mustEnd(ctx)
+}
+
 // end lets the agent end its tasks and sign off, and forgets its identity.
 func (i identity) end(ctx context.Context) error {
 	if err := SignOff(ctx, i.host, i.unit); err != nil {

@@ -76,6 +76,11 @@ func TestAnAgentThatOffersLessGetsANewIdentity(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, changes, 3)
 	assert.Contains(t, changes[1], "its tasks end")
+	for service, want := range map[*Service]bool{&more: false, &less: true, {}: false} {
+		ends, err := service.EndsTasks(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, ends, service.Role)
+	}
 	identity := less.identity.latest
 	marked := writeFile(t, identity, "old", 0o644)
 	apply(t, less)

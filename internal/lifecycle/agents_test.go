@@ -15,6 +15,7 @@ import (
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision"
 )
 
 // fakeAgent is one agent as a leading master knows it.
@@ -240,4 +241,18 @@ func TestTheRemovedHostIsWhatTheInstallMayLack(t *testing.T) {
 	again, err := RemoveAgents(change.Cluster, []string{"a2"})
 	require.NoError(t, err, "a removal that was cut off after the file was written goes on")
 	require.Empty(t, again.Changed)
+}
+
+func TestWhatEndsWithTheTasksOfAnAgentIsNamed(t *testing.T) {
+	env, master := twoAgents(t)
+	a1, _ := env.Cluster.Host("a1")
+	a2, _ := env.Cluster.Host("a2")
+	require.Empty(t, env.running(t.Context(), a2))
+	require.Equal(t, []string{"the controller runs on a1: it is restarted on the same home, and builds that are no Pipelines end"}, env.running(t.Context(), a1))
+	master.change(func() { master.agents["S2"].builds = []string{"jenkins-agent-2", "jenkins-agent-1"} })
+	require.Equal(t, []string{"lost on a2: a build agent (jenkins-agent-1)", "lost on a2: a build agent (jenkins-agent-2)",
+		"`jomctl agents drain a2` before lets builds end by themselves"}, env.running(t.Context(), a2))
+	require.Empty(t, env.lost(t.Context(), a2, provision.Service{}), "only what a Mesos agent offers ends anything")
+	env.Mesos.Masters = []string{"127.0.0.1:1"}
+	require.Contains(t, env.running(t.Context(), a2)[0], "what runs on a2 cannot be told")
 }

@@ -241,7 +241,7 @@ func (e *Env) agentSteps() []op.Step {
 		address := s.Host.Address()
 		h, _ := e.Cluster.Host(s.Host.Name())
 		late := e.latenessOf(h)
-		steps = append(steps, e.serviceStep(provision.RoleMesosAgent, n, func(ctx context.Context) error {
+		step := e.serviceStep(provision.RoleMesosAgent, n, func(ctx context.Context) error {
 			m := e.Mesos
 			m.Patience = time.Millisecond
 			state, err := m.State(ctx)
@@ -254,7 +254,12 @@ func (e *Env) agentSteps() []op.Step {
 				}
 			}
 			return late.explain(ctx, time.Now())
-		}))
+		})
+		changes := step.Changes
+		step.Changes = func(ctx context.Context) []string {
+			return append(changes(ctx), e.lost(ctx, h, e.Fleet.Services(provision.RoleMesosAgent)[n])...)
+		}
+		steps = append(steps, step)
 	}
 	return steps
 }

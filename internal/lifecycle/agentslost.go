@@ -1,0 +1,52 @@
+package lifecycle
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/provision"
+)
+
+// lost are the lines of a preview that say what runs on a Mesos agent that its new settings end; none where they end nothing.
+func (e *Env) lost(ctx context.Context, h config.Host, s provision.Service) []string {
+	if !e.own.known() {
+		return nil
+	}
+	if ends, err := s.EndsTasks(ctx); err != nil || !ends {
+		return nil
+	}
+	return e.running(ctx, h)
+}
+
+// running are the lines about what ends when the tasks of a host's Mesos agent do.
+func (e *Env) running(ctx context.Context, h config.Host) []string {
+	idle := "an idle build agent"
+	work, err := e.work(ctx)
+	if err != nil { // the build agents are named all the same
+		work, idle = nil, "a build agent"
+	}
+	var lines []string
+	controller := false
+	err = e.each(ctx, h, func(state cluster.State, agent cluster.Agent, _ bool) error {
+		load := state.LoadOf(agent.ID, e.owners())
+		for _, task := range load.BuildAgents {
+			lines = append(lines, "lost on "+h.Name+": "+cmp.Or(work[task.ID], idle)+" ("+task.ID+")")
+		}
+		controller = controller || len(load.Controller) > 0
+		return nil
+	})
+	if err != nil {
+		return []string{"what runs on " + h.Name + " cannot be told: " + err.Error()}
+	}
+	slices.Sort(lines)
+	if len(lines) > 0 {
+		lines = append(lines, "`jomctl agents drain "+h.Name+"` before lets builds end by themselves")
+	}
+	if controller {
+		lines = append(lines, "the controller runs on "+h.Name+": it is restarted on the same home, and builds that are no Pipelines end")
+	}
+	return lines
+}
