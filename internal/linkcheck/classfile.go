@@ -1,0 +1,337 @@
+package linkcheck
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Tags of the constant pool, JVM specification table 4.4-A.
+const (
+	tagUtf8 = 1 + iota
+	_
+	tagInteger
+	tagFloat
+	tagLong
+	tagDouble
+	tagClass
+	tagString
+	tagField
+	tagMethod
+	tagInterfaceMethod
+	tagNameAndType
+	_
+	_
+	tagMethodHandle
+	tagMethodType
+	tagDynamic
+	tagInvokeDynamic
+	tagModule
+	tagPackage
+)
+
+// Access flags, JVM specification tables 4.1-B, 4.5-A and 4.6-A.
+const (
+	accPublic    = 0x0001
+	accPrivate   = 0x0002
+	accProtected = 0x0004
+	accStatic    = 0x0008
+	accVarargs   = 0x0080
+	accInterface = 0x0200
+	accModule    = 0x8000
+)
+
+// newestMajor is the class file version of Java 25; a later one may have a constant pool that cannot be read.
+const newestMajor = 44 + 25
+
+var errShort = errors.New("the class file ends too early")
+
+// class is the header of a class file.
+type class struct {
+	name       string
+	super      string // empty for java/lang/Object
+	interfaces []string
+	access     uint16
+	major      uint16
+	fields     []member
+	methods    []member
+
+	refs     []uint32 // of a plugin's class: what it links to, numbers in its jar's table
+	optional bool     // annotated as an extension that may fail to load
+	space    *space
+	jar      *jar
+	also     *class // the same name in a later jar of the same plugin
+}
+
+type member struct {
+	name, desc string
+	access     uint16
+}
+
+// ref is one link: kind 'c' class, 'f' field, 'm' method, 'i' interface method, 's' class that is only named in a signature.
+type ref struct {
+	kind              byte
+	owner, name, desc string
+}
+
+// reader walks over bytes; the first read past the end sets err and all later ones give zero.
+type reader struct {
+	b   []byte
+	off int
+	err error
+}
+
+func (r *reader) take(n int) []byte {
+	if r.err != nil || n < 0 || n > len(r.b)-r.off {
+		r.err = errShort
+		return nil
+	}
+	r.off += n
+	return r.b[r.off-n : r.off]
+}
+
+func (r *reader) u1() int {
+	if b := r.take(1); b != nil {
+		return int(b[0])
+	}
+	return 0
+}
+
+func (r *reader) u2() int {
+	if b := r.take(2); b != nil {
+		return int(binary.BigEndian.Uint16(b))
+	}
+	return 0
+}
+
+func (r *reader) u4() int {
+	if b := r.take(4); b != nil {
+		return int(binary.BigEndian.Uint32(b))
+	}
+	return 0
+}
+
+// interner keeps one copy of each name of a jar: most are repeated in every class.
+type interner map[string]string
+
+func (in interner) str(b []byte) string {
+	if s, ok := in[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	in[s] = s
+	return s
+}
+
+// pool is a constant pool: where each entry's tag byte is, 0 for no entry.
+type pool struct {
+	b  []byte
+	at []uint32
+	in interner
+}
+
+func readPool(r *reader, in interner) (pool, error) {
+	n := r.u2()
+	p := pool{b: r.b, at: make([]uint32, n), in: in}
+	for i := 1; i < n && r.err == nil; i++ {
+		p.at[i] = uint32(r.off)
+		switch tag := r.u1(); tag {
+		case tagUtf8:
+			r.take(r.u2())
+		case tagClass, tagString, tagMethodType, tagModule, tagPackage:
+			r.take(2)
+		case tagMethodHandle:
+			r.take(3)
+		case tagInteger, tagFloat, tagField, tagMethod, tagInterfaceMethod, tagNameAndType, tagDynamic, tagInvokeDynamic:
+			r.take(4)
+		case tagLong, tagDouble:
+			r.take(8)
+			i++ // they take two places
+		default:
+			if r.err == nil {
+				return p, fmt.Errorf("constant %d has the unknown tag %d", i, tag)
+			}
+		}
+	}
+	return p, r.err
+}
+
+// entry gives the tag of a constant and its bytes, 0 for a number that is none.
+func (p pool) entry(i int) (tag int, body []byte) {
+	if i <= 0 || i >= len(p.at) || p.at[i] == 0 {
+		return 0, nil
+	}
+	at := p.at[i]
+	return int(p.b[at]), p.b[at+1:]
+}
+
+func (p pool) number(i, tag, offset int) int {
+	t, body := p.entry(i)
+	if t != tag {
+		return 0
+	}
+	return int(binary.BigEndian.Uint16(body[offset:]))
+}
+
+// raw gives the bytes of a Utf8 constant, nil for anything else.
+func (p pool) raw(i int) []byte {
+	t, body := p.entry(i)
+	if t != tagUtf8 {
+		return nil
+	}
+	return body[2 : 2+int(binary.BigEndian.Uint16(body))]
+}
+
+func (p pool) utf8(i int) string      { return p.in.str(p.raw(i)) }
+func (p pool) className(i int) string { return p.utf8(p.number(i, tagClass, 0)) }
+
+// member gives the link of a Fieldref, Methodref or InterfaceMethodref; kind 0 where it is none.
+func (p pool) member(i int) ref {
+	tag, body := p.entry(i)
+	if tag != tagField && tag != tagMethod && tag != tagInterfaceMethod {
+		return ref{}
+	}
+	nameAndType := int(binary.BigEndian.Uint16(body[2:]))
+	r := ref{
+		kind: "fmi"[tag-tagField], owner: p.className(int(binary.BigEndian.Uint16(body))),
+		name: p.utf8(p.number(nameAndType, tagNameAndType, 0)), desc: p.utf8(p.number(nameAndType, tagNameAndType, 2)),
+	}
+	if r.owner == "" || r.name == "" || r.desc == "" {
+		return ref{}
+	}
+	return r
+}
+
+// links calls yield with every link that resolving one constant makes; bootstrap arguments are other constants.
+func (p pool) links(i int, yield func(ref)) {
+	tag, body := p.entry(i)
+	switch tag {
+	case tagClass:
+		if name := element(p.className(i)); name != "" {
+			yield(ref{kind: 'c', owner: name})
+		}
+	case tagField, tagMethod, tagInterfaceMethod:
+		if m := p.member(i); m.kind != 0 {
+			yield(m)
+			if name := element(m.owner); name != "" {
+				yield(ref{kind: 'c', owner: name})
+			}
+		}
+	case tagMethodHandle:
+		target := int(binary.BigEndian.Uint16(body[1:]))
+		if p.member(target).kind == 0 {
+			return
+		}
+		p.links(target, yield)
+		typesOf(p.member(target).desc, func(name string) { yield(ref{kind: 'c', owner: p.in.str([]byte(name))}) })
+	case tagMethodType:
+		typesOf(p.utf8(p.number(i, tag, 0)), func(name string) { yield(ref{kind: 'c', owner: p.in.str([]byte(name))}) })
+	case tagDynamic, tagInvokeDynamic:
+		desc := p.utf8(p.number(p.number(i, tag, 2), tagNameAndType, 2))
+		typesOf(desc, func(name string) { yield(ref{kind: 'c', owner: p.in.str([]byte(name))}) })
+	}
+}
+
+// element gives the class of a Class constant: of an array the class of its elements, empty for arrays of primitives.
+func element(name string) string {
+	if !strings.HasPrefix(name, "[") {
+		return name
+	}
+	name = strings.TrimLeft(name, "[")
+	if strings.HasPrefix(name, "L") && strings.HasSuffix(name, ";") {
+		return name[1 : len(name)-1]
+	}
+	return ""
+}
+
+// typesOf calls yield with every class that a descriptor names; a method has at most 255 parameters.
+func typesOf(desc string, yield func(string)) {
+	for range 256 {
+		start := strings.IndexByte(desc, 'L')
+		if start < 0 {
+			return
+		}
+		end := strings.IndexByte(desc[start:], ';')
+		if end < 2 {
+			return
+		}
+		yield(desc[start+1 : start+end])
+		desc = desc[start+end+1:]
+	}
+}
+
+// readClass reads the header of a class file. A module-info gives nil. With links, yield gets everything the class links to.
+func readClass(b []byte, in interner, links func(ref)) (*class, error) {
+	r := &reader{b: b}
+	if r.u4() != 0xCAFEBABE {
+		return nil, errors.New("no class file: it does not begin with CAFEBABE")
+	}
+	r.u2()
+	c := &class{major: uint16(r.u2())}
+	if r.err == nil && c.major > newestMajor {
+		return nil, fmt.Errorf("class file version %d is of Java %d; this program knows up to Java %d", c.major, int(c.major)-44, newestMajor-44)
+	}
+	p, err := readPool(r, in)
+	if err != nil {
+		return nil, err
+	}
+	c.access = uint16(r.u2())
+	c.name, c.super = p.className(r.u2()), p.className(r.u2())
+	for n := r.u2(); n > 0 && r.err == nil; n-- {
+		c.interfaces = append(c.interfaces, p.className(r.u2()))
+	}
+	c.fields = readMembers(r, p)
+	c.methods = readMembers(r, p)
+	c.optional = readOptional(r, p)
+	switch {
+	case r.err != nil:
+		return nil, r.err
+	case c.access&accModule != 0:
+		return nil, nil
+	case c.name == "":
+		return nil, errors.New("the class file does not name its class")
+	}
+	if links != nil {
+		c.links(p, links)
+	}
+	return c, nil
+}
+
+func readMembers(r *reader, p pool) []member {
+	n := r.u2()
+	if n > (len(r.b)-r.off)/8 { // a member takes at least eight bytes
+		r.err = errShort
+		return nil
+	}
+	members := make([]member, 0, n)
+	for ; n > 0 && r.err == nil; n-- {
+		m := member{access: uint16(r.u2()), name: p.utf8(r.u2()), desc: p.utf8(r.u2())}
+		readAttributes(r, p, nil)
+		members = append(members, m)
+	}
+	return members
+}
+
+// readAttributes walks over a table of attributes and hands each one out.
+func readAttributes(r *reader, p pool, each func(name string, body *reader)) {
+	for n := r.u2(); n > 0 && r.err == nil; n-- {
+		name := r.u2()
+		body := r.take(r.u4())
+		if each != nil && r.err == nil {
+			each(string(p.raw(name)), &reader{b: body})
+		}
+	}
+}
+
+// links hands out what the class links to: its constants, and the types of its own members, which reflection resolves.
+func (c *class) links(p pool, yield func(ref)) {
+	for i := range p.at {
+		p.links(i, yield)
+	}
+	for _, members := range [][]member{c.fields, c.methods} {
+		for _, m := range members {
+			typesOf(m.desc, func(name string) { yield(ref{kind: 's', owner: p.in.str([]byte(name))}) })
+		}
+	}
+}

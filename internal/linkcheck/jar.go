@@ -1,0 +1,199 @@
+package linkcheck
+
+import (
+	"archive/zip"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"path"
+	"regexp"
+	"sort"
+	"strings"
+)
+
+const classesFolder = "WEB-INF/classes/"
+
+// startIndexes are the lists, written when a plugin is built, of classes that Jenkins loads when it starts.
+var startIndexes = []string{"hudson.Extension", "org.jenkinsci.plugins.variant.OptionalExtension", "hudson.init.Initializer"}
+
+var wordOfClass = regexp.MustCompile(`[\w.$]+`)
+
+// readJar reads the headers of all classes of a jar of archive a into j.
+func (s *set) readJar(ctx context.Context, a *archive, entry string, j *jar, into *space) error {
+	inner, root, err := within(a, entry)
+	if err != nil {
+		return err
+	}
+	entries, err := inner.classEntries(root, s.java)
+	if err != nil {
+		return err
+	}
+	names, in, total := make([]string, 0, len(entries)), interner{}, uint64(0)
+	for name := range entries {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	numbers := map[ref]uint32{}
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		b, err := inner.read(entries[name], largestClass)
+		if err != nil {
+			return err
+		}
+		if total += uint64(len(b)); total > largestClasses {
+			return fmt.Errorf("the classes of %s!%s: %w", a.name, entry, errBomb)
+		}
+		c, err := s.header(b, name, j, in, numbers)
+		if err != nil {
+			return fmt.Errorf("read %s!%s: %w", inner.name, entries[name].Name, err)
+		}
+		if c != nil && (into != s.servlet || servletClass(c.name)) {
+			c.space, c.jar = into, j
+			j.classes = append(j.classes, c)
+		}
+	}
+	if j.plugin == nil {
+		return nil
+	}
+	return j.readStarts(inner, root)
+}
+
+// within opens the jar of an entry, or the archive itself for WEB-INF/classes/.
+func within(a *archive, entry string) (inner *archive, root string, err error) {
+	if entry == classesFolder {
+		return a, classesFolder, nil
+	}
+	inner, err = a.openEntry(entry)
+	return inner, "", err
+}
+
+// servletClass says which of the container's classes it shows to Jenkins.
+func servletClass(name string) bool {
+	return strings.HasPrefix(name, "javax/") || strings.HasPrefix(name, "jakarta/")
+}
+
+// header reads one class. A class that no class loader would find under its path gives nil, one for a later Java its name alone.
+func (s *set) header(b []byte, name string, j *jar, in interner, numbers map[ref]uint32) (*class, error) {
+	if len(b) >= 8 && binary.BigEndian.Uint32(b) == 0xCAFEBABE && int(binary.BigEndian.Uint16(b[6:])) > 44+s.java {
+		c := &class{name: name, major: binary.BigEndian.Uint16(b[6:]), access: accPublic}
+		if j.tooNew == nil {
+			j.tooNew = c
+		}
+		return c, nil
+	}
+	var links func(ref)
+	var own []uint32
+	if j.plugin != nil {
+		links = func(l ref) {
+			n, ok := numbers[l]
+			if !ok {
+				n = uint32(len(j.refs))
+				numbers[l] = n
+				j.refs = append(j.refs, l)
+			}
+			own = append(own, n)
+		}
+	}
+	c, err := readClass(b, in, links)
+	if err != nil || c == nil || c.name != name {
+		return nil, err
+	}
+	c.refs = own
+	return c, nil
+}
+
+// readStarts reads the indexes of classes that Jenkins loads when it starts.
+func (j *jar) readStarts(a *archive, root string) error {
+	j.starts = map[string]bool{}
+	for _, index := range startIndexes {
+		for _, folder := range []string{"META-INF/annotations/", "META-INF/services/annotations/"} {
+			for _, suffix := range []string{"", ".txt"} {
+				text, err := a.text(root + folder + index + suffix)
+				if err != nil {
+					return err
+				}
+				for _, name := range namesInIndex(text) {
+					j.starts[strings.ReplaceAll(name, ".", "/")] = true
+				}
+			}
+		}
+	}
+	if j.plugin.main != "" {
+		j.starts[j.plugin.main] = true
+	}
+	return nil
+}
+
+// namesInIndex gives what may be class names in an index: a list of lines, or serialized Java objects (SezPoz), whose strings are
+// a 't' and two bytes of length before the text.
+func namesInIndex(text string) []string {
+	if !strings.HasPrefix(text, "\xac\xed") {
+		return wordOfClass.FindAllString(text, -1)
+	}
+	var names []string
+	for i := 0; i+3 < len(text); i++ {
+		if text[i] != 't' {
+			continue
+		}
+		n := int(text[i+1])<<8 | int(text[i+2])
+		if i+3+n <= len(text) && wordOfClass.FindString(text[i+3:i+3+n]) == text[i+3:i+3+n] && n > 0 {
+			names = append(names, text[i+3:i+3+n])
+		}
+	}
+	return names
+}
+
+// own says whether a jar has the plugin's own classes: WEB-INF/classes, or the jar that is named after it.
+func (j *jar) own() bool {
+	base := strings.TrimSuffix(path.Base(j.entry), ".jar")
+	return j.entry == classesFolder || len(j.starts) > 0 && j.startsHere() ||
+		base == j.plugin.name || strings.HasPrefix(base, j.plugin.name+"-") && strings.ContainsAny(base[len(j.plugin.name)+1:][:1], "0123456789")
+}
+
+// startsHere says whether the jar has one of the classes of its start indexes.
+func (j *jar) startsHere() bool {
+	for _, c := range j.classes {
+		if j.starts[c.name] {
+			return true
+		}
+	}
+	return false
+}
+
+// reread opens the jar again and gives each class named to yield, with its whole file.
+func (j *jar) reread(names map[string]bool, java int, yield func(name string, b []byte) error) error {
+	a, err := openArchive(j.file)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	if j.inWar != "" {
+		if a, err = a.openEntry(j.inWar); err != nil {
+			return err
+		}
+	}
+	inner, root, err := within(a, j.entry)
+	if err != nil {
+		return err
+	}
+	entries, err := inner.classEntries(root, java)
+	if err != nil {
+		return err
+	}
+	for _, c := range j.classes {
+		var f *zip.File
+		if f = entries[c.name]; f == nil || !names[c.name] {
+			continue
+		}
+		b, err := inner.read(f, largestClass)
+		if err != nil {
+			return err
+		}
+		if err := yield(c.name, b); err != nil {
+			return fmt.Errorf("read %s!%s: %w", inner.name, f.Name, err)
+		}
+	}
+	return nil
+}
