@@ -32,6 +32,7 @@ type config struct {
 	fetchStall, gcDelay, sessionTimeout  time.Duration
 	maxCompleted                         int
 	firstRetry                           time.Duration
+	login                                *login
 }
 
 func (c config) endpoint() string { return net.JoinHostPort(c.advertised, strconv.Itoa(c.port)) }
@@ -61,6 +62,9 @@ func newConfig(f *flags) (config, error) {
 		return c, err
 	}
 	if err := c.readAddress(); err != nil {
+		return c, err
+	}
+	if c.login, err = readCredential(f); err != nil {
 		return c, err
 	}
 	for _, name := range strings.Split(f.get("isolation"), ",") {
@@ -93,7 +97,7 @@ func (c *config) refuse() error {
 		}
 	}
 	for _, name := range []string{
-		"acls", "credential", "http_credentials", "firewall_rules", "modules", "modules_dir", "hooks", "container_logger", "default_container_info", "resource_provider_config_dir",
+		"acls", "http_credentials", "firewall_rules", "modules", "modules_dir", "hooks", "container_logger", "default_container_info", "resource_provider_config_dir",
 	} {
 		if c.flags.has(name) {
 			return words("The stand-in leaves out --%s", name)

@@ -94,7 +94,7 @@ func open(ctx context.Context, client *http.Client, url string, message any) (*h
 }
 
 // newClient talks from the agent's own address, which is where the master sees it, and follows no redirects by itself.
-func newClient(ip string) *http.Client {
+func newClient(ip string, login *login) *http.Client {
 	from := &net.TCPAddr{IP: net.ParseIP(ip)}
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dialer := net.Dialer{Timeout: 5 * time.Second, LocalAddr: from}
@@ -107,7 +107,7 @@ func newClient(ip string) *http.Client {
 		return conn, err
 	}
 	return &http.Client{
-		Transport:     &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 4},
+		Transport:     login.on(&http.Transport{DialContext: dial, MaxIdleConnsPerHost: 4}),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -185,9 +185,13 @@ func (a *Agent) isLeaving() bool {
 func (a *Agent) register(parent context.Context, addr string) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
-	client := newClient(a.cfg.flags.get("ip"))
+	client := newClient(a.cfg.flags.get("ip"), a.cfg.login)
 	defer client.CloseIdleConnections()
 	response, addr, err := a.knock(ctx, client, addr)
+	if errors.Is(err, errRefused) {
+		a.log.line('E', "EXIT with status 1: Master master@%s refused authentication", addr)
+		a.done <- 1
+	}
 	if err != nil {
 		return err
 	}
@@ -246,6 +250,9 @@ func (a *Agent) knock(ctx context.Context, client *http.Client, addr string) (*h
 		}
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 500))
 		_ = response.Body.Close()
+		if response.StatusCode == http.StatusForbidden {
+			return nil, addr, errRefused
+		}
 		if response.StatusCode != http.StatusTemporaryRedirect {
 			return nil, addr, fmt.Errorf("register with %s: %s: %s", addr, response.Status, text)
 		}

@@ -84,11 +84,19 @@ func encoder(contentType string) func(message) []byte {
 const streamIDHeader = "Mesos-Stream-Id"
 
 func (s *server) scheduler(w http.ResponseWriter, r *http.Request) {
+	principal, ok := s.admitFramework(w, r)
+	if !ok {
+		return
+	}
 	var c scheduler.Call
 	if !readCall(w, r, &c) {
 		return
 	}
-	if why := invalidCall(&c); why != "" {
+	why := invalidCall(&c)
+	if why == "" {
+		why = foreignPrincipal(&c, principal)
+	}
+	if why != "" {
 		answerText(w, http.StatusBadRequest, "Failed to validate scheduler::Call: "+why)
 		return
 	}

@@ -26,6 +26,8 @@ type flag struct {
 type flags struct {
 	list   []*flag
 	byName map[string]*flag
+	// secrets are those of --credentials by their principals, nil without that flag.
+	secrets map[string]string
 }
 
 func newFlags() *flags {
@@ -115,7 +117,8 @@ func (f *flags) check() error {
 func heeded() []string {
 	return []string{
 		"advertise_ip", "advertise_port", "agent_ping_timeout", "agent_reregister_timeout", "allocation_interval", "authenticate_agents",
-		"authenticate_frameworks", "authenticate_http_frameworks", "authenticate_http_readonly", "authenticate_http_readwrite", "cluster",
+		"authenticate_frameworks", "authenticate_http_frameworks", "authenticate_http_readonly", "authenticate_http_readwrite",
+		"authenticators", "cluster", "credentials", "http_authenticators", "http_framework_authenticators",
 		"filter_gpu_resources", "help", "hostname", "hostname_lookup", "ip", "log_dir", "logging_level", "max_agent_ping_timeouts",
 		"max_completed_frameworks", "max_completed_tasks_per_framework", "max_unreachable_tasks_per_framework", "min_allocatable_resources",
 		"offer_timeout", "port", "quiet", "quorum", "registry", "registry_fetch_timeout", "roles", "version", "webui_dir", "work_dir", "zk", "zk_session_timeout",

@@ -42,7 +42,7 @@ func TestFlagErrors(t *testing.T) {
 }
 
 func TestWhatIsLeftOutIsRefused(t *testing.T) {
-	for _, arg := range []string{"--authenticate_agents", "--authenticate_http_readonly", "--acls={}"} {
+	for _, arg := range []string{"--authenticate_http_readwrite", "--authenticate_http_readonly", "--acls={}"} {
 		f := newFlags()
 		require.NoError(t, f.load([]string{arg, "--work_dir=" + t.TempDir()}, nil))
 		_, err := checkFlags(f)

@@ -92,6 +92,9 @@ func contains(list []string, item string) bool {
 	return false
 }
 
+// otherPrincipal is why a framework is refused for good, also one that only agents have named so far.
+const otherPrincipal = "Changing framework's principal is not allowed."
+
 // subscribe takes a framework in, on a new stream. A framework that is refused gets an ERROR event and the end of its
 // stream; the framework returned is nil then.
 func (c *core) subscribe(call *scheduler.Call_Subscribe, sub *subscriber, streamID string) *framework {
@@ -105,8 +108,8 @@ func (c *core) subscribe(call *scheduler.Call_Subscribe, sub *subscriber, stream
 	case refuse != "":
 	case c.isCompleted(id):
 		refuse = "Framework has been removed"
-	case fw != nil && !fw.recovered && fw.info.GetPrincipal() != info.GetPrincipal():
-		refuse = "Updating 'FrameworkInfo.principal' is unsupported"
+	case fw != nil && fw.info.GetPrincipal() != info.GetPrincipal():
+		refuse = otherPrincipal
 	}
 	if refuse != "" {
 		sub.event(&scheduler.Event{Type: scheduler.Event_ERROR, Error: &scheduler.Event_Error{Message: refuse}})
@@ -188,7 +191,7 @@ func (c *core) updateFramework(fw *framework, call *scheduler.Call_UpdateFramewo
 	case why != "":
 		return why
 	case info.GetPrincipal() != fw.info.GetPrincipal():
-		return "Updating 'FrameworkInfo.principal' is unsupported"
+		return otherPrincipal
 	case info.User != fw.info.User:
 		return "Updating 'FrameworkInfo.user' is unsupported"
 	case info.GetCheckpoint() != fw.info.GetCheckpoint():

@@ -69,7 +69,7 @@ func (s *server) handler() http.Handler {
 	}
 	recoveredOnly := map[string]http.HandlerFunc{
 		"/api/v1": s.postOnly(s.operator), "/api/v1/scheduler": s.postOnly(s.scheduler),
-		wire.PathRegister: s.postOnly(s.agentRegister), wire.PathCall: s.postOnly(s.agentCall),
+		wire.PathRegister: s.postOnly(s.agentOnly(s.agentRegister)), wire.PathCall: s.postOnly(s.agentOnly(s.agentCall)),
 	}
 	local := map[string]http.HandlerFunc{"/health": empty, "/flags": s.getFlags, "/redirect": s.redirect}
 	mux := http.NewServeMux()

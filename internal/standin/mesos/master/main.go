@@ -113,10 +113,8 @@ func help(f *flags, out io.Writer) error {
 // checkFlags refuses what the real master refuses, and what this one leaves out. It returns where masters meet, nil when
 // this one leads alone.
 func checkFlags(f *flags) (*zkURL, error) {
-	for _, name := range []string{"authenticate_agents", "authenticate_frameworks", "authenticate_http_frameworks", "authenticate_http_readonly", "authenticate_http_readwrite"} {
-		if f.yes(name) {
-			return nil, fatalf("The stand-in leaves out authentication (--%s)", name)
-		}
+	if err := checkAuthentication(f); err != nil {
+		return nil, err
 	}
 	if f.given("acls") {
 		return nil, fatalf("The stand-in leaves out authorization (--acls)")

@@ -4,7 +4,8 @@
 // An agent POSTs a Register to PathRegister of the leading master. The answer is a RecordIO stream (decimal length,
 // newline, that many bytes of JSON) of ToAgent that stays open as long as the agent is connected; the first record
 // is Registered. Everything the agent has to say goes as one FromAgent per POST to PathCall. A master that does not
-// lead answers 307 with the leader's address, as the public endpoints do.
+// lead answers 307 with the leader's address, as the public endpoints do. An agent with a credential shows it by basic
+// authentication; a wrong one is answered with 403, and none with 401 where the master wants one.
 package wire
 
 import (
@@ -16,6 +17,10 @@ const (
 	PathRegister = "/standin/v1/agent/register"
 	PathCall     = "/standin/v1/agent/call"
 )
+
+// DriverHeader says on the scheduler API that the caller stands in for a framework that uses libmesos, as the real Marathon does.
+// Real masters do not know it.
+const DriverHeader = "Jomctl-Standin-Driver"
 
 // Register announces an agent and everything it still runs. AgentInfo.ID is set when the agent has been registered before.
 type Register struct {
