@@ -39,9 +39,10 @@ func Install(e *Env, opts InstallOptions) op.Plan {
 		{Name: "Mesos leader", Steps: []op.Step{e.leaderStep()}},
 	}...)
 	stages = append(stages, e.leftoverStages()...)
+	stages = append(stages, op.Stage{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: slices.Concat(e.agentSteps(), e.marathonSteps(),
+		e.serviceSteps(provision.RoleEdge), e.serviceSteps(provision.RoleRegistry))})
+	stages = append(stages, e.imageStages()...)
 	return op.Plan{Verb: "install", Stages: append(stages, []op.Stage{
-		{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: slices.Concat(e.agentSteps(), e.marathonSteps(),
-			e.serviceSteps(provision.RoleEdge), e.serviceSteps(provision.RoleRegistry))},
 		{Name: "Controller", Steps: []op.Step{
 			e.appStep(opts.ControllerTimeout),
 			e.readyStep(opts.ControllerTimeout),

@@ -18,7 +18,7 @@ func (e *Env) Preflight() []provision.Finding {
 	if len(changed) > 0 {
 		return changed // what else the machine lacks for the changed cluster is beside the point
 	}
-	findings := append([]provision.Finding{}, e.findings...)
+	findings := append(append([]provision.Finding{}, e.findings...), e.imageFindings()...)
 	for i, template := range e.Cluster.Jenkins.Cloud.Templates {
 		if e.own == nil && (template.Image != "" || template.Docker != config.DockerNone) {
 			findings = append(findings, provision.Finding{Subject: fmt.Sprintf("jenkins.cloud.templates[%d]", i),
