@@ -46,7 +46,7 @@ func switchFlags() map[string]bool {
 
 // What the stand-in would have to do, and does not: a start with it is refused, never pretended.
 func leftOut() []string {
-	return []string{"ssl_keystore_path", "plugin_dir", "plugin_conf", "mesos_authentication_principal", "mesos_authentication_secret", "mesos_authentication_secret_file", "backup_location"}
+	return []string{"ssl_keystore_path", "plugin_dir", "plugin_conf", "backup_location"}
 }
 
 type flags struct {
@@ -149,6 +149,9 @@ func (f *flags) check() error {
 		if f.values[name] != "" {
 			return &usageError{fmt.Sprintf("the stand-in for Marathon does not do '%s'", name)}
 		}
+	}
+	if err := f.checkAuthentication(); err != nil {
+		return err
 	}
 	if f.values["hostname"] == "" {
 		f.values["hostname"], _ = os.Hostname()

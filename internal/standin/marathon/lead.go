@@ -3,7 +3,6 @@ package marathon
 import (
 	"context"
 	"errors"
-	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -31,10 +30,15 @@ func (p *process) lead(ctx context.Context, root string) {
 		return
 	}
 	bus := event.NewBus(p.flags.number("event_stream_max_outstanding_messages"))
+	login, err := p.flags.login()
+	if err != nil {
+		p.end(exitUncaught, err.Error())
+		return
+	}
 	l := &leadership{process: p, store: store, bus: bus}
 	l.id.Store(&frameworkID)
 	l.driver = scheduler.New(scheduler.Config{Master: p.flags.values["master"], Framework: p.framework(frameworkID), Silence: p.silence(),
-		Session: p.flags.ms("zk_session_timeout"), BeforeSend: store.Flush, Events: l.event, Log: p.logf})
+		Login: login, Session: p.flags.ms("zk_session_timeout"), BeforeSend: store.Flush, Events: l.event, Log: p.logf})
 	l.core = core.New(p.flags.coreConfig(), store, bus, l.driver.Send, p.logf)
 	if err := l.core.Load(); err != nil {
 		p.end(exitLostLeadership, err.Error())
@@ -105,6 +109,9 @@ func (p *process) framework(id string) mesos.FrameworkInfo {
 	for _, kind := range kinds {
 		info.Capabilities = append(info.Capabilities, mesos.FrameworkInfo_Capability{Type: kind})
 	}
+	if principal := f.values["mesos_authentication_principal"]; principal != "" {
+		info.Principal = &principal
+	}
 	if id != "" {
 		info.ID = &mesos.FrameworkID{Value: id}
 	}
@@ -166,15 +173,4 @@ func (l *leadership) abdicate() {
 		l.bus.Close()
 		l.end(exitLostLeadership, "Lost leadership; crashing")
 	})
-}
-
-func (f *flags) credentials() string {
-	given := f.values["http_credentials"]
-	if given == "" {
-		given = os.Getenv("MESOSPHERE_HTTP_CREDENTIALS")
-	}
-	if !strings.Contains(given, ":") {
-		return "" // the real program stays open too
-	}
-	return given
 }

@@ -1,6 +1,6 @@
 // Package marathon is the stand-in for Marathon 1.11: a framework of Mesos' v1 scheduler API with Marathon's v2 REST API, its leader
-// election and its way of ending. Pods, secrets, persistent and external volumes, plugins, TLS and Mesos authentication are left out
-// and say so. These faults of the real program are imitated: a rolling restart within zero extra capacity never moves when Marathon
+// election and its way of ending. Pods, secrets, persistent and external volumes, plugins and TLS are left out and say so. The real
+// program proves its Mesos credential by CRAM-MD5 through libmesos; this one shows it by basic authentication, to stand-in masters. These faults of the real program are imitated: a rolling restart within zero extra capacity never moves when Marathon
 // itself makes the checks; a GROUP_BY without number ends the launch queue; a relaunch faster than a check's interval inherits its
 // health; waiting instances count as started when a new leader takes a deployment over. Not imitated: a forced scale-down keeps waiting
 // instances instead of running ones (here those that wait go first), and a hand-killed task of a restart that never moves leaves two
@@ -32,6 +32,7 @@ const (
 	exitLostLeadership   = 103
 	exitElection         = 104
 	exitMesosError       = 106
+	exitUncaught         = 107
 	exitFrameworkID      = 108
 	exitFrameworkRemoved = 110
 	exitBind             = 111

@@ -17,12 +17,16 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	sched "github.com/mesos/mesos-go/api/v1/lib/scheduler"
+
+	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
 )
 
 // Config is what a Driver needs.
 type Config struct {
 	Master    string
 	Framework mesos.FrameworkInfo // ID is set from the second start on
+	// Login, where set, is shown with every call.
+	Login *Login
 	// Silence after which the connection counts as lost (Marathon: 15 s x 5).
 	Silence time.Duration
 	Session time.Duration // of the ZooKeeper session that detects the master
@@ -31,6 +35,9 @@ type Config struct {
 	Events     func(*sched.Event)
 	Log        func(format string, args ...any)
 }
+
+// Login is a Mesos credential.
+type Login struct{ Principal, Secret string }
 
 // ErrDisconnected ends a Driver when the leading master changed or fell silent. Marathon ends itself then.
 var ErrDisconnected = errors.New("disconnected from Mesos")
@@ -192,6 +199,10 @@ func (d *Driver) subscribe(ctx context.Context, addr string, done func()) error 
 		return err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+		return &ErrorEvent{Message: strings.TrimSpace(string(text))} // as libmesos says it
+	}
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
 		return fmt.Errorf("subscribe to %s: %s: %s", addr, resp.Status, strings.TrimSpace(string(text)))
@@ -256,6 +267,10 @@ func (d *Driver) post(ctx context.Context, addr string, call *sched.Call) (*http
 		}
 		req.Header.Set("Content-Type", "application/x-protobuf")
 		req.Header.Set("Accept", "application/x-protobuf")
+		req.Header.Set(wire.DriverHeader, "1")
+		if d.cfg.Login != nil {
+			req.SetBasicAuth(d.cfg.Login.Principal, d.cfg.Login.Secret)
+		}
 		d.mu.Lock()
 		if d.stream != "" && call.Type != sched.Call_SUBSCRIBE {
 			req.Header.Set("Mesos-Stream-Id", d.stream)
