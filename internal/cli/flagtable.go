@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/jomctl/jomctl/internal/config"
@@ -14,8 +15,8 @@ func installFlags() []installFlag {
 		{"target", "TARGET", "where the machines come from: local, hosts, docker, aws or openstack",
 			func(c *config.Cluster) []string { return some(string(c.Target)) },
 			func(c *config.Cluster, v string) error { c.Target = config.Target(v); return filled(v) }},
-		count("control", "target local: number of control hosts, 1, 3 or 5", func(c *config.Cluster) *int { return &localOf(c).Control }, hasLocal),
-		count("agents", "target local: number of Mesos agents", func(c *config.Cluster) *int { return &localOf(c).Agents }, hasLocal),
+		count("control", "number of control hosts, 1, 3 or 5; not on target hosts", controlOf, onNumbers),
+		count("agents", "number of Mesos agents; not on target hosts", agentsOf, onNumbers),
 		{"base-address", "127.X.Y.0", "target local: network of the hosts", func(c *config.Cluster) []string {
 			if !hasLocal(c) {
 				return nil
@@ -28,7 +29,9 @@ func installFlags() []installFlag {
 			func(c *config.Cluster) []string {
 				var all []string
 				for _, h := range c.Hosts {
-					all = append(all, formatHost(h))
+					if !onTerraform(c) {
+						all = append(all, formatHost(h))
+					}
 				}
 				return all
 			},
@@ -40,7 +43,7 @@ func installFlags() []installFlag {
 		optional("ssh-user", "USER", "account on the machines of target hosts", func(c *config.Cluster) *string { return &sshOf(c).User }, hasSSH),
 		optional("ssh-key", "FILE", "private key for the machines of target hosts", func(c *config.Cluster) *string { return &sshOf(c).IdentityFile }, hasSSH),
 	}
-	return append(append(all, programFlags()...), jenkinsFlags()...)
+	return slices.Concat(all, machineFlags(), programFlags(), jenkinsFlags())
 }
 
 func programFlags() []installFlag {

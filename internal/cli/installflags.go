@@ -99,6 +99,11 @@ func (f *InstallFlags) Given() bool { return len(f.given) > 0 }
 func (f *InstallFlags) Apply(c *config.Cluster) error {
 	hosts := false
 	for _, g := range f.given {
+		if g.flag.name == "target" { // tells where others go, so it is first whatever the order
+			_ = g.flag.set(c, g.value)
+		}
+	}
+	for _, g := range f.given {
 		if g.flag.name == "host" && !hosts {
 			c.Hosts, hosts = nil, true // those of the file are replaced, not added to
 		}

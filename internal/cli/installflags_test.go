@@ -70,8 +70,15 @@ func randomCluster(r *rand.Rand) *config.Cluster {
 			f()
 		}
 	}
-	c := &config.Cluster{APIVersion: config.APIVersion, Name: fmt.Sprintf("c%d", r.IntN(9)), Target: []config.Target{config.TargetLocal, config.TargetHosts}[r.IntN(2)]}
-	if c.Target == config.TargetLocal {
+	c := &config.Cluster{APIVersion: config.APIVersion, Name: fmt.Sprintf("c%d", r.IntN(9)), Target: []config.Target{config.TargetLocal, config.TargetHosts, config.TargetDocker, config.TargetAWS}[r.IntN(4)]}
+	switch {
+	case c.Target.FromTerraform():
+		maybe(func() { machinesOf(c).Control = 1 + 2*r.IntN(3) })
+		maybe(func() { machinesOf(c).Agents = 1 + r.IntN(9) })
+		maybe(func() { machinesOf(c).Image, machinesOf(c).Flavor = "an image", "2x4g" })
+		maybe(func() { machinesOf(c).Network, machinesOf(c).Region = "10.9.0.0/16", "north" })
+		maybe(func() { machinesOf(c).Admin = []string{"198.51.100.7/32", "203.0.113.0/24"} })
+	case c.Target == config.TargetLocal:
 		maybe(func() { localOf(c).Agents = 1 + r.IntN(9) })
 		maybe(func() { localOf(c).Control = 1 + 2*r.IntN(3) })
 		maybe(func() { localOf(c).Address = "127.1.2.0" })
@@ -82,7 +89,7 @@ func randomCluster(r *rand.Rand) *config.Cluster {
 			c.Hosts = []config.Host{{Name: "x", Address: "127.0.5.1", Roles: config.Roles()}}
 			c.Local = nil
 		})
-	} else {
+	default:
 		c.Hosts = []config.Host{{Name: "m1", Address: "fd00::1", Roles: []config.Role{config.RoleControl}}}
 		for i := range 1 + r.IntN(3) {
 			c.Hosts = append(c.Hosts, config.Host{Name: fmt.Sprintf("a%d", i), Address: fmt.Sprintf("a%d.example", i), Roles: []config.Role{config.RoleMesosAgent}})

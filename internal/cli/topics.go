@@ -17,12 +17,9 @@ func topics() []topic {
 			current: func(c *config.Cluster) string { return c.Name },
 			set:     func(c *config.Cluster, v string) error { c.Name = v; return nil }, paths: []string{"name"}}),
 		{"Target", nil, askTarget, func(c *config.Cluster) string { return targetTitle(c.Target) }},
-		ofField("Control hosts", onLocal, field{label: "Control hosts", help: "How many ZooKeeper, Mesos master and Marathon: 1 for trying out, 3 or 5 to survive the loss of one or two.",
-			current: func(c *config.Cluster) string { return strconv.Itoa(c.Local.Control) },
-			set:     func(c *config.Cluster, v string) (err error) { localOf(c).Control, err = whole(v); return err }, paths: []string{"local.control"}}),
-		ofField("Mesos agents", onLocal, field{label: "Mesos agents", help: "How many hosts run the controller and the build agents: with two or more, builds survive the loss of one; the controller stays with its home.",
-			current: func(c *config.Cluster) string { return strconv.Itoa(c.Local.Agents) },
-			set:     func(c *config.Cluster, v string) (err error) { localOf(c).Agents, err = whole(v); return err }, paths: []string{"local.agents"}}),
+		numberTopic("Control hosts", "control", "How many ZooKeeper, Mesos master and Marathon: 1 for trying out, 3 or 5 to survive the loss of one or two.", controlOf),
+		numberTopic("Mesos agents", "agents", "How many hosts run the controller and the build agents: with two or more, builds survive the loss of one; the controller stays with its home.", agentsOf),
+		{"Machines", onTerraform, (*wizard).askMachines, showMachines},
 		{"Hosts", onHosts, askHosts, func(c *config.Cluster) string {
 			var all []string
 			for _, h := range c.Hosts {
@@ -107,7 +104,7 @@ func askTarget(w *wizard) error {
 	}
 	if chosen := w.options.Targets[i]; chosen != w.answers.Target {
 		// What was answered for other machines and their programs means nothing here.
-		w.answers.Target, w.answers.Hosts, w.answers.Local, w.answers.SSH, w.answers.Registry = chosen, nil, nil, nil, nil
+		w.answers.Target, w.answers.Hosts, w.answers.Local, w.answers.Machines, w.answers.SSH, w.answers.Registry = chosen, nil, nil, nil, nil, nil
 		w.answers.Components, w.answers.Jenkins.War = config.Components{}, ""
 	}
 	return nil

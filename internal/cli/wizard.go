@@ -20,7 +20,7 @@ type Found struct {
 type WizardOptions struct {
 	// Found are the real programs to offer.
 	Found Found
-	// Targets are the targets to offer; none means local and hosts.
+	// Targets are the targets to offer; none means all.
 	Targets []config.Target
 	// Start, where set, has the answers to begin with.
 	Start *config.Cluster
@@ -51,7 +51,7 @@ type topic struct {
 // ui.Prompter, and ui.ErrInterrupted when the user stops at the end.
 func Wizard(ctx context.Context, p ui.Prompter, options WizardOptions) (*config.Cluster, error) {
 	if len(options.Targets) == 0 {
-		options.Targets = []config.Target{config.TargetLocal, config.TargetHosts}
+		options.Targets = []config.Target{config.TargetLocal, config.TargetHosts, config.TargetDocker, config.TargetAWS, config.TargetOpenStack}
 	}
 	w := &wizard{Prompter: p, options: options, answers: &config.Cluster{}}
 	if options.Start != nil {
