@@ -72,13 +72,21 @@ func (i identity) mustEnd(ctx context.Context) (bool, error) {
 	return !i.offer.accepts(old), nil
 }
 
-// EndsTasks says whether Apply would end the tasks of a Mesos agent, because it has registered with an offer that the new one cannot
-// follow. It is false for every other service.
-func (s Service) EndsTasks(ctx context.Context) (bool, error) {
+// Ends says what Apply ends on a Mesos agent that runs: builds, where it is started anew, because the framework of the Mesos plugin does
+// not outlive that, and all tasks, the controller's too, where its last offer forbids the new one. It ends nothing of any other service.
+func (s Service) Ends(ctx context.Context) (builds, all bool, err error) {
 	if s.identity == nil {
-		return false, nil
+		return false, false, nil
 	}
-	return s.identity.mustEnd(ctx)
+	if all, err = s.identity.mustEnd(ctx); err != nil {
+		return false, false, err
+	}
+	status, err := s.Host.Units().Status(ctx, s.Unit.Name)
+	if err != nil {
+		return false, false, err
+	}
+	anew := status.Digest != s.Unit.Digest() || len(status.Drift) > 0
+	return status.Running && (all || anew), all, nil
 }
 
 // end lets the agent end its tasks and sign off, and forgets its identity.

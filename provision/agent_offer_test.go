@@ -68,6 +68,10 @@ func TestAnAgentThatOffersLessGetsANewIdentity(t *testing.T) {
 	_, changes, err := more.Probe(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"change a1:mesos-agent/offer.json", "start mesos-agent anew with other settings"}, changes)
+	builds, all, err := more.Ends(t.Context())
+	require.NoError(t, err)
+	assert.True(t, builds, "the plugin's framework has no checkpoint")
+	assert.False(t, all, "Marathon's has")
 	apply(t, more)
 	awaitText(t, signals, "ready\nterminated\nready\n")
 
@@ -76,10 +80,10 @@ func TestAnAgentThatOffersLessGetsANewIdentity(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, changes, 3)
 	assert.Contains(t, changes[1], "its tasks end")
-	for service, want := range map[*Service]bool{&more: false, &less: true, {}: false} {
-		ends, err := service.EndsTasks(t.Context())
+	for service, want := range map[*Service][2]bool{&more: {false, false}, &less: {true, true}, {}: {false, false}} {
+		builds, all, err := service.Ends(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, want, ends, service.Role)
+		assert.Equal(t, want, [2]bool{builds, all}, service.Role)
 	}
 	identity := less.identity.latest
 	marked := writeFile(t, identity, "old", 0o644)

@@ -247,12 +247,13 @@ func TestWhatEndsWithTheTasksOfAnAgentIsNamed(t *testing.T) {
 	env, master := twoAgents(t)
 	a1, _ := env.Cluster.Host("a1")
 	a2, _ := env.Cluster.Host("a2")
-	require.Empty(t, env.running(t.Context(), a2))
-	require.Equal(t, []string{"the controller runs on a1: it is restarted on the same home, and builds that are no Pipelines end"}, env.running(t.Context(), a1))
+	require.Empty(t, env.running(t.Context(), a2, true))
+	require.Equal(t, []string{"the controller runs on a1: it is restarted on the same home, and builds that are no Pipelines end"}, env.running(t.Context(), a1, true))
+	require.Empty(t, env.running(t.Context(), a1, false), "Marathon's tasks outlive a restart")
 	master.change(func() { master.agents["S2"].builds = []string{"jenkins-agent-2", "jenkins-agent-1"} })
 	require.Equal(t, []string{"lost on a2: a build agent (jenkins-agent-1)", "lost on a2: a build agent (jenkins-agent-2)",
-		"`jomctl agents drain a2` before lets builds end by themselves"}, env.running(t.Context(), a2))
+		"`jomctl agents drain a2` before lets builds end by themselves"}, env.running(t.Context(), a2, true))
 	require.Empty(t, env.lost(t.Context(), a2, provision.Service{}), "only what a Mesos agent offers ends anything")
 	env.Mesos.Masters = []string{"127.0.0.1:1"}
-	require.Contains(t, env.running(t.Context(), a2)[0], "what runs on a2 cannot be told")
+	require.Contains(t, env.running(t.Context(), a2, true)[0], "what runs on a2 cannot be told")
 }

@@ -10,19 +10,20 @@ import (
 	"github.com/jomctl/jomctl/provision"
 )
 
-// lost are the lines of a preview that say what runs on a Mesos agent that its new settings end; none where they end nothing.
+// lost are the lines of a preview that say what runs on a Mesos agent and ends with its new settings; none where nothing does.
 func (e *Env) lost(ctx context.Context, h config.Host, s provision.Service) []string {
 	if !e.own.known() {
 		return nil
 	}
-	if ends, err := s.EndsTasks(ctx); err != nil || !ends {
+	builds, all, err := s.Ends(ctx)
+	if err != nil || !builds {
 		return nil
 	}
-	return e.running(ctx, h)
+	return e.running(ctx, h, all)
 }
 
-// running are the lines about what ends when the tasks of a host's Mesos agent do.
-func (e *Env) running(ctx context.Context, h config.Host) []string {
+// running are the lines about the build agents on a host, and about the controller where all tasks end.
+func (e *Env) running(ctx context.Context, h config.Host, all bool) []string {
 	idle := "an idle build agent"
 	work, err := e.work(ctx)
 	if err != nil { // the build agents are named all the same
@@ -35,7 +36,7 @@ func (e *Env) running(ctx context.Context, h config.Host) []string {
 		for _, task := range load.BuildAgents {
 			lines = append(lines, "lost on "+h.Name+": "+cmp.Or(work[task.ID], idle)+" ("+task.ID+")")
 		}
-		controller = controller || len(load.Controller) > 0
+		controller = controller || all && len(load.Controller) > 0
 		return nil
 	})
 	if err != nil {
