@@ -166,7 +166,7 @@ func GetFacts(ctx context.Context, m Machine, q Question) (Facts, error) {
 	argv = append(append(append(argv, "--"), q.Names...), "--")
 	argv = append(argv, q.Packages...)
 	before := time.Now()
-	out, err := m.Run(ctx, argv...)
+	out, err := Ask(ctx, m, argv...)
 	after := time.Now()
 	if err != nil {
 		return Facts{}, fmt.Errorf("ask host %s for its facts: %w", m.Name(), err)

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// sessionsPerConnection stays below the 10 of sshd's MaxSessions, as one is for files and one ends commands.
-const sessionsPerConnection = 8
+// sessionsPerConnection stays below the 10 of sshd's MaxSessions, as one is for files, one for questions and one ends commands.
+const sessionsPerConnection = 7
 
 // connection is one SSH connection.
 type connection struct {
@@ -30,6 +30,10 @@ type connection struct {
 	// filesTurn is held while the file session is looked at or made.
 	filesTurn chan struct{}
 	files     *fileSession
+
+	// shellTurn is held while the shell for questions is looked at or made.
+	shellTurn chan struct{}
+	shell     *askShell
 }
 
 // dial connects, checks the host's key and logs in.
@@ -54,7 +58,7 @@ func (r *Remote) dial(ctx context.Context) (*connection, error) {
 		return nil, wrap(auth.explain(err))
 	}
 	c := &connection{name: o.Name, client: client, slots: make(chan struct{}, sessionsPerConnection),
-		done: make(chan struct{}), filesTurn: make(chan struct{}, 1)}
+		done: make(chan struct{}), filesTurn: make(chan struct{}, 1), shellTurn: make(chan struct{}, 1)}
 	go func() {
 		err := client.Wait()
 		if errors.Is(err, io.EOF) || err == nil {

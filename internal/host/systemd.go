@@ -128,7 +128,7 @@ func (s *Systemd) inspect(ctx context.Context, names ...string) ([]unitState, er
 			return nil, fmt.Errorf("unit %q: the name must be made of a-z, 0-9 and -", name)
 		}
 	}
-	out, err := s.machine.Run(ctx, append([]string{"/bin/sh", "-c", systemdScript, "jomctl"}, names...)...)
+	out, err := Ask(ctx, s.machine, append([]string{"/bin/sh", "-c", systemdScript, "jomctl"}, names...)...)
 	what := "look at unit " + strings.Join(names, ", ")
 	if len(names) == 0 {
 		what = "list units"
