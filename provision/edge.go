@@ -20,6 +20,9 @@ func (f *Fleet) Edge(h config.Host) Service {
 	haproxy := f.programs.HAProxy.Path
 	s := f.service(h, RoleEdge, nil)
 	file := text(s.Dirs[0]+"/haproxy.cfg", f.haproxyCfg(h)...)
+	if check, err := f.marathonCheck(); check != "" || err != nil {
+		file.Mode, s.fault = 0o600, err // it has a password
+	}
 	file.Check = []string{haproxy, "-c", "-f"}
 	s.Files = []File{file}
 	s.Unit.Argv = []string{haproxy, "-db", "-f", file.Path}
@@ -58,6 +61,7 @@ func (f *Fleet) haproxyCfg(h config.Host) []string {
 		"  default-server inter 500ms fastinter 500ms downinter 500ms rise 1 fall 2 on-marked-down shutdown-sessions init-addr last,libc,none",
 	)
 	control := f.config.HostsWith(config.RoleControl)
+	login, _ := f.marathonCheck()
 	lines = append(lines, f.frontend(h, "controller", EdgeControllerPort, f.config.Jenkins.App.HTTPPort, controllerHosts(f.config),
 		"http-check send meth GET uri /login ver HTTP/1.1 hdr Host edge",
 		"http-check expect status 200")...)
@@ -66,7 +70,7 @@ func (f *Fleet) haproxyCfg(h config.Host) []string {
 		`http-check send meth POST uri /api/v1 ver HTTP/1.1 hdr Host edge hdr Content-Type application/json hdr Accept application/json body '{"type":"GET_HEALTH"}'`,
 		"http-check expect status 200")...)
 	lines = append(lines, f.frontend(h, "marathon", EdgeMarathonPort, MarathonPort, control,
-		"http-check send meth GET uri /ping ver HTTP/1.1 hdr Host edge",
+		"http-check send meth GET uri /ping ver HTTP/1.1 hdr Host edge"+login,
 		// A standby passes everything on to the leader and says so.
 		"http-check expect ! hdr name X-Marathon-Via",
 		"http-check expect status 200")...)

@@ -36,7 +36,8 @@ func realFlags(t *testing.T) map[string]map[string]bool {
 
 // An unknown flag ends each of the real programs at once, and so does one that is given twice.
 func TestTheRealProgramsKnowEveryFlag(t *testing.T) {
-	c := newConfig(t, func(c *config.Cluster) { c.Local.Control = 3 })
+	c := newConfig(t, authenticate, func(c *config.Cluster) { c.Local.Control = 3 })
+	writeSecrets(t, c)
 	c.Hosts[3].Attributes = map[string]string{"rack": "r1"}
 	p := standins()
 	p.Mesos = MesosPrograms{Master: "/opt/m/mesos-master", Agent: "/opt/m/mesos-agent", LauncherDir: "/opt/m", Library: "/opt/m/libmesos.so", LibraryPath: "/opt/m", WebUI: "/opt/m/webui"}

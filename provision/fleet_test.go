@@ -94,7 +94,7 @@ func TestMarathonHasEachFlagOnceAndNoVariableOfItsOwn(t *testing.T) {
 	p.Marathon = MarathonProgram{Start: "/opt/marathon/bin/marathon", Java: Java{Home: "/usr/lib/jvm/java-17", Major: 17}, Library: "/opt/jni/libmesos.so"}
 	s := newFleet(t, c, p).Services(RoleMarathon)[0]
 	assert.Equal(t, []string{"/opt/marathon/bin/marathon", "--hostname", "127.0.10.10", "--http_address", "127.0.10.10", "--http_port", "8090",
-		"--master", "zk://127.0.10.10:2181/mesos", "--zk", "zk://127.0.10.10:2181/marathon", "--min_revive_offers_interval", "1000"}, short(s))
+		"--master", "zk://127.0.10.10:2181/mesos", "--zk", "zk://127.0.10.10:2181/marathon", "--min_revive_offers_interval", "1000", "--mesos_authentication_principal", "marathon"}, short(s))
 	for name := range s.Unit.Env {
 		assert.False(t, strings.HasPrefix(name, "MARATHON_"), name)
 	}

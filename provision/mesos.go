@@ -39,6 +39,7 @@ func (f *Fleet) MesosMaster(h config.Host) Service {
 	if m.WebUI != "" {
 		s.Unit.Argv = append(s.Unit.Argv, "--webui_dir="+m.WebUI)
 	}
+	f.authenticateMaster(&s)
 	f.mesosEnv(s.Unit.Env)
 	s.Unit.RestartDelay = sessionDelay
 	return s.seal()
@@ -89,6 +90,7 @@ func (f *Fleet) MesosAgent(h config.Host) Service {
 	if os.Geteuid() != 0 && !f.ownHosts() {
 		s.Unit.Argv = append(s.Unit.Argv, "--no-switch_user")
 	}
+	f.authenticateAgent(&s)
 	f.mesosEnv(s.Unit.Env)
 	s.Unit.KillMode = host.KillProcess
 	return s.seal()

@@ -47,6 +47,8 @@ type Service struct {
 
 	// identity is set for a Mesos agent.
 	identity *identity
+	// fault is why the service could not be described: a secret that cannot be read. It can be removed all the same.
+	fault error
 }
 
 // Title names the service and its host for people.
@@ -68,6 +70,9 @@ func (s Service) seal() Service {
 
 // Probe changes nothing. done says that the host is as the service wants it; changes are the lines for the preview.
 func (s Service) Probe(ctx context.Context) (done bool, changes []string, err error) {
+	if s.fault != nil {
+		return false, nil, s.wrap("describe it", s.fault)
+	}
 	for _, dir := range s.Dirs {
 		if _, err := s.Host.Stat(ctx, dir); errors.Is(err, fs.ErrNotExist) {
 			changes = append(changes, "make "+s.short(dir))
@@ -136,6 +141,9 @@ func (s Service) probeFile(ctx context.Context, f File) (string, error) {
 // Apply makes the host as the service wants it. The program is started when it is not being kept running, and started
 // anew when its settings have changed. It does not wait until the program serves.
 func (s Service) Apply(ctx context.Context) (changed bool, err error) {
+	if s.fault != nil {
+		return false, s.wrap("describe it", s.fault)
+	}
 	for _, dir := range s.Dirs {
 		if err := s.Host.MkdirAll(ctx, dir, 0o755); err != nil {
 			return changed, s.wrap("make "+dir, err)
