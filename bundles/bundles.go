@@ -1,5 +1,5 @@
-// Package bundles holds the releases: a pinned Jenkins core, the Java versions and the plugin line that go with it, and the
-// template of the controller's Marathon app.
+// Package bundles holds the releases: a pinned Jenkins core, its plugins locked by checksum, the Java versions and the plugin line that go
+// with it, and the template of the controller's Marathon app.
 package bundles
 
 import (
@@ -17,12 +17,14 @@ import (
 	"text/template"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/jomctl/jomctl/bundles/resolve"
 )
 
-//go:embed default
+//go:embed default previous legacy
 var shipped embed.FS
 
-// Core is the pinned jenkins.war. SHA256 is 64 hex digits, as published by the Jenkins project.
+// Core is the pinned jenkins.war. SHA256 is 64 hex digits, as published by the Jenkins project; empty only in an incomplete release.
 type Core struct {
 	Version string `yaml:"version"`
 	URL     string `yaml:"url"`
@@ -32,13 +34,25 @@ type Core struct {
 // Release is one folder of releases.
 type Release struct {
 	Name string `yaml:"name"`
-	Core Core   `yaml:"core"`
+	// Title says in a line what it is for.
+	Title string `yaml:"title"`
+	Core  Core   `yaml:"core"`
 	// Java lists the major versions that the core runs on.
 	Java []int `yaml:"java"`
 	// Line is the line of the Mesos plugin: http or libmesos.
 	Line string `yaml:"line"`
 	// Template is the file name of the app document's template in the folder.
 	Template string `yaml:"template"`
+	// Dangers are what somebody must know before using it.
+	Dangers []string `yaml:"dangers"`
+	// Incomplete says what is not known about it, which the user has to add before it can be installed.
+	Incomplete []string `yaml:"incomplete"`
+
+	// Wishes are plugins.txt, Lock is plugins.lock. Lock is nil where the release has none.
+	Wishes []resolve.Wish `yaml:"-"`
+	Lock   *resolve.Lock  `yaml:"-"`
+	// Advisories are what was known when the plugins were locked; the zero value where the release keeps none.
+	Advisories resolve.Advisories `yaml:"-"`
 
 	files fs.FS
 }
@@ -95,6 +109,9 @@ func Load(release string) (*Release, error) {
 	if err := loaded.validate(); err != nil {
 		return nil, fmt.Errorf("release %q: bundle.yaml: %w", release, err)
 	}
+	if err := loaded.readPlugins(); err != nil {
+		return nil, fmt.Errorf("release %q: %w", release, err)
+	}
 	return loaded, nil
 }
 
@@ -126,7 +143,7 @@ func (r *Release) validate() error {
 	if r.Core.Version == "" {
 		problems = append(problems, errors.New("core.version: missing"))
 	}
-	if !hexDigest.MatchString(r.Core.SHA256) {
+	if !hexDigest.MatchString(r.Core.SHA256) && (r.Core.SHA256 != "" || len(r.Incomplete) == 0) {
 		problems = append(problems, fmt.Errorf("core.sha256: %q: want 64 hex digits", r.Core.SHA256))
 	}
 	if len(r.Java) == 0 {

@@ -40,7 +40,7 @@ func TestLoadNamesWhatIsWrong(t *testing.T) {
 	own := filepath.Join(t.TempDir(), "mine")
 	require.NoError(t, os.Mkdir(own, 0o755))
 	cases := map[string]struct{ release, bundle, want string }{
-		"unknown name":   {"defualt", "", `release "defualt" is not shipped (shipped: default)`},
+		"unknown name":   {"defualt", "", `release "defualt" is not shipped (shipped: default, legacy, previous)`},
 		"missing folder": {"./nowhere", "", "no such file"},
 		"no bundle":      {own, "", "bundle.yaml"},
 		"unknown key":    {own, "name: x\ncores: {}\n", "cores"},
