@@ -150,14 +150,14 @@ func TestModulesAreFormatted(t *testing.T) {
 	require.NoError(t, err, string(out))
 }
 
-func TestProvidersArePinnedAndTakeNoSecretFromVariables(t *testing.T) {
+func TestProvidersAreBoundedAndTakeNoSecretFromVariables(t *testing.T) {
 	for _, target := range clouds {
 		all := blocks(t, target)
 		for _, b := range all["terraform"].Body.Blocks {
 			for name, a := range b.Body.Attributes {
 				v, diagnostics := a.Expr.Value(nil)
 				require.False(t, diagnostics.HasErrors())
-				require.Regexp(t, `^\d+\.\d+\.\d+$`, v.GetAttr("version").AsString(), "%s: provider %s", target, name)
+				require.Regexp(t, `^>= \d+\.\d+\.\d+, < \d+\.0\.0$`, v.GetAttr("version").AsString(), "%s: provider %s, from the oldest that was tried to the next major one", target, name)
 			}
 		}
 		for id, b := range all {

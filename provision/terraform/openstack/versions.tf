@@ -3,7 +3,7 @@ terraform {
   required_providers {
     openstack = {
       source  = "terraform-provider-openstack/openstack"
-      version = "3.0.0"
+      version = ">= 1.54.1, < 4.0.0"
     }
   }
 }
