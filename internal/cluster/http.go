@@ -35,6 +35,14 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s %s: HTTP %d: %s", e.Method, e.URL, e.Code, text)
 }
 
+// Hint says what to do about a refused login.
+func (e *StatusError) Hint() string {
+	if e.Code != http.StatusUnauthorized {
+		return ""
+	}
+	return "the user or the password in the cluster file is not the one that is in force; `jomctl install` puts that of the file in force"
+}
+
 // newHTTP returns a client that neither follows redirects nor uses a proxy of the environment: the addresses of a
 // cluster are meant literally, and a redirect of POST has to stay a POST.
 func newHTTP() *http.Client {

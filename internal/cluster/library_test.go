@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 	"testing"
@@ -103,7 +104,7 @@ func TestFenceEndsACallWithItsContext(t *testing.T) {
 func TestFenceCarriesCredentialsAndQueries(t *testing.T) {
 	m := newMarathon(t)
 	c := m.client()
-	c.User, c.Password = "ops", "secret"
+	c.Login = func() (string, string, error) { return "ops", "secret", nil }
 	check := func(w http.ResponseWriter, r *http.Request) {
 		user, password, ok := r.BasicAuth()
 		assert.True(t, ok && user == "ops" && password == "secret", r.URL.Path)
@@ -115,4 +116,26 @@ func TestFenceCarriesCredentialsAndQueries(t *testing.T) {
 	item, err := c.queued(context.Background(), "/jenkins")
 	require.NoError(t, err)
 	assert.Nil(t, item)
+}
+
+func TestARefusedLoginIsToldAndNotRepeated(t *testing.T) {
+	m := newMarathon(t)
+	c := m.client()
+	c.Patience = time.Hour
+	c.Login = func() (string, string, error) { return "ops", "wrong-one", nil }
+	m.answer(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, "<html>\n<head>\n<title>Error 401 Unauthorized</title>\n</head>")
+	})
+	_, err := c.App(context.Background(), "/jenkins")
+	require.ErrorContains(t, err, "HTTP 401: Error 401 Unauthorized")
+	assert.NotContains(t, err.Error(), "wrong-one")
+	assert.Contains(t, hintOf(err), "`jomctl install` puts that of the file in force")
+
+	c.Login = func() (string, string, error) { return "", "", fs.ErrNotExist }
+	_, err = c.App(context.Background(), "/jenkins")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorContains(t, err, "the password of Marathon")
+	require.ErrorIs(t, c.get(context.Background(), "ask", "/v2/info", nil), fs.ErrNotExist)
+	require.ErrorIs(t, c.Ping(context.Background()), fs.ErrNotExist)
 }

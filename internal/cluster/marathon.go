@@ -17,9 +17,9 @@ import (
 // Marathon is go-marathon with its faults fenced in. URLs are the base URLs of the Marathons, or the one of the edge.
 // Calls go through standbys to the leader by themselves.
 type Marathon struct {
-	URLs     []string
-	User     string
-	Password string
+	URLs []string
+	// Login, where set, is asked at each call for the user and the password; no user means that Marathon asks for none.
+	Login func() (user, password string, err error)
 	// Mesos, where set, lets waits and errors show sandbox logs and what the agents have.
 	Mesos *Mesos
 	// Patience is how long a call goes on while Marathon is down; 0 means 20 s (the leader's session takes 10 s to
@@ -176,6 +176,23 @@ func (m Marathon) run(ctx context.Context, a attempt) error {
 	}
 }
 
+// loginError is a password that cannot be read: nothing that waiting would change.
+type loginError struct{ error }
+
+// Unwrap returns why.
+func (e *loginError) Unwrap() error { return e.error }
+
+func (m Marathon) login() (user, password string, err error) {
+	if m.Login == nil {
+		return "", "", nil
+	}
+	user, password, err = m.Login()
+	if err != nil {
+		return "", "", &loginError{fmt.Errorf("the password of Marathon: %w", err)}
+	}
+	return user, password, nil
+}
+
 // one makes the call once, with a client of its own: a client that has seen a failure refuses all calls for 5 s.
 func (m Marathon) one(ctx context.Context, base string, a attempt) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
@@ -186,10 +203,14 @@ func (m Marathon) one(ctx context.Context, base string, a attempt) error {
 	if a.setup != nil {
 		a.setup(f)
 	}
+	user, password, err := m.login()
+	if err != nil {
+		return err
+	}
 	config := marathon.NewDefaultConfig()
 	config.URL = withScheme(base)
 	config.EventsTransport = marathon.EventsTransportSSE
-	config.HTTPBasicAuthUser, config.HTTPBasicPassword = m.User, m.Password
+	config.HTTPBasicAuthUser, config.HTTPBasicPassword = user, password
 	config.HTTPClient = &http.Client{Transport: f}
 	config.HTTPSSEClient = config.HTTPClient
 	library, err := marathon.NewClient(config)
@@ -206,6 +227,9 @@ func (m Marathon) one(ctx context.Context, base string, a attempt) error {
 func transient(err error) bool {
 	if errors.Is(err, marathon.ErrMarathonDown) {
 		return true
+	}
+	if unreadable := (*loginError)(nil); errors.As(err, &unreadable) {
+		return false
 	}
 	var status *StatusError
 	if errors.As(err, &status) {

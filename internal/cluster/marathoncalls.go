@@ -281,8 +281,12 @@ func (m Marathon) get(ctx context.Context, what, path string, out any) error {
 			return err
 		}
 		req.Header.Set("Accept", "application/json")
-		if m.User != "" {
-			req.SetBasicAuth(m.User, m.Password)
+		user, password, err := m.login()
+		if err != nil {
+			return err
+		}
+		if user != "" {
+			req.SetBasicAuth(user, password)
 		}
 		resp, err := f.RoundTrip(req)
 		if err != nil {
