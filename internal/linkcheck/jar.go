@@ -152,6 +152,9 @@ func (j *jar) own() bool {
 		base == j.plugin.name || strings.HasPrefix(base, j.plugin.name+"-") && strings.ContainsAny(base[len(j.plugin.name)+1:][:1], "0123456789")
 }
 
+// superseded says that a good part of a library is never loaded, because another version of it comes first.
+func (j *jar) superseded() bool { return j.shadowed*4 > len(j.classes) }
+
 // startsHere says whether the jar has one of the classes of its start indexes.
 func (j *jar) startsHere() bool {
 	for _, c := range j.classes {

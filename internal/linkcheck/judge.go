@@ -87,6 +87,10 @@ func (f *findings) collectJar(j *jar, s *set) error {
 	}
 	failed := map[string]map[ref]outcome{} // by the name of the class that links
 	for _, c := range j.classes {
+		if f.shadowed(c) {
+			j.shadowed++
+			continue
+		}
 		for _, n := range c.refs {
 			o := outcomes[n]
 			if o.problem == "" {
@@ -105,6 +109,17 @@ func (f *findings) collectJar(j *jar, s *set) error {
 		return nil
 	}
 	return f.locate(j, failed, s)
+}
+
+// shadowed says whether a class is never loaded, as the class loader finds another of its name, or of the name of the class around it,
+// first: a plugin's copy of a library that the core has too is dead.
+func (f *findings) shadowed(c *class) bool {
+	for _, name := range []string{c.name, outermost(c.name)} {
+		if found := f.plugin.space.find(name); found != nil && found.jar != c.jar {
+			return true
+		}
+	}
+	return false
 }
 
 // locate finds the places of failed links. One that is only in a table for reflection (inner classes, exceptions) is none.

@@ -12,7 +12,6 @@ import (
 var formerly = []string{
 	"hudson/", "jenkins/", "org/kohsuke/", "javax/servlet/", "jakarta/servlet/", "org/apache/commons/lang/", "org/acegisecurity/",
 	"com/google/common/", "com/trilead/ssh2/", "org/apache/commons/httpclient/", "net/sf/json/", "org/apache/commons/jelly/", "org/dom4j/",
-	"javax/xml/bind/", "javax/activation/", "javax/mail/",
 }
 
 // rank finishes the links of a plugin: their order, uses, ranks and reasons.
@@ -60,10 +59,16 @@ func (f *findings) grade(l *Link, jars map[string]*jar) (Rank, string) {
 		}
 	}
 	if every(func(u Use) bool { return u.How == "signature" }) {
+		if !own {
+			return Note, "named in signatures of a bundled library only"
+		}
 		return Doubtful, "named in signatures only: it fails where reflection reads the members of the class"
 	}
 	if own {
 		return Breaks, f.nobody(l)
+	}
+	if every(func(u Use) bool { return jars[u.Jar].superseded() }) {
+		return Note, "in what is left of a library of which another version comes first"
 	}
 	return f.gradeLibrary(l)
 }

@@ -49,6 +49,8 @@ type jar struct {
 	refs    []ref
 	starts  map[string]bool // classes that Jenkins loads when it starts
 	tooNew  *class          // the first class that is for a later Java
+
+	shadowed int // classes that are never loaded
 }
 
 // readSet opens all archives and reads the header of every class in them.
