@@ -20,7 +20,7 @@ func (s Source) kinds() []sourceKind {
 
 func (s Source) allKinds() []sourceKind {
 	return []sourceKind{
-		{"apt", s.Apt}, {"deb", s.Deb}, {"rpm", s.RPM}, {"archive", s.Archive}, {"image", s.Image}, {"path", s.Path}, {"catalog", s.Catalog},
+		{"apt", s.Apt}, {"deb", s.Deb}, {"yum", s.Yum}, {"rpm", s.RPM}, {"archive", s.Archive}, {"image", s.Image}, {"path", s.Path}, {"catalog", s.Catalog},
 	}
 }
 
@@ -71,12 +71,7 @@ func (k *checker) source(at string, s Source) {
 	}
 	kind := kinds[0]
 	k.filePath(at+"."+kind.name, kind.value)
-	if s.Repository != "" && kind.name != "apt" {
-		k.add(at+".repository", s.Repository, "belongs to apt only", "")
-	}
-	if s.Repository != "" && !strings.HasPrefix(s.Repository, "deb ") {
-		k.add(at+".repository", s.Repository, "must be a line of sources.list", `"deb [signed-by=KEYFILE] URL SUITE main"`)
-	}
+	k.packageRepository(at, kind.name, s)
 	switch kind.name {
 	case "deb", "rpm", "archive":
 		k.download(at+"."+kind.name, kind.value)
@@ -86,7 +81,7 @@ func (k *checker) source(at string, s Source) {
 		if s.SHA256 != "" && !checksum.MatchString(s.SHA256) {
 			k.add(at+".sha256", s.SHA256, "must be 64 hexadecimal digits", "sha256sum FILE prints it")
 		}
-	case "apt", "catalog", "image":
+	case "apt", "yum", "catalog", "image":
 		if strings.ContainsAny(kind.value, " \t") || strings.HasPrefix(kind.value, "-") {
 			k.add(at+"."+kind.name, kind.value, "must be one name", "")
 		}
@@ -96,6 +91,32 @@ func (k *checker) source(at string, s Source) {
 			k.add(at+".sha256", s.SHA256, "belongs to deb, rpm and archive only", "an image carries its checksum in its name: repo/name@sha256:...")
 		}
 	}
+}
+
+// packageRepository checks what says where a package of apt or yum comes from.
+func (k *checker) packageRepository(at, kind string, s Source) {
+	switch {
+	case s.Repository == "":
+	case kind == "apt" && !strings.HasPrefix(s.Repository, "deb "):
+		k.add(at+".repository", s.Repository, "must be a line of sources.list", `"deb [signed-by=KEYFILE] URL SUITE main"`)
+	case kind == "yum" && !isURL(s.Repository):
+		k.add(at+".repository", s.Repository, "must be the URL of the folder that has repodata", "https://HOST/el$releasever/$basearch/")
+	case kind == "yum":
+		k.download(at+".repository", s.Repository)
+		if s.GPGKey == "" {
+			k.add(at+".gpgkey", nil, "is required, as without a key nothing could be verified", "name its file or URL; for one package without a key {rpm: URL, sha256: ...}")
+		}
+	case kind != "apt":
+		k.add(at+".repository", s.Repository, "belongs to apt and yum only", "")
+	}
+	if s.GPGKey == "" {
+		return
+	}
+	if kind != "yum" || s.Repository == "" {
+		k.add(at+".gpgkey", s.GPGKey, "belongs to yum with a repository", "")
+	}
+	k.filePath(at+".gpgkey", s.GPGKey)
+	k.download(at+".gpgkey", s.GPGKey)
 }
 
 func isURL(s string) bool { return strings.Contains(s, "://") }

@@ -210,14 +210,19 @@ type BasicAuth struct {
 	Password Secret `yaml:"password"`
 }
 
-// Source says where a program comes from: the word `standin`, or a mapping with exactly one of apt, deb, rpm, archive,
+// Source says where a program comes from: the word `standin`, or a mapping with exactly one of apt, deb, yum, rpm, archive,
 // image, path and catalog.
 type Source struct {
 	Standin bool `yaml:"-"`
 	// Apt is the name of a package, with its version where wanted (name=version).
 	Apt string `yaml:"apt,omitempty"`
-	// Repository is a line of sources.list that the apt package comes from.
+	// Repository is a line of sources.list that the apt package comes from, or the base URL of the yum package's repository, in
+	// which $releasever and $basearch stand for those of the host.
 	Repository string `yaml:"repository,omitempty"`
+	// Yum is the name of an RPM package in a repository, with its version where wanted (name=version-release).
+	Yum string `yaml:"yum,omitempty"`
+	// GPGKey is the file or URL of the key that signs the yum repository or its packages.
+	GPGKey string `yaml:"gpgkey,omitempty"`
 	// Deb is the file or URL of a Debian package.
 	Deb string `yaml:"deb,omitempty"`
 	// RPM is the file or URL of an RPM package.

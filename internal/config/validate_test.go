@@ -169,7 +169,11 @@ func TestValidateSources(t *testing.T) {
 		"source.sha256: is required for a download":              {Deb: "https://x/y.deb"},
 		"source.sha256: abc: must be 64 hexadecimal digits":      {Archive: "https://x/y.tgz", SHA256: "abc"},
 		"belongs to deb, rpm and archive only":                   {Path: "/opt/mesos", SHA256: sum},
-		"belongs to apt only":                                    {Path: "/opt/mesos", Repository: "deb https://x stable main"},
+		"belongs to apt and yum only":                            {Path: "/opt/mesos", Repository: "deb https://x stable main"},
+		"must be the URL of the folder that has repodata":        {Yum: "mesos", Repository: "/srv/el9", GPGKey: "/k"},
+		"source.gpgkey: is required":                             {Yum: "mesos", Repository: "https://x/el9/"},
+		"belongs to yum with a repository":                       {Apt: "mesos", GPGKey: "/k"},
+		"gpgkey: ftp://x/k: must be a path or an https:":         {Yum: "mesos", Repository: "https://x/el9/", GPGKey: "ftp://x/k"},
 		"must be a line of sources.list":                         {Apt: "mesos", Repository: "https://x"},
 		"must be one name":                                       {Apt: "mesos marathon"},
 		"source.rpm: ftp://x/y.rpm: must be a path or an https:": {RPM: "ftp://x/y.rpm", SHA256: sum},
@@ -180,7 +184,7 @@ func TestValidateSources(t *testing.T) {
 		require.ErrorContains(t, Validate(c), want)
 	}
 	mustSay(t, threeLines, cases)
-	for _, ok := range []Source{{Deb: "./mesos.deb"}, {Archive: "https://x/y.tgz", SHA256: sum}, {Image: "a/b@sha256:" + sum}, {Path: "~/mesos"}, {Catalog: "clusterd"}, {Apt: "mesos=1.11.0-2", Repository: "deb [signed-by=/k] https://x stable main"}} {
+	for _, ok := range []Source{{Deb: "./mesos.deb"}, {Archive: "https://x/y.tgz", SHA256: sum}, {Image: "a/b@sha256:" + sum}, {Path: "~/mesos"}, {Catalog: "clusterd"}, {Yum: "mesos=1.11.1-0.1.el8", Repository: "https://x/el$releasever/$basearch/", GPGKey: "https://x/key"}, {Yum: "mesos"}, {Apt: "mesos=1.11.0-2", Repository: "deb [signed-by=/k] https://x stable main"}} {
 		c := parse(t, threeLines)
 		c.Components.Mesos.Source = ok
 		require.NoError(t, Validate(c), ok.Title())
