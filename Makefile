@@ -24,7 +24,7 @@ test: setup build ## everything, with the real ZooKeeper, HAProxy, sshd, Terrafo
 test-here: setup build ## everything that needs no machines
 	@scripts/test.sh here
 
-test-lab: setup build ## clusters on lab hosts with systemd, from packages of a signed repository; needs root, or Docker and a built lab image
+test-lab: setup build ## clusters on lab hosts with systemd, from packages of a signed repository; needs root, or Docker and a built lab image (JOMCTL_TEST_SEVEN=1: also seven hosts at once)
 	@scripts/test.sh lab
 
 test-fast: ## unit tests alone: no packages, no root, no network
