@@ -1,0 +1,164 @@
+package sync
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/home/git"
+	"github.com/jomctl/jomctl/internal/home/keep"
+)
+
+// Status is what an engine knows about itself.
+type Status struct {
+	Epoch int64 `json:"epoch"`
+	// Head is the last commit, Pushed the last one that the remote has.
+	Head   string `json:"head"`
+	Pushed string `json:"pushed"`
+	// Unpushed is since when there is a change that the remote does not have; zero when it has all.
+	Unpushed time.Time `json:"unpushed,omitzero"`
+	LastPush time.Time `json:"lastPush,omitzero"`
+	// CommitError and PushError are why there is no commit or no push; empty when all is well.
+	CommitError string `json:"commitError,omitempty"`
+	PushError   string `json:"pushError,omitempty"`
+	// Fenced: another controller owns the history.
+	Fenced bool `json:"fenced,omitempty"`
+	// Refused are files that are not kept as they are, with the reason; what was kept of them before stays.
+	Refused map[string]string `json:"refused,omitempty"`
+	// Unwatched says why changes may be found late.
+	Unwatched string    `json:"unwatched,omitempty"`
+	Files     int       `json:"files"`
+	Written   time.Time `json:"written"`
+}
+
+// OldestUnpushed is the age of the oldest change that the remote does not have.
+func (s Status) OldestUnpushed(now time.Time) time.Duration {
+	if s.Unpushed.IsZero() {
+		return 0
+	}
+	return now.Sub(s.Unpushed)
+}
+
+// Status is the engine's status now.
+func (e *Engine) Status() Status {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.statusLocked()
+}
+
+func (e *Engine) statusLocked() Status {
+	s := e.status
+	s.Epoch, s.Head, s.Pushed, s.Unpushed = e.claimed.Epoch, e.head.String(), e.pushed.String(), e.unpushed
+	if since := e.mailbox.since(); !since.IsZero() && (s.Unpushed.IsZero() || since.Before(s.Unpushed)) {
+		s.Unpushed = since
+	}
+	s.Written = time.Now()
+	return s
+}
+
+func (e *Engine) report(change func(*Status)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.reportLocked(change)
+}
+
+func (e *Engine) reportLocked(change func(*Status)) {
+	change(&e.status)
+	e.writeStatus(e.statusLocked())
+}
+
+// noteTree copies into the status what the commit loop alone may read.
+func (e *Engine) noteTree() {
+	refused := map[string]string{}
+	for name, r := range e.tree.refused {
+		if !r.silent {
+			refused[name] = r.reason
+		}
+	}
+	unwatched := ""
+	if e.blind != nil {
+		unwatched = e.blind.Error()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.status.Refused, e.status.Unwatched, e.status.Files = refused, unwatched, len(e.tree.nodes)
+}
+
+func (e *Engine) writeStatus(s Status) {
+	if e.o.StatusFile == "" {
+		return
+	}
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return
+	}
+	temp := e.o.StatusFile + ".new"
+	if os.WriteFile(temp, append(data, '\n'), 0o644) == nil { // #nosec G306 -- jomctl reads it as another user
+		_ = os.Rename(temp, e.o.StatusFile)
+	}
+}
+
+func isNumber(name string) bool {
+	_, ok := keep.JobOfNumber(name)
+	return ok
+}
+
+// numbersFile is the one file of the ref that holds the next build numbers, a line `NUMBER JOB` each.
+const numbersFile = "next-build-numbers"
+
+// commitNumbers makes the ref of the numbers hold those of the home. It has no history: each commit is the first.
+func (e *Engine) commitNumbers(ctx context.Context) error {
+	var lines []string
+	for name := range e.tree.nodes {
+		if job, ok := strings.CutSuffix(name, "/config.xml"); ok && strings.HasPrefix(job, "jobs/") {
+			lines = append(lines, job)
+		}
+	}
+	slices.Sort(lines)
+	var text bytes.Buffer
+	for _, job := range lines {
+		data, err := os.ReadFile(filepath.Join(e.o.Home, path.Join(job, "nextBuildNumber")))
+		if err != nil {
+			continue
+		}
+		if n, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && n > 0 {
+			text.WriteString(strconv.Itoa(n) + " " + strings.Map(printable, job) + "\n")
+		}
+	}
+	refs, err := e.o.Repo.Refs(ctx)
+	if err != nil {
+		return err
+	}
+	if old := refs[git.Numbers]; !old.IsZero() {
+		if data, ok, err := e.o.Repo.File(ctx, old, numbersFile); err == nil && ok && bytes.Equal(data, text.Bytes()) {
+			return nil
+		}
+	}
+	_, err = e.o.Repo.Commit(ctx, git.Commit{Ref: git.Numbers, Force: true, Message: "Next build numbers", When: time.Now()}, func(c *git.Changes) error {
+		c.Write(numbersFile, text.Bytes(), false)
+		return nil
+	})
+	return err
+}
+
+// ParseNumbers reads the file of the next build numbers: job path to number.
+func ParseNumbers(data []byte) map[string]int {
+	numbers := map[string]int{}
+	for line := range strings.Lines(string(data)) {
+		number, job, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if n, err := strconv.Atoi(number); err == nil && n > 0 {
+			numbers[job] = n
+		}
+	}
+	return numbers
+}
+
+// NumbersFile is where Numbers holds them.
+const NumbersFile = numbersFile
