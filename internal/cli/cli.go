@@ -51,6 +51,7 @@ func commands(a *app) []*cobra.Command {
 		newUnlockCommand(a),
 		newConfigCommand(a),
 		newSourcesCommand(a),
+		newReleaseCommand(a),
 		newVersionCommand(a),
 		newSuperviseCommand(),
 	}

@@ -1,0 +1,277 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jomctl/jomctl/bundles"
+	"github.com/jomctl/jomctl/bundles/fetch"
+	"github.com/jomctl/jomctl/bundles/resolve"
+	"github.com/jomctl/jomctl/internal/ui"
+)
+
+type releaseCheckOptions struct {
+	centers  centerOptions
+	from     string
+	download bool
+}
+
+func newReleaseCheckCommand(a *app) *cobra.Command {
+	opts := releaseCheckOptions{}
+	cmd := &cobra.Command{Use: "check NAME|DIR", Short: "Check a release: lock, security warnings, checksums of its files, links between plugins and core", Args: cobra.ExactArgs(1),
+		Long: "Files are looked for in --from and in the cache of downloads; with --download those that are not there are fetched. With all files at hand, war and\n" +
+			"plugins are opened and everything that a plugin links to and nobody provides is reported.\n" +
+			"Exit code 0: nothing found; 3: the release cannot be installed so; 4: security warnings or deprecated plugins.",
+		RunE: func(cmd *cobra.Command, args []string) error { return runReleaseCheck(cmd.Context(), a, opts, args[0]) }}
+	opts.centers.bind(cmd)
+	cmd.Flags().StringVar(&opts.from, "from", "", "a folder that has jenkins.war and the plugins, here or in its folder plugins")
+	cmd.Flags().BoolVar(&opts.download, "download", false, "fetch the files that are not here")
+	return cmd
+}
+
+// releaseFile is one file of a release and where it lies.
+type releaseFile struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"`
+	Path    string `json:"path,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// releaseReport is the answer of check.
+type releaseReport struct {
+	Release    string              `json:"release"`
+	Core       string              `json:"core"`
+	Problems   []string            `json:"problems"`
+	Warnings   []resolve.Warning   `json:"warnings"`
+	AsOf       string              `json:"warningsAsOf"`
+	Deprecated []map[string]string `json:"deprecated"`
+	Dangers    []string            `json:"dangers"`
+	Files      []releaseFile       `json:"files"`
+	Links      linkAnswer          `json:"links"`
+}
+
+func runReleaseCheck(ctx context.Context, a *app, opts releaseCheckOptions, name string) error {
+	release, err := bundles.Load(name)
+	if err != nil {
+		return err
+	}
+	known, err := opts.centers.known(ctx, a, release)
+	if err != nil {
+		return err
+	}
+	report := releaseReport{Release: release.Name, Core: release.Core.Version, Problems: append([]string{}, release.Audit()...), AsOf: known.AsOf.Format("2006-01-02"),
+		Warnings: append([]resolve.Warning{}, known.Against(release.Core.Version, release.Lock)...), Dangers: append([]string{}, release.Dangers...), Deprecated: []map[string]string{}}
+	if release.Lock != nil {
+		for _, p := range release.Lock.Plugins {
+			if why := known.Deprecated(p.Name); why != "" {
+				report.Deprecated = append(report.Deprecated, map[string]string{"name": p.Name, "url": why})
+			}
+		}
+	}
+	store, err := fetch.UserStore()
+	if err != nil {
+		return err
+	}
+	if report.Files, err = a.findFiles(ctx, release, store, opts.from, opts.download); err != nil {
+		return err
+	}
+	for _, file := range report.Files {
+		if file.Problem != "" {
+			report.Problems = append(report.Problems, file.Problem)
+		}
+	}
+	if report.Links, err = checkLinks(ctx, release, report.Files); err != nil {
+		return err
+	}
+	report.Problems = append(report.Problems, report.Links.Broken...)
+	return a.writeReleaseReport(report)
+}
+
+// findFiles looks for all files of a release: in the folder, in the store, on the net.
+func (a *app) findFiles(ctx context.Context, release *bundles.Release, store fetch.Store, from string, download bool) ([]releaseFile, error) {
+	all := []releaseFile{}
+	for _, f := range release.Files() {
+		file := releaseFile{Name: f.Name, Version: f.Version, SHA256: f.SHA256}
+		var err error = fs.ErrNotExist
+		if from != "" {
+			file.Path, err = fetch.In(from, f)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			file.Path, err = store.Have(f)
+		}
+		if errors.Is(err, fs.ErrNotExist) && download {
+			a.say("Downloading %s %s", f.Name, f.Version)
+			file.Path, err = store.Get(ctx, f)
+		}
+		wrong := new(fetch.MismatchError)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.As(err, &wrong), err != nil && download:
+			file.Path, file.Problem = "", err.Error()
+		case errors.Is(err, fs.ErrNotExist):
+			file.Path = ""
+		case err != nil:
+			return nil, err
+		}
+		all = append(all, file)
+	}
+	return all, nil
+}
+
+func missingFiles(files []releaseFile) (names []string) {
+	for _, file := range files {
+		if file.Path == "" {
+			names = append(names, file.Name)
+		}
+	}
+	return names
+}
+
+func (a *app) writeReleaseReport(r releaseReport) error {
+	if a.global.Output == formatJSON {
+		if err := a.writeJSON(r); err != nil {
+			return err
+		}
+	} else {
+		a.releaseText(r)
+	}
+	switch {
+	case len(r.Problems) > 0:
+		return &reported{exitRefused}
+	case len(r.Warnings)+len(r.Deprecated) > 0:
+		return &reported{exitFindings}
+	}
+	return nil
+}
+
+func (a *app) releaseText(r releaseReport) {
+	out := a.streams.Out
+	fmt.Fprintf(out, "release %s, Jenkins %s\n", r.Release, r.Core)
+	for _, problem := range r.Problems {
+		fmt.Fprintf(out, "PROBLEM: %s\n", ui.Clean(problem))
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(out, "security warning: %s\n", warningText(w))
+	}
+	for _, d := range r.Deprecated {
+		fmt.Fprintf(out, "deprecated: %s (%s)\n", d["name"], ui.Clean(d["url"]))
+	}
+	for _, danger := range r.Dangers {
+		fmt.Fprintf(out, "danger: %s\n", danger)
+	}
+	missing := missingFiles(r.Files)
+	fmt.Fprintf(out, "files: %d of %d are here and have the checksums of the release\n", len(r.Files)-len(missing), len(r.Files))
+	for _, note := range r.Links.Notes {
+		fmt.Fprintf(out, "links: %s\n", ui.Clean(note))
+	}
+	fmt.Fprintf(out, "links: %s\n", r.Links.Summary)
+	fmt.Fprintf(out, "%d problems, %d security warnings as of %s, %d deprecated plugins\n", len(r.Problems), len(r.Warnings), r.AsOf, len(r.Deprecated))
+}
+
+func newReleaseFetchCommand(a *app) *cobra.Command {
+	var to, from string
+	cmd := &cobra.Command{Use: "fetch NAME|DIR", Short: "Put jenkins.war and the plugins of a release into a folder, verified", Args: cobra.ExactArgs(1),
+		Long: "The folder can be carried to a site without internet: name its jenkins.war in jenkins.war of the cluster file; the plugins beside it are found by themselves.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runReleaseFetch(cmd.Context(), a, args[0], from, to)
+		}}
+	cmd.Flags().StringVar(&to, "to", "", "the folder (required)")
+	cmd.Flags().StringVar(&from, "from", "", "a folder that has some of the files already")
+	return cmd
+}
+
+func runReleaseFetch(ctx context.Context, a *app, name, from, to string) error {
+	if to == "" {
+		return &usageError{errors.New("--to names the folder for the files")}
+	}
+	release, err := bundles.Load(name)
+	if err != nil {
+		return err
+	}
+	if problems := release.Audit(); len(problems) > 0 {
+		a.say("Note: the release is not complete: %s", problems[0])
+	}
+	store, err := fetch.UserStore()
+	if err != nil {
+		return err
+	}
+	files, err := a.findFiles(ctx, release, store, from, true)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for i, file := range files {
+		if file.Problem != "" {
+			failed = append(failed, errors.New(file.Problem))
+			continue
+		}
+		path := filepath.Join(to, "plugins", file.Name)
+		if file.Name == "jenkins.war" {
+			path = filepath.Join(to, file.Name)
+		}
+		if err := copyFile(file.Path, path); err != nil {
+			return fmt.Errorf("putting %s into %s: %w", file.Name, to, err)
+		}
+		files[i].Path = path
+	}
+	if err := errors.Join(failed...); err != nil {
+		return err
+	}
+	if a.global.Output == formatJSON {
+		return a.writeJSON(map[string]any{"release": release.Name, "folder": to, "files": files})
+	}
+	_, err = fmt.Fprintf(a.streams.Out, "%d files of release %s in %s, each with the checksum of the release\n", len(files), release.Name, to)
+	return err
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	out, err := os.CreateTemp(filepath.Dir(to), ".release-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name())
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Chmod(0o644), out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), to)
+}
+
+// linkAnswer is what the look into war and plugins gave.
+type linkAnswer struct {
+	Done    bool     `json:"done"`
+	Summary string   `json:"summary"`
+	Broken  []string `json:"broken"`
+	Notes   []string `json:"notes"`
+}
+
+// warAndPlugins are the paths of the files, the war apart.
+func warAndPlugins(files []releaseFile) (war string, plugins []string) {
+	for _, file := range files {
+		if file.Name == "jenkins.war" {
+			war = file.Path
+		} else {
+			plugins = append(plugins, file.Path)
+		}
+	}
+	slices.Sort(plugins)
+	return war, plugins
+}
