@@ -1,7 +1,6 @@
 package linkcheck
 
 import (
-	"bufio"
 	"bytes"
 	"compress/flate"
 	_ "embed"
@@ -24,39 +23,68 @@ var jdkIndex []byte
 func Javas() []int { return []int{8, 11, 17, 21, 25} }
 
 // openJDK gives the classes of a Java release. The index is compressed text: a line per class and variant with a mask of releases
-// (bit 0 is the first of Javas), access, name, superclass, interfaces with commas between; then a line per member that begins with f or
-// m, with access, name and descriptor.
+// (bit 0 is the first of Javas), access, name, superclass, interfaces with commas between; then a line per member that begins with F or
+// M, with access, name and descriptor.
 func openJDK(java int) (*space, error) {
 	bit := slices.Index(Javas(), java)
 	if bit < 0 {
 		return nil, fmt.Errorf("check links for Java %d: only the releases %v are known", java, Javas())
 	}
 	s, in := newSpace("Java "+strconv.Itoa(java)), interner{}
-	lines := bufio.NewScanner(flate.NewReader(bytes.NewReader(jdkIndex)))
-	lines.Buffer(nil, 1<<20)
+	if java < 9 {
+		s.unlisted = []string{"sun/", "com/sun/", "jdk/", "oracle/"}
+	}
+	text, err := io.ReadAll(flate.NewReader(bytes.NewReader(jdkIndex)))
+	if err != nil {
+		return nil, fmt.Errorf("read the index of Java classes: %w", err)
+	}
 	var c *class
-	for lines.Scan() {
-		f := strings.Split(in.str(lines.Bytes()), " ")
-		access, err := strconv.ParseUint(f[1], 16, 16)
-		switch {
-		case err != nil || len(f) < 4:
-			return nil, fmt.Errorf("read the index of Java classes: line %q", lines.Text())
-		case f[0] == "f" && c != nil:
-			c.fields = append(c.fields, member{name: f[2], desc: f[3], access: uint16(access)})
-		case f[0] == "m" && c != nil:
-			c.methods = append(c.methods, member{name: f[2], desc: f[3], access: uint16(access)})
-		case f[0] != "f" && f[0] != "m":
-			c = nil
-			if mask, _ := strconv.ParseUint(f[0], 16, 16); mask&(1<<bit) != 0 {
-				c = &class{name: f[2], super: f[3], access: uint16(access), space: s}
-				if len(f) > 4 {
-					c.interfaces = strings.Split(f[4], ",")
-				}
-				s.put(c)
-			}
+	for len(text) > 0 {
+		var line []byte
+		line, text, _ = bytes.Cut(text, []byte("\n"))
+		if isMember := line[0] == 'F' || line[0] == 'M'; isMember && c == nil {
+			continue
+		} else if c, err = c.indexLine(line, isMember, bit, in); err != nil {
+			return nil, err
+		}
+		if c != nil && c.space == nil {
+			c.space = s
+			s.put(c)
 		}
 	}
-	return s, lines.Err()
+	return s, nil
+}
+
+// indexLine reads one line into the class c that it belongs to, or gives the class that begins with it; nil where the release has none.
+func (c *class) indexLine(line []byte, isMember bool, bit int, in interner) (*class, error) {
+	var f [5][]byte
+	rest := line
+	for i := range f {
+		f[i], rest, _ = bytes.Cut(rest, []byte(" "))
+	}
+	access, err := strconv.ParseUint(string(f[1]), 16, 16)
+	if err != nil {
+		return nil, fmt.Errorf("read the index of Java classes: line %q: %w", line, err)
+	}
+	if isMember {
+		m := member{name: in.str(f[2]), desc: in.str(f[3]), access: uint16(access)}
+		if line[0] == 'F' {
+			c.fields = append(c.fields, m)
+		} else {
+			c.methods = append(c.methods, m)
+		}
+		return c, nil
+	}
+	if mask, _ := strconv.ParseUint(string(f[0]), 16, 16); mask&(1<<bit) == 0 {
+		return nil, nil
+	}
+	c = &class{name: in.str(f[2]), super: in.str(f[3]), access: uint16(access)}
+	for len(f[4]) > 0 {
+		var name []byte
+		name, f[4], _ = bytes.Cut(f[4], []byte(","))
+		c.interfaces = append(c.interfaces, in.str(name))
+	}
+	return c, nil
 }
 
 // writeJDK writes the index: entries in order of their names, each with its mask.
@@ -75,7 +103,7 @@ func writeJDK(w io.Writer, classes []maskedClass) error {
 		}
 		for i, members := range [][]member{c.fields, c.methods} {
 			for _, m := range members {
-				if _, err := fmt.Fprintf(packed, "%c %x %s %s\n", "fm"[i], m.access, m.name, m.desc); err != nil {
+				if _, err := fmt.Fprintf(packed, "%c %x %s %s\n", "FM"[i], m.access, m.name, m.desc); err != nil {
 					return err
 				}
 			}

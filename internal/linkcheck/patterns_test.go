@@ -53,27 +53,27 @@ var cloudPlugin = map[string]string{
 }
 
 func TestLinksThatCoresHaveBroken(t *testing.T) {
-	library := javac(t, lang)
-	guava11, guava31 := javac(t, oldGuava), javac(t, newGuava)
-	before, after := javac(t, oldCore), javac(t, newCore)
-	own := tree(t, javac(t, cloudPlugin, before, library, guava11)).
+	built := javac(t, merged(oldCore, lang, oldGuava))
+	before, after := tree(t, built), tree(t, javac(t, merged(newCore, newGuava)))
+	library, guava11, guava31 := before.under("org/"), before.under("com/"), after.under("com/")
+	own := tree(t, javac(t, cloudPlugin, built)).
 		with("META-INF/annotations/hudson.Extension.txt", "# informational\norg.example.Cloud$DescriptorImpl{}\n")
-	check := func(core, guava string, lib files) Report {
-		jars := files{"WEB-INF/lib/guava.jar": tree(t, guava).zip(t)}
+	check := func(core, guava, lib files) Report {
+		jars := files{"WEB-INF/lib/guava.jar": guava.zip(t)}
 		if lib != nil {
 			jars["WEB-INF/lib/commons-lang-2.6.jar"] = lib.zip(t)
 		}
-		return newRig(t, tree(t, core), jars).plugin("cloud", "", own).check()
+		return newRig(t, core.under("hudson/", "jenkins/"), jars).plugin("cloud", "", own).check()
 	}
 
 	t.Run("the core that it was built for", func(t *testing.T) {
-		report := check(before, guava11, tree(t, library))
+		report := check(before, guava11, library)
 		assert.Empty(t, report.Links)
 		assert.Equal(t, 4, report.Classes)
 		assert.Greater(t, report.References, 20)
 	})
 	t.Run("Guava updated", func(t *testing.T) {
-		report := check(before, guava31, tree(t, library))
+		report := check(before, guava31, library)
 		assert.Equal(t, []string{
 			"breaks cloud: missing method com.google.common.base.Objects$ToStringHelper com.google.common.base.Objects.toStringHelper(java.lang.Object)",
 			"breaks cloud: missing class com.google.common.base.Objects$ToStringHelper",
@@ -84,7 +84,7 @@ func TestLinksThatCoresHaveBroken(t *testing.T) {
 		assert.False(t, report.Links[0].AtStart)
 	})
 	t.Run("a field renamed, another private, a constructor changed", func(t *testing.T) {
-		report := check(after, guava11, tree(t, library))
+		report := check(after, guava11, library)
 		assert.Equal(t, []string{
 			"breaks cloud: inaccessible field java.util.List hudson.logging.LogRecorder.targets",
 			"breaks cloud: missing method void hudson.slaves.AbstractCloud.<init>(java.lang.String)",
@@ -103,12 +103,12 @@ func TestLinksThatCoresHaveBroken(t *testing.T) {
 		require.Len(t, uses, 2)
 		assert.Equal(t, Use{Jar: "WEB-INF/lib/cloud.jar", Class: "org/example/Careful", Member: "blank(Ljava/lang/String;)Z", How: "code", Guarded: true}, uses[0])
 		assert.Equal(t, "<init>(Ljava/lang/String;)V", uses[1].Member)
-		assert.Equal(t, report.Links, report.Since(check(before, guava11, tree(t, library))))
+		assert.Equal(t, report.Links, report.Since(check(before, guava11, library)))
 		assert.Empty(t, report.Since(report))
 	})
 	t.Run("commons-lang put into the plugin again", func(t *testing.T) {
-		jars := files{"WEB-INF/lib/guava.jar": tree(t, guava11).zip(t)}
-		cured := files{"WEB-INF/lib/commons-lang-2.6.jar": tree(t, library).zip(t)}
-		assert.Empty(t, newRig(t, tree(t, before), jars).plugin("cloud", "", own, cured).check().Links)
+		jars := files{"WEB-INF/lib/guava.jar": guava11.zip(t)}
+		cured := files{"WEB-INF/lib/commons-lang-2.6.jar": library.zip(t)}
+		assert.Empty(t, newRig(t, before.under("hudson/", "jenkins/"), jars).plugin("cloud", "", own, cured).check().Links)
 	})
 }

@@ -15,6 +15,8 @@ type space struct {
 	first bool
 	// known are the packages that it has classes of.
 	known map[string]bool
+	// unlisted are prefixes of names of which nobody can say whether it has them.
+	unlisted []string
 }
 
 func newSpace(name string) *space {
@@ -57,6 +59,18 @@ func (s *space) find(name string) *class {
 	return s.own[name]
 }
 
+// mayHave says whether a class that was not found may be there nevertheless.
+func (s *space) mayHave(name string) bool {
+	for _, o := range s.outer {
+		for _, prefix := range o.unlisted {
+			if strings.HasPrefix(name, prefix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (s *space) masked(name string) bool {
 	for _, mask := range s.masks {
 		if strings.HasPrefix(name, mask) {
@@ -95,7 +109,7 @@ func (s *space) resolve(r ref) outcome {
 	}
 	c := s.find(r.owner)
 	if r.kind == 'c' || r.kind == 's' {
-		if c == nil {
+		if c == nil && !s.mayHave(r.owner) {
 			return outcome{problem: Missing}
 		}
 		return outcome{class: c}

@@ -179,6 +179,25 @@ func (f files) with(name, text string) files {
 	return f
 }
 
+// under are the entries whose names begin with one of the prefixes.
+func (f files) under(prefixes ...string) files {
+	out := files{}
+	for name, b := range f {
+		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+			out[name] = b
+		}
+	}
+	return out
+}
+
+func merged(all ...map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, m := range all {
+		maps.Copy(out, m)
+	}
+	return out
+}
+
 func (f files) zip(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
