@@ -118,7 +118,7 @@ func (a *app) doctorInputs() (in doctor.Inputs, done func(), err error) {
 		Cluster: c, Machines: env.Fleet.Machines(), ZooKeeper: env.ZooKeeper, Mesos: mesos, Marathon: marathon, Jenkins: client,
 		JenkinsError: jenkinsErr, AppID: env.AppID(), Framework: "jenkins-" + c.Name, Report: env.Status, Version: currentBuild().Version,
 	}
-	for i, secret := range secretsOf(c) {
+	for i, secret := range c.Secrets() {
 		value, err := secret.Resolve(c)
 		if err != nil {
 			continue // what cannot be read here cannot be written either, except where it stands by its name
@@ -128,23 +128,9 @@ func (a *app) doctorInputs() (in doctor.Inputs, done func(), err error) {
 			raw.JenkinsPassword = value
 		}
 	}
+	raw.MarathonUser, raw.MarathonPassword, _ = c.MarathonLogin() // what cannot be read is told by the item that needs it
 	in.Raw = raw
 	return in, client.Close, nil
-}
-
-// secretsOf are all secrets that the cluster file names, the admin's password first.
-func secretsOf(c *config.Cluster) []config.Secret {
-	secrets := []config.Secret{c.Jenkins.Admin.Password}
-	if c.Jenkins.SCM != nil {
-		secrets = append(secrets, c.Jenkins.SCM.Key)
-	}
-	if c.Registry != nil {
-		secrets = append(secrets, c.Registry.Password)
-	}
-	if c.Backup != nil {
-		secrets = append(secrets, c.Backup.Password)
-	}
-	return secrets
 }
 
 type bundleOptions struct{ file string }

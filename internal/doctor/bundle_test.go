@@ -68,6 +68,8 @@ func bundleInputs(t *testing.T) (Inputs, *world) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
 		switch {
+		case strings.HasPrefix(r.URL.Path, "/v2/") && (user != "ops" || password != "hunter2hunter2"):
+			w.WriteHeader(http.StatusUnauthorized)
 		case strings.HasPrefix(r.URL.Path, "/computer") && (user != "admin" || password != "topsecretvalue"):
 			w.WriteHeader(http.StatusForbidden)
 		case r.URL.Path == "/state":
@@ -88,7 +90,8 @@ func bundleInputs(t *testing.T) (Inputs, *world) {
 		&machine{name: "a2", err: errors.New("no route to host")},
 	}
 	in := w.inputs(t)
-	in.Raw = Raw{Masters: []string{web.URL}, Marathons: []string{"http://127.0.0.1:1"}, ZooKeepers: []string{zooKeeper(t)},
+	in.Raw = Raw{Masters: []string{web.URL}, Marathons: []string{"http://127.0.0.1:1", web.URL}, ZooKeepers: []string{zooKeeper(t)},
+		MarathonUser: "ops", MarathonPassword: "hunter2hunter2",
 		JenkinsURL: web.URL, JenkinsUser: "admin", JenkinsPassword: "topsecretvalue"}
 	require.NoError(t, os.WriteFile(in.Cluster.File, []byte("name: ci\nregistry:\n  password: hunter2hunter2\n"), 0o600))
 	journal := filepath.Join(in.Cluster.StateDir(), "journal")
@@ -106,7 +109,7 @@ func TestBundleHoldsWhatThereIsWithoutSecrets(t *testing.T) {
 	require.NoError(t, err)
 	files := unpack(t, data.Bytes())
 	for name, want := range map[string]string{
-		"mesos/master-1/state.json": hidden, "mesos/master-1/metrics.json": "answer to /metrics/snapshot", "zookeeper/1/mntr.txt": "answer to mntr",
+		"mesos/master-1/state.json": hidden, "mesos/master-1/metrics.json": "answer to /metrics/snapshot", "zookeeper/1/mntr.txt": "answer to mntr", "marathon/2/info.json": "answer to /v2/info",
 		"jenkins/computer.json": "answer to /computer/api/json", "hosts/a1/log/mesos-agent.log": "DB_PASSWORD=" + hidden, "hosts/a1/uname.txt": "Linux",
 		"hosts/a1/units.json": "mesos-agent", "sandboxes/t1/stdout": "started with " + hidden, "cluster.yaml": "password: " + hidden,
 		"jomctl/journal/021-install.jsonl": "begin-run", "doctor.json": `"check": "disk"`, "status.json": "{",

@@ -94,6 +94,8 @@ type Raw struct {
 	ZooKeepers         []string // host:port
 	// JenkinsUser and JenkinsPassword are for Jenkins at JenkinsURL; empty means as a visitor.
 	JenkinsURL, JenkinsUser, JenkinsPassword string
+	// MarathonUser and MarathonPassword are for every Marathon; empty where it asks for none.
+	MarathonUser, MarathonPassword string
 }
 
 const (

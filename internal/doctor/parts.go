@@ -36,26 +36,27 @@ func (f *facts) parts() []part {
 
 func (f *facts) mesosParts() []part {
 	var all []part
-	web := func(name, base, path string) {
-		all = append(all, part{name, false, func(ctx context.Context) (string, error) { return get(ctx, base+path, "", "") }})
+	web := func(name, url, user, password string) {
+		all = append(all, part{name, false, func(ctx context.Context) (string, error) { return get(ctx, url, user, password) }})
 	}
-	for i, base := range f.in.Raw.Masters {
+	for i, base := range f.in.Raw.Masters { // which ask operators for no password
 		dir := fmt.Sprintf("mesos/master-%d/", i+1)
 		for _, path := range []string{"version", "flags", "health"} {
-			web(dir+path, base, "/"+path)
+			web(dir+path, base+"/"+path, "", "")
 		}
-		web(dir+"metrics.json", base, "/metrics/snapshot")
+		web(dir+"metrics.json", base+"/metrics/snapshot", "", "")
 		// Any of them answers with what the leader knows; when one is down another may not be.
-		web(dir+"state.json", base, "/state")
-		web(dir+"maintenance-schedule.json", base, "/maintenance/schedule")
+		web(dir+"state.json", base+"/state", "", "")
+		web(dir+"maintenance-schedule.json", base+"/maintenance/schedule", "", "")
 	}
+	user, password := f.in.Raw.MarathonUser, f.in.Raw.MarathonPassword
 	for i, base := range f.in.Raw.Marathons {
 		dir := fmt.Sprintf("marathon/%d/", i+1)
 		for _, path := range []string{"info", "leader", "deployments"} {
-			web(dir+path+".json", base, "/v2/"+path)
+			web(dir+path+".json", base+"/v2/"+path, user, password)
 		}
-		web(dir+"apps.json", base, "/v2/apps?embed=apps.tasks&embed=apps.lastTaskFailure&embed=apps.deployments")
-		web(dir+"queue.json", base, "/v2/queue?embed=lastUnusedOffers")
+		web(dir+"apps.json", base+"/v2/apps?embed=apps.tasks&embed=apps.lastTaskFailure&embed=apps.deployments", user, password)
+		web(dir+"queue.json", base+"/v2/queue?embed=lastUnusedOffers", user, password)
 	}
 	for i, addr := range f.in.Raw.ZooKeepers {
 		for _, word := range []string{"mntr", "srvr", "stat"} {

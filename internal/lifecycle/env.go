@@ -106,7 +106,7 @@ func newEnv(c *config.Cluster, programs provision.Programs, fleet *provision.Fle
 		marathons = append(marathons, "http://"+net.JoinHostPort(h.Address, strconv.Itoa(provision.MarathonPort)))
 	}
 	env.Mesos = cluster.Mesos{Masters: masters}
-	env.Marathon = cluster.Marathon{URLs: marathons, Mesos: &env.Mesos}
+	env.Marathon = cluster.Marathon{URLs: marathons, Mesos: &env.Mesos, Login: c.MarathonLogin}
 	return env, nil
 }
 

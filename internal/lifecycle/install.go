@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -73,23 +74,33 @@ func (e *Env) warStep() op.Step {
 }
 
 func (e *Env) passwordStep() op.Step {
-	secret := e.Cluster.Jenkins.Admin.Password
-	return op.Step{ID: "admin-password", Title: "Admin password in " + string(secret),
+	title := "Admin password in " + string(e.Cluster.Jenkins.Admin.Password)
+	if others := len(e.Cluster.Generated()) - 1; others > 0 {
+		title += fmt.Sprintf(", and %d more secrets", others)
+	}
+	return op.Step{ID: "admin-password", Title: title,
 		Probe: func(context.Context) (op.State, error) {
-			there, err := secretThere(secret, e.Cluster)
-			return needed(there && (e.own == nil || e.controller().hashKept())), err
+			missing, err := missingSecrets(e.Cluster)
+			return needed(len(missing) == 0 && (e.own == nil || e.controller().hashKept())), err
 		},
 		Changes: func(context.Context) []string {
-			if there, err := secretThere(secret, e.Cluster); err == nil && there {
-				return []string{"hash it"}
+			var lines []string
+			missing, _ := missingSecrets(e.Cluster) // the probe has said what is wrong with them
+			for _, secret := range missing {
+				lines = append(lines, "generate "+string(secret)+" (mode 0600)")
 			}
-			return []string{"generate " + string(secret) + " (mode 0600)"}
+			if len(missing) == 0 {
+				lines = append(lines, "hash it")
+			}
+			return lines
 		},
 		Do: func(context.Context, op.Say) error {
-			if there, err := secretThere(secret, e.Cluster); err != nil || !there {
-				if err := errors.Join(err, generate(secret, e.Cluster)); err != nil {
-					return err
-				}
+			missing, err := missingSecrets(e.Cluster)
+			for _, secret := range missing {
+				err = errors.Join(err, generate(secret, e.Cluster))
+			}
+			if err != nil {
+				return err
 			}
 			if e.own == nil {
 				return nil
@@ -135,7 +146,7 @@ func (e *Env) filesStep() op.Step {
 func (e *Env) serviceStep(role string, n int, ready func(context.Context) error) op.Step {
 	describe := func() provision.Service { return e.Fleet.Services(role)[n] }
 	probe := func(ctx context.Context) (op.State, []string, error) {
-		if !e.own.known() {
+		if !e.own.known() || !e.credentialsThere() {
 			return op.Later, nil, nil
 		}
 		done, changes, err := e.item(describe()).Probe(ctx)

@@ -26,6 +26,7 @@ func (e *Env) Preflight() []provision.Finding {
 				Fix:     "leave `image` out and set `docker: none`"})
 		}
 	}
+	findings = append(findings, e.secretFindings()...)
 	return append(findings, e.controller().preflight()...)
 }
 

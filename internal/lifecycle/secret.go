@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/provision"
 )
 
 // secretThere says whether the secret can be read, or whether it is a missing file, which is generated.
@@ -19,6 +21,46 @@ func secretThere(secret config.Secret, c *config.Cluster) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// missingSecrets are those that are to be generated, without others that cannot be read, which are the error.
+func missingSecrets(c *config.Cluster) (missing []config.Secret, err error) {
+	for _, secret := range c.Generated() {
+		there, fault := secretThere(secret, c)
+		if fault == nil && !there {
+			missing = append(missing, secret)
+		}
+		err = errors.Join(err, fault)
+	}
+	return missing, err
+}
+
+// credentialsThere says whether no service has to wait for a secret that is still to be generated.
+func (e *Env) credentialsThere() bool {
+	missing, _ := missingSecrets(e.Cluster)
+	return !slices.ContainsFunc(missing, func(s config.Secret) bool { return s != e.Cluster.Jenkins.Admin.Password })
+}
+
+// secretFindings are the secrets that cannot be read, or that Mesos or Marathon would not take.
+func (e *Env) secretFindings() []provision.Finding {
+	var findings []provision.Finding
+	add := func(subject string, err error) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			findings = append(findings, provision.Finding{Subject: subject, Problem: err.Error(),
+				Fix: "put another secret there; of a file that is removed, `jomctl install` makes a new one"})
+		}
+	}
+	_, _, err := e.Cluster.MesosCredentials()
+	add("components.mesos.authentication", err)
+	_, _, err = e.Cluster.MarathonLogin()
+	add("components.marathon.basicAuth", err)
+	if b := e.Cluster.Components.Marathon.BasicAuth; b != nil {
+		if _, err := secretThere(b.Password, e.Cluster); errors.Is(err, fs.ErrNotExist) { // a variable, which nobody can generate
+			findings = append(findings, provision.Finding{Subject: "components.marathon.basicAuth.password", Problem: err.Error(),
+				Fix: "set the variable, or name a file, which is generated"})
+		}
+	}
+	return findings
 }
 
 // generate writes a new password of 144 random bits to the secret's file, mode 0600. A file that is there is never
