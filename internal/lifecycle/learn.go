@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
@@ -63,7 +64,7 @@ func (o *ownHosts) find(ctx context.Context, m host.Machine) (why string, err er
 	o.mu.Unlock()
 	var installed hosts.Installed
 	for _, plan := range plans {
-		programs, why, err := o.installer.Probe(ctx, m, plan, o.fetched(plan))
+		programs, why, err := o.installer.Probe(ctx, host.Looking(m), plan, o.fetched(plan))
 		if err != nil {
 			return "", err
 		}
@@ -240,14 +241,20 @@ func applyAll(ctx context.Context, items []provision.Item) error {
 	return nil
 }
 
+// probeAll looks at all items of a host at once: on a distant host most of the time is spent on the way.
 func probeAll(ctx context.Context, items []provision.Item) (done bool, changes []string, err error) {
+	oks, lines, errs := make([]bool, len(items)), make([][]string, len(items)), make([]error, len(items))
+	var wait sync.WaitGroup
+	for i, item := range items {
+		wait.Go(func() { oks[i], lines[i], errs[i] = item.Probe(ctx) })
+	}
+	wait.Wait()
 	done = true
-	for _, item := range items {
-		ok, lines, err := item.Probe(ctx)
-		if err != nil {
-			return false, changes, fmt.Errorf("%s: %w", item.Title(), err)
+	for i, item := range items {
+		if errs[i] != nil {
+			return false, changes, fmt.Errorf("%s: %w", item.Title(), errs[i])
 		}
-		done, changes = done && ok, append(changes, lines...)
+		done, changes = done && oks[i], append(changes, lines[i]...)
 	}
 	return done, changes, nil
 }
@@ -262,7 +269,7 @@ func (e *Env) programsStep(h config.Host) op.Step {
 		o.mu.Unlock()
 		var lines []string
 		for _, plan := range plans {
-			_, why, err := o.installer.Probe(ctx, m, plan, o.fetched(plan))
+			_, why, err := o.installer.Probe(ctx, host.Looking(m), plan, o.fetched(plan))
 			if err != nil {
 				return nil, err
 			}

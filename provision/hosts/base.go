@@ -98,7 +98,7 @@ func maskedOf(ctx context.Context, m host.Machine, names []string) (map[string]b
 	for _, name := range names {
 		argv = append(argv, name+".service")
 	}
-	out, err := m.Run(ctx, argv...)
+	out, err := host.Ask(ctx, m, argv...)
 	if err != nil {
 		return nil, fmt.Errorf("ask host %s for masked services: %w", m.Name(), err)
 	}

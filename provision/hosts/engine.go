@@ -68,7 +68,7 @@ func (i Engine) pending(ctx context.Context) (bool, error) {
 }
 
 func (i Engine) active(ctx context.Context) (bool, error) {
-	out, err := i.Host.Run(ctx, "systemctl", "show", "-p", "Id,LoadState,ActiveState", "docker.service")
+	out, err := host.Ask(ctx, i.Host, "systemctl", "show", "-p", "Id,LoadState,ActiveState", "docker.service")
 	if err != nil {
 		return false, fmt.Errorf("ask host %s for its Docker Engine: %w", i.Host.Name(), err)
 	}

@@ -52,7 +52,7 @@ func Look(ctx context.Context, c *config.Cluster, h config.Host, m host.Machine)
 	if f.Facts, err = host.GetFacts(ctx, m, q); err != nil {
 		return f, err
 	}
-	out, err := m.Run(ctx, "/bin/sh", "-c", factsScript, "jomctl-programs")
+	out, err := host.Ask(ctx, m, "/bin/sh", "-c", factsScript, "jomctl-programs")
 	if err != nil {
 		return f, fmt.Errorf("look for programs on host %s: %w", h.Name, err)
 	}

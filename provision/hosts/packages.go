@@ -129,7 +129,7 @@ func versions(ctx context.Context, m host.Machine, names []string, dnf bool) (ma
 	if dnf {
 		argv = []string{"rpm", "-q", "--qf", `ii\t%{NAME}\t%{VERSION}-%{RELEASE}\n`}
 	}
-	out, err := m.Run(ctx, append(argv, names...)...)
+	out, err := host.Ask(ctx, m, append(argv, names...)...)
 	if err != nil && out.Code < 1 { // which is also said when one of them is not known
 		return nil, fmt.Errorf("ask host %s for its packages: %w", m.Name(), err)
 	}

@@ -88,7 +88,7 @@ func reachable(ctx context.Context, c *config.Cluster, others []config.Host, fro
 	if len(names) == 0 {
 		return nil, nil //nolint:nilnil // a host alone reaches all
 	}
-	out, err := m.Run(ctx, argv...)
+	out, err := host.Ask(ctx, m, argv...)
 	if err != nil {
 		return nil, fmt.Errorf("try the ways from host %s: %w", from.Name, err)
 	}

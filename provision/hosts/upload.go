@@ -105,11 +105,11 @@ func marks(ctx context.Context, m host.Machine, paths []string) (map[string]File
 	if len(paths) == 0 {
 		return all, nil
 	}
-	sums, err := m.Run(ctx, append([]string{"sha256sum", "--"}, paths...)...)
+	sums, err := host.Ask(ctx, m, append([]string{"sha256sum", "--"}, paths...)...)
 	if err != nil && sums.Code < 1 { // which is also said when one of them is missing
 		return nil, fmt.Errorf("ask host %s for checksums: %w", m.Name(), err)
 	}
-	modes, err := m.Run(ctx, append([]string{"stat", "-c", "%a %n", "--"}, paths...)...)
+	modes, err := host.Ask(ctx, m, append([]string{"stat", "-c", "%a %n", "--"}, paths...)...)
 	if err != nil && modes.Code < 1 {
 		return nil, fmt.Errorf("ask host %s for permissions: %w", m.Name(), err)
 	}
