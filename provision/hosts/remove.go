@@ -150,7 +150,7 @@ func (i Removal) masks(ctx context.Context, record *Record) error {
 
 func (i Removal) files(ctx context.Context, record *Record) error {
 	paths := []string{sourcesDir}
-	for _, folder := range source.AptFolders() {
+	for _, folder := range source.RepositoryFolders() {
 		if _, err := i.Host.Stat(ctx, folder); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -159,7 +159,7 @@ func (i Removal) files(ctx context.Context, record *Record) error {
 			return err
 		}
 		for _, name := range names {
-			if strings.HasPrefix(path.Base(name), source.AptPrefix) {
+			if strings.HasPrefix(path.Base(name), source.RepositoryPrefix) {
 				paths = append(paths, name)
 			}
 		}

@@ -103,6 +103,12 @@ func (c *Checker) Check(ctx context.Context, p Plan) Result {
 			break
 		}
 		c.repository(ctx, &r, locked)
+	case KindYum:
+		if p.Yum == nil {
+			r.note("package %s comes from the hosts' own repositories and is verified by dnf there", p.Package)
+			break
+		}
+		c.yum(ctx, &r, locked)
 	case KindDeb, KindRPM, KindArchive:
 		c.file(ctx, &r, locked)
 	case KindImage:
@@ -139,7 +145,7 @@ func (c *Checker) refine(r *Result) {
 
 // fetched says whether jomctl itself fetches something for a plan.
 func (p Plan) fetched() bool {
-	return p.Kind == KindApt && p.Repository != nil || p.Kind == KindDeb || p.Kind == KindRPM || p.Kind == KindArchive || p.Kind == KindImage
+	return p.Kind == KindApt && p.Repository != nil || p.Kind == KindYum && p.Yum != nil || p.Kind == KindDeb || p.Kind == KindRPM || p.Kind == KindArchive || p.Kind == KindImage
 }
 
 // offline asks the lock and the cache alone.

@@ -22,7 +22,7 @@ func (c *Checker) repository(ctx context.Context, r *Result, locked Locked) {
 		r.find("the architecture of the hosts is not known", "say it with --for SYSTEM/SUITE/ARCH")
 		return
 	}
-	keys, ok := c.key(ctx, r, repo, locked)
+	keys, ok := c.key(ctx, r, repo.Key, locked)
 	if !ok {
 		return
 	}
@@ -67,10 +67,10 @@ func (c *Checker) repository(ctx context.Context, r *Result, locked Locked) {
 }
 
 // key reads the repository's key and leaves only the one that is wanted.
-func (c *Checker) key(ctx context.Context, r *Result, repo *Repository, locked Locked) (keyring, bool) {
-	text, at, err := c.readPlace(ctx, repo.Key.File, repo.Key.URL, repo.Key.Mirrors)
+func (c *Checker) key(ctx context.Context, r *Result, key KeyRef, locked Locked) (keyring, bool) {
+	text, at, err := c.readPlace(ctx, key.File, key.URL, key.Mirrors)
 	if err != nil {
-		fix := "put the key into a file and name it in signed-by"
+		fix := "put the key into a file and name it in signed-by (apt) or gpgkey (yum)"
 		if fetch := (*FetchError)(nil); errors.As(err, &fetch) {
 			fix = fetch.fix()
 		}
@@ -82,7 +82,7 @@ func (c *Checker) key(ctx context.Context, r *Result, repo *Repository, locked L
 		r.find(at+": "+err.Error(), "the file must be an OpenPGP public key, armoured or not")
 		return keyring{}, false
 	}
-	want, who := repo.Key.Fingerprint, "the catalogue"
+	want, who := key.Fingerprint, "the catalogue"
 	if want == "" && !c.Update {
 		want, who = locked.KeyFingerprint, "the lock"
 	}
@@ -91,7 +91,7 @@ func (c *Checker) key(ctx context.Context, r *Result, repo *Repository, locked L
 		keys.keys = slices.DeleteFunc(slices.Clone(keys.keys), func(k *openpgp.Entity) bool { return fingerprintOf(k) != want })
 		if len(keys.keys) == 0 {
 			r.find(fmt.Sprintf("the key changed: %s has %s, and %s says %s", at, spaced(strings.Join(all, ", ")), who, spaced(want)),
-				"ask the owner whether the key was replaced; until then name the package by its checksum, {deb: URL, sha256: ...}")
+				"ask the owner whether the key was replaced; until then name the package by its checksum, {deb: URL, sha256: ...} or {rpm: URL, sha256: ...}")
 			return keyring{}, false
 		}
 	}

@@ -46,6 +46,11 @@ func (c *Checker) Fetch(ctx context.Context, p Plan, images bool) (Fetched, Resu
 	} else if err == nil && got.Key != nil {
 		got.Locked.KeySHA256, err = c.keepKey(ctx, got.Key)
 	}
+	if err == nil && p.Kind == KindYum && got.Key != nil && !c.Offline {
+		if c.signature(&r, &got); len(r.Findings) > 0 {
+			return got, r, r.Findings
+		}
+	}
 	if err == nil && got.File != "" && p.Kind != KindImage {
 		got.Inside, err = Inspect(got.File)
 	}

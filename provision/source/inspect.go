@@ -24,7 +24,7 @@ import (
 
 // Contents is what an artefact carries.
 type Contents struct {
-	// Package, Version and Arch are those of a Debian package's control file.
+	// Package, Version and Arch are those of a Debian package's control file or an RPM package's header.
 	Package, Version, Arch string
 	// Programs are the paths of the programs, units and libraries that jomctl knows, relative to the root.
 	Programs []string
@@ -40,7 +40,7 @@ var jniSymbol = []byte("Java_org_apache_mesos_")
 
 func newBytes(data []byte) io.Reader { return bytes.NewReader(data) }
 
-// Inspect looks into a Debian package, a tar or a zip archive. What it cannot look into, as an RPM package, has empty contents.
+// Inspect looks into a Debian or RPM package, a tar or a zip archive.
 func Inspect(file string) (Contents, error) {
 	c := Contents{JavaBinding: catalogue.BindingUnknown}
 	f, err := os.Open(file)
@@ -60,7 +60,8 @@ func Inspect(file string) (Contents, error) {
 		err = c.deb(f)
 	case bytes.HasPrefix(magic, []byte("PK\x03\x04")):
 		err = c.zip(file)
-	case bytes.HasPrefix(magic, []byte{0xed, 0xab, 0xee, 0xdb}): // RPM
+	case bytes.HasPrefix(magic, []byte{0xed, 0xab, 0xee, 0xdb}):
+		err = c.rpm(f)
 	default:
 		err = c.tar(f)
 	}

@@ -70,7 +70,7 @@ func stamp(p Plan, f Fetched) string {
 		version = p.Version
 	}
 	parts := []string{p.Component, string(p.Kind), version, p.Path, f.Locked.Image}
-	if p.Kind == KindApt { // what a file carries is told by its checksum
+	if p.Kind == KindApt || p.Kind == KindYum { // what a file carries is told by its checksum
 		parts = append(parts, p.Package)
 	}
 	if p.Kind != KindImage {
@@ -127,10 +127,13 @@ func (i *Installer) drift(ctx context.Context, m host.Machine, p Plan, programs 
 		if err != nil || have != programs.Version {
 			return fmt.Sprintf("package %s is %q, not %q", programs.Package, have, programs.Version), err
 		}
-	case KindRPM:
-		out, err := m.Run(ctx, "rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}", programs.Package)
-		if err != nil || out.Stdout != programs.Version {
-			return fmt.Sprintf("package %s is not %s", programs.Package, programs.Version), nil
+	case KindRPM, KindYum:
+		have, err := rpmInstalled(ctx, m, programs.Package)
+		if free := p.Kind == KindYum && p.Yum == nil && p.Version == ""; err == nil && free && have != "" {
+			programs.Version = have
+		}
+		if err != nil || have != programs.Version {
+			return fmt.Sprintf("package %s is %q, not %q", programs.Package, have, programs.Version), err
 		}
 	case KindImage:
 		if _, err := m.Run(ctx, "docker", "image", "inspect", "--format", "{{.Id}}", programs.Image); err != nil {
@@ -190,8 +193,8 @@ func (i *Installer) install(ctx context.Context, m host.Machine, p Plan, f Fetch
 	switch p.Kind {
 	case KindApt, KindDeb:
 		return i.debian(ctx, m, p, f)
-	case KindRPM:
-		return i.rpm(ctx, m, f)
+	case KindRPM, KindYum:
+		return i.redHat(ctx, m, p, f)
 	case KindArchive:
 		return i.archive(ctx, m, p, f)
 	case KindImage:

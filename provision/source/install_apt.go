@@ -29,21 +29,23 @@ const (
 	listsFolder    = "/etc/apt/sources.list.d"
 )
 
-// AptPrefix begins the names of the files of repositories in AptFolders of a host.
-const AptPrefix = "jomctl-"
+// RepositoryPrefix begins the names of the files of repositories in RepositoryFolders of a host.
+const RepositoryPrefix = "jomctl-"
 
-// AptFolders are the folders of a host in which repositories have their files.
-func AptFolders() []string { return []string{listsFolder, keyringsFolder} }
+// RepositoryFolders are the folders of a host in which repositories have their files, of apt and of dnf.
+func RepositoryFolders() []string {
+	return []string{listsFolder, keyringsFolder, yumFolder, rpmKeysFolder}
+}
 
 // keyring is the path of the repository's key on a host. It is named by the repository, not by what comes from it: apt reads no
 // list at all when two lines name different keys for one repository.
 func (r *Repository) keyring() string {
-	return keyringsFolder + "/" + AptPrefix + r.name(r.URI, r.Suite) + ".asc"
+	return keyringsFolder + "/" + RepositoryPrefix + r.name(r.URI, r.Suite) + ".asc"
 }
 
 // list is the path of the repository's line on a host. Components that come from one line share it.
 func (r *Repository) list(arch string) string {
-	return listsFolder + "/" + AptPrefix + r.name(append([]string{r.URI, r.Suite, arch}, r.Components...)...) + ".list"
+	return listsFolder + "/" + RepositoryPrefix + r.name(append([]string{r.URI, r.Suite, arch}, r.Components...)...) + ".list"
 }
 
 func (r *Repository) name(parts ...string) string {

@@ -15,33 +15,6 @@ import (
 	"github.com/jomctl/jomctl/internal/host"
 )
 
-// rpm installs an uploaded package by dnf, or yum where that is not there.
-func (i *Installer) rpm(ctx context.Context, m host.Machine, f Fetched) (programs Programs, err error) {
-	file, err := upload(ctx, m, f, ".rpm")
-	if err != nil {
-		return programs, err
-	}
-	defer func() { err = errors.Join(err, m.Remove(context.WithoutCancel(ctx), file)) }()
-	out, err := m.Run(ctx, "rpm", "-qp", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}", file)
-	if err != nil {
-		return programs, fmt.Errorf("read the package: %w", err)
-	}
-	name, version, _ := strings.Cut(out.Stdout, "\t")
-	manager := "dnf"
-	if _, err := m.Run(ctx, "dnf", "--version"); err != nil {
-		manager = "yum"
-	}
-	if _, err := m.Run(ctx, manager, "install", "-y", file); err != nil {
-		return programs, err
-	}
-	if out, err = m.Run(ctx, "rpm", "-ql", name); err != nil {
-		return programs, fmt.Errorf("list the files of %s: %w", name, err)
-	}
-	programs = Programs{Package: name, Version: version}
-	programs.learn(strings.Split(strings.TrimSpace(out.Stdout), "\n"))
-	return programs, mask(ctx, m, programs.Units)
-}
-
 // archive unpacks an uploaded archive into a folder of its own, which appears as a whole or not at all.
 func (i *Installer) archive(ctx context.Context, m host.Machine, p Plan, f Fetched) (programs Programs, err error) {
 	dir := path.Join(installRoot, p.Component+"-"+f.Locked.SHA256[:min(12, len(f.Locked.SHA256))])

@@ -44,6 +44,8 @@ type Locked struct {
 	KeyFingerprint string `yaml:"keyFingerprint,omitempty" json:"keyFingerprint,omitempty"`
 	KeyExpires     string `yaml:"keyExpires,omitempty" json:"keyExpires,omitempty"`
 	KeySHA256      string `yaml:"keySHA256,omitempty" json:"keySHA256,omitempty"`
+	// Signed says what of a yum repository had a good signature: index, package, or both.
+	Signed string `yaml:"signed,omitempty" json:"signed,omitempty"`
 	// Got is the day, YYYY-MM-DD.
 	Got string `yaml:"got" json:"got"`
 }

@@ -17,6 +17,7 @@ type Kind string
 // The kinds of plans.
 const (
 	KindApt     Kind = "apt"
+	KindYum     Kind = "yum"
 	KindDeb     Kind = "deb"
 	KindRPM     Kind = "rpm"
 	KindArchive Kind = "archive"
@@ -100,7 +101,9 @@ type Plan struct {
 	Facts Facts  `json:"facts"`
 	// Repository is where the apt package comes from; nil means the system's own sources.
 	Repository *Repository `json:"repository,omitempty"`
-	// Package and Version are those of apt; an empty version means the newest.
+	// Yum is where the yum package comes from; nil means the system's own repositories.
+	Yum *YumRepository `json:"yum,omitempty"`
+	// Package and Version are those of apt and yum; an empty version means the newest.
 	Package string `json:"package,omitempty"`
 	Version string `json:"version,omitempty"`
 	// ExtraPackages come from the system's own sources.

@@ -43,6 +43,8 @@ func (r *Resolver) Resolve(component string, s config.Source, f Facts) (Plan, Fi
 		p.Limits = append(p.Limits, "a stand-in: for one machine, for tests and rehearsals")
 	case s.Apt != "":
 		found = r.apt(&p, s)
+	case s.Yum != "":
+		found = r.yum(&p, s)
 	case s.Deb != "":
 		found = r.file(&p, KindDeb, s.Deb, s.SHA256)
 	case s.RPM != "":
@@ -78,6 +80,17 @@ func (r *Resolver) apt(p *Plan, s config.Source) Findings {
 		return Findings{{p.subject(), fmt.Sprintf("the repository line is for %s, and the host is %s", strings.Join(a, ","), p.Facts.Arch), "name a repository for that architecture"}}
 	}
 	return r.gone(p.subject(), repository.bases()...)
+}
+
+func (r *Resolver) yum(p *Plan, s config.Source) Findings {
+	p.Kind = KindYum
+	p.Package, p.Version, _ = strings.Cut(s.Yum, "=")
+	if s.Repository == "" {
+		p.Limits = append(p.Limits, "comes from the repositories of the hosts, which must reach them")
+		return nil
+	}
+	p.Yum = newYumRepository(s.Repository, nil, keyOf(s.GPGKey, r.Abs), p.Facts)
+	return r.gone(p.subject(), p.Yum.URL)
 }
 
 func (r *Resolver) file(p *Plan, kind Kind, place, sha256 string) Findings {
@@ -152,7 +165,12 @@ func (r *Resolver) entryKind(p *Plan, e catalogue.Entry) Findings {
 		p.Kind, p.Version = KindArchive, d.Version
 		p.Artefact = &Artefact{URL: d.URL, Mirrors: d.Mirrors, SHA256: d.SHA256, SHA1: d.SHA1, Size: d.Size}
 	case catalogue.KindYum:
-		return Findings{{p.subject(), "yum repositories are listed, but jomctl does not install from them yet", "fetch the package once and name it as {rpm: FILE, sha256: ...}"}}
+		p.Kind, p.Package = KindYum, e.Package
+		repo, found := repositoryOf(p, e)
+		if len(found) > 0 {
+			return found
+		}
+		p.Yum = newYumRepository(repo.URI, repo.Mirrors, KeyRef{URL: e.Key.URL, Mirrors: e.Key.Mirrors, Fingerprint: e.Key.Fingerprint}, p.Facts)
 	case catalogue.KindSource:
 		return Findings{{p.subject(), "is source code", "build it, and name the result as {path: DIR} or {archive: FILE, sha256: ...}"}}
 	default:
@@ -162,6 +180,17 @@ func (r *Resolver) entryKind(p *Plan, e catalogue.Entry) Findings {
 }
 
 func aptEntry(p *Plan, e catalogue.Entry) Findings {
+	repo, found := repositoryOf(p, e)
+	if len(found) > 0 {
+		return found
+	}
+	p.Repository = &Repository{URI: strings.TrimSuffix(repo.URI, "/"), Mirrors: repo.Mirrors, Suite: repo.Suite, Components: repo.Components, Arch: repo.Arch,
+		Key: KeyRef{URL: e.Key.URL, Mirrors: e.Key.Mirrors, Fingerprint: e.Key.Fingerprint}}
+	return nil
+}
+
+// repositoryOf is the repository of an entry that fits the host.
+func repositoryOf(p *Plan, e catalogue.Entry) (catalogue.Repository, Findings) {
 	f := p.Facts
 	repo, ok := e.For(f.System, f.Suite)
 	if !ok {
@@ -169,15 +198,13 @@ func aptEntry(p *Plan, e catalogue.Entry) Findings {
 		for _, one := range e.Repositories {
 			names = append(names, one.System+" "+one.Suite)
 		}
-		return Findings{{p.subject(), fmt.Sprintf("has no packages for %s %s", orUnknown(f.System), orUnknown(f.Suite)),
+		return repo, Findings{{p.subject(), fmt.Sprintf("has no packages for %s %s", orUnknown(f.System), orUnknown(f.Suite)),
 			"there are packages for " + strings.Join(names, ", ") + "; for others use an image or your own package"}}
 	}
 	if f.Arch != "" && !slices.Contains(repo.Arch, f.Arch) {
-		return Findings{{p.subject(), fmt.Sprintf("its packages are for %s, and the host is %s", strings.Join(repo.Arch, " and "), f.Arch), ""}}
+		return repo, Findings{{p.subject(), fmt.Sprintf("its packages are for %s, and the host is %s", strings.Join(repo.Arch, " and "), f.Arch), ""}}
 	}
-	p.Repository = &Repository{URI: strings.TrimSuffix(repo.URI, "/"), Mirrors: repo.Mirrors, Suite: repo.Suite, Components: repo.Components, Arch: repo.Arch,
-		Key: KeyRef{URL: e.Key.URL, Mirrors: e.Key.Mirrors, Fingerprint: e.Key.Fingerprint}}
-	return nil
+	return repo, nil
 }
 
 func orUnknown(text string) string {
@@ -196,7 +223,7 @@ func systemFits(p Plan) Findings {
 		if (p.Kind == KindApt || p.Kind == KindDeb) && !f.Debian() {
 			add("is a Debian package, and the host runs "+f.System, "use an rpm, an archive or an image")
 		}
-		if p.Kind == KindRPM && !f.RedHat() {
+		if (p.Kind == KindRPM || p.Kind == KindYum) && !f.RedHat() {
 			add("is an RPM package, and the host runs "+f.System, "use a Debian package, an archive or an image")
 		}
 	}
