@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +16,7 @@ import (
 )
 
 func newControlCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "control", Short: "Add and replace control hosts", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "control", Short: "Add, replace and remove control hosts", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(newControlAdd(a), newControlReplace(a), newControlRemove(a))
 	return cmd
@@ -25,6 +24,7 @@ func newControlCommand(a *app) *cobra.Command {
 
 func bindControl(cmd *cobra.Command, opts *agentsOptions) {
 	cmd.Flags().DurationVar(&opts.drain.Timeout, "timeout", drainTimeout, "how long build agents may take to end on a host whose Mesos agent is started again")
+	opts.install.proof.bind(cmd.Flags(), "proof-")
 	bindAcceptKeys(cmd.Flags(), &opts.install.acceptKeys)
 }
 
@@ -32,10 +32,10 @@ func newControlAdd(a *app) *cobra.Command {
 	opts := &agentsOptions{}
 	cmd := &cobra.Command{
 		Use:   "add NAME=ADDRESS NAME=ADDRESS",
-		Short: "Go from one control host to three",
-		Long: "add writes two control hosts into the cluster file and makes the cluster one of three, one server at a time: first an empty ZooKeeper server, then the\n" +
-			"old one again, which leads because it has the data, then the third; then the masters with their new quorum, the Mesos agents (each drained first),\n" +
-			"Marathon and the edge. Running builds and the controller go on. `jomctl resume` goes on with a run that was cut off.",
+		Short: "Go from one control host to three, or from three to five",
+		Long: "add writes two control hosts into the cluster file and brings them into the cluster: ZooKeeper first, one server after the other, so that no two\n" +
+			"quorums can ever decide apart; then the masters with their new quorum, Marathon, the edge, and the Mesos agents, each drained first. Running builds\n" +
+			"and the controller go on. `jomctl resume` goes on with a run that was cut off.",
 		Args: cobra.MinimumNArgs(1),
 	}
 	bindControl(cmd, opts)
@@ -43,6 +43,9 @@ func newControlAdd(a *app) *cobra.Command {
 		news, err := newHosts(opts, s.Cluster.Target != config.TargetLocal)
 		if err != nil {
 			return mutation{}, err
+		}
+		if m, done, err := a.controlDone(s, hostNames(news), nil); done || err != nil {
+			return m, err
 		}
 		change, err := lifecycle.AddControl(s.Cluster, news)
 		if err != nil {
@@ -57,9 +60,10 @@ func newControlReplace(a *app) *cobra.Command {
 	var old string
 	cmd := &cobra.Command{
 		Use:   "replace OLD NEW=ADDRESS",
-		Short: "Put a new host in the place of one of three control hosts",
+		Short: "Put a new host in the place of one of several control hosts",
 		Long: "replace takes the cluster from OLD, or gives it up with --force where it cannot be reached, and puts NEW in its place in the cluster file and in\n" +
-			"ZooKeeper's ensemble. The others are started again with the new address, one by one, those that lead last; each Mesos agent is drained first.",
+			"ZooKeeper's ensemble. The others are started again with the new address, one by one, those that lead last; each Mesos agent is drained first.\n" +
+			"With the first control host goes the address of Jenkins: the controller is started again when no build runs.",
 		Args: cobra.ExactArgs(2),
 	}
 	bindControl(cmd, opts)
@@ -68,6 +72,9 @@ func newControlReplace(a *app) *cobra.Command {
 		news, err := newHosts(opts, true)
 		if err != nil {
 			return mutation{}, err
+		}
+		if m, done, err := a.controlDone(s, hostNames(news), []string{old}); done || err != nil {
+			return m, err
 		}
 		change, err := lifecycle.ReplaceControl(s.Cluster, old, news[0])
 		if err != nil {
@@ -85,14 +92,45 @@ func newControlReplace(a *app) *cobra.Command {
 
 func newControlRemove(a *app) *cobra.Command {
 	opts := &agentsOptions{}
-	cmd := &cobra.Command{Use: "remove NAME...", Short: "Take control hosts away (not done by this version: it says what can be done instead)", Args: cobra.MinimumNArgs(1)}
-	return a.named(cmd, opts, func(_ context.Context, s *session) (mutation, error) {
-		return mutation{}, lifecycle.RemoveControl(s.Cluster, opts.names)
+	cmd := &cobra.Command{
+		Use:   "remove NAME NAME",
+		Short: "Go from five control hosts to three, or from three to one",
+		Long: "remove takes two control hosts out of the cluster and everything of it from them. Their ZooKeeper servers and masters end first, for good, so that the\n" +
+			"others have all that was agreed upon when they go on with a smaller quorum; each Mesos agent is drained before it gets the new addresses.\n" +
+			"--force gives up hosts that cannot be reached.",
+		Args: cobra.MinimumNArgs(1),
+	}
+	bindControl(cmd, opts)
+	cmd.Flags().BoolVar(&opts.force, "force", false, "give up hosts that cannot be reached")
+	return a.named(cmd, opts, func(ctx context.Context, s *session) (mutation, error) {
+		if m, done, err := a.controlDone(s, nil, opts.names); done || err != nil {
+			return m, err
+		}
+		change, err := lifecycle.RemoveControl(s.Cluster, opts.names)
+		if err != nil {
+			return mutation{}, err
+		}
+		return changeControl(ctx, s, opts, change, opts.names)
 	})
 }
 
-// changeControl is what add and replace have in common.
+// controlDone is what is left for a resume to do when its run was cut off after the last step.
+func (a *app) controlDone(s *session, come, gone []string) (mutation, bool, error) {
+	if a.again == nil || !lifecycle.ControlDone(s.Cluster, come, gone) {
+		return mutation{}, false, nil
+	}
+	env, err := lifecycle.Look(s.Cluster)
+	if err != nil {
+		return mutation{}, false, err
+	}
+	return mutation{Plan: lifecycle.ControlCheck(env), Answer: controlAnswer(env)}, true, nil
+}
+
+// changeControl is what all changes of the control hosts have in common.
 func changeControl(ctx context.Context, s *session, opts *agentsOptions, change lifecycle.FileChange, intended []string) (mutation, error) {
+	if err := opts.install.proof.check(); err != nil {
+		return mutation{}, err
+	}
 	before, err := lifecycle.InstalledOr(s.Cluster)
 	if err != nil {
 		return mutation{}, err
@@ -116,7 +154,7 @@ func changeControl(ctx context.Context, s *session, opts *agentsOptions, change 
 				leased = err == nil
 				return err
 			},
-			Proof: lifecycle.ProofOptions{Builds: 5, Sleep: 5 * time.Second, Got: func(p jenkins.Proof) {
+			Proof: lifecycle.ProofOptions{Builds: opts.install.proof.builds, Sleep: opts.install.proof.sleep, Got: func(p jenkins.Proof) {
 				if !p.Passed {
 					s.Say("%s", proofText(p))
 				}
@@ -128,15 +166,20 @@ func changeControl(ctx context.Context, s *session, opts *agentsOptions, change 
 	for _, warning := range warnings {
 		s.Say("Note: %s", warning)
 	}
-	return mutation{Plan: plan, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
-		var names []string
-		for _, h := range s.Cluster.HostsWith(config.RoleControl) {
-			names = append(names, h.Name)
-		}
+	return mutation{Plan: plan, Answer: controlAnswer(env)}, nil
+}
+
+// controlAnswer is what stands at the end.
+func controlAnswer(env *lifecycle.Env) func(context.Context, op.Result) (string, map[string]any, error) {
+	return func(ctx context.Context, _ op.Result) (string, map[string]any, error) {
 		if err := env.ZooKeeper.Healthy(ctx); err != nil {
 			return "", nil, errors.Join(errors.New("the control hosts were changed, and ZooKeeper does not serve as it should"), err)
 		}
-		return fmt.Sprintf("Control hosts: %s\nNext:          jomctl status, jomctl prove\n", strings.Join(names, ", ")),
+		var names []string
+		for _, h := range env.Cluster.HostsWith(config.RoleControl) {
+			names = append(names, h.Name)
+		}
+		return fmt.Sprintf("Control hosts: %s\nJenkins:       %s\nNext:          jomctl status, jomctl prove\n", strings.Join(names, ", "), env.URL()),
 			map[string]any{"control": names, "url": env.URL()}, nil
-	}}, nil
+	}
 }

@@ -58,12 +58,12 @@ func orNone(home string) string {
 	return home
 }
 
-// installed is the cluster to destroy: what was installed, which the file may not say any more; without a record of that
-// what the file says.
+// installed is the cluster to destroy: what was installed, which the file may not say any more, with the hosts that a change of
+// the control hosts was bringing in; without a record of that what the file says.
 func (a *app) installed(file string) (*config.Cluster, error) {
 	installed, recordErr := lifecycle.Installed(file)
 	if recordErr == nil {
-		return installed, nil
+		return lifecycle.WithJoining(installed)
 	}
 	cluster, err := config.Load(file)
 	switch {

@@ -119,17 +119,7 @@ func RemoveAgents(c *config.Cluster, names []string) (FileChange, error) {
 		if counted && len(gone) > 0 {
 			return e.count("local", "agents", len(agents)-len(gone))
 		}
-		for _, name := range gone {
-			if err := e.removeHost(name); err != nil {
-				return err
-			}
-			again, err := newFileEdit(e.text())
-			if err != nil {
-				return err
-			}
-			*e = *again
-		}
-		return nil
+		return e.removeHosts(gone)
 	}, wanted)
 }
 

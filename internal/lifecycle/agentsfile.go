@@ -158,6 +158,21 @@ func (e *fileEdit) addHost(h config.Host, insteadOf string) error {
 	return nil
 }
 
+// removeHosts removes one after the other.
+func (e *fileEdit) removeHosts(names []string) error {
+	for _, name := range names {
+		if err := e.removeHost(name); err != nil {
+			return err
+		}
+		again, err := newFileEdit(e.text())
+		if err != nil {
+			return err
+		}
+		*e = *again
+	}
+	return nil
+}
+
 func (e *fileEdit) removeHost(name string) error {
 	entries, _, err := e.hosts()
 	if err != nil {

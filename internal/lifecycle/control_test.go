@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,23 +17,6 @@ import (
 	"github.com/jomctl/jomctl/provision"
 )
 
-const threeControl = `apiVersion: jomctl/v1
-name: ci
-target: hosts
-hosts:
-  - {name: m1, address: 10.0.0.1, roles: [control]}
-  - {name: m2, address: 10.0.0.2, roles: [control]}
-  - {name: m3, address: 10.0.0.3, roles: [control]}
-  - {name: a1, address: 10.0.0.5, roles: [mesos-agent]}
-ssh: {user: admin}
-`
-
-func installedAs(t *testing.T, c *config.Cluster) {
-	t.Helper()
-	require.NoError(t, os.MkdirAll(c.StateDir(), 0o700))
-	require.NoError(t, os.WriteFile(installedFile(c.StateDir()), config.Show(c), 0o600))
-}
-
 func ids(steps []op.Step) []string {
 	var all []string
 	for _, step := range steps {
@@ -40,106 +25,170 @@ func ids(steps []op.Step) []string {
 	return all
 }
 
+// compared is a change of an installed cluster, without a look at its hosts.
+func compared(t *testing.T, before *config.Cluster, f FileChange) *controlChange {
+	t.Helper()
+	env, err := lookHosts(f.Cluster, Access{})
+	require.NoError(t, err)
+	c, err := env.compareControl(ControlOptions{Before: before})
+	require.NoError(t, err)
+	return c
+}
+
+func zooKeeperIDs(t *testing.T, c *controlChange) []string {
+	t.Helper()
+	steps, err := c.zooKeeperSteps()
+	require.NoError(t, err)
+	return ids(steps)
+}
+
 func TestOneControlHostBecomesThree(t *testing.T) {
-	c := writtenCluster(t, ownHostsFile)
-	installedAs(t, c)
-	news := []NewHost{{Name: "m2", Address: "10.0.0.8"}, {Name: "m3", Address: "10.0.0.9"}}
-	change, err := AddControl(c, news)
+	before := installedCluster(t, controlFile(1))
+	change, err := AddControl(before, hostsOf("m2", "m3"))
 	require.NoError(t, err)
-	require.Equal(t, "m1, m2, m3", hostNames(change.Cluster))
-	require.Contains(t, string(change.text), "# the old box")
-
-	env, err := lookHosts(change.Cluster, Access{})
-	require.NoError(t, err)
-	findings, err := env.changed()
-	require.NoError(t, err)
-	require.Len(t, findings, 1, "an install would start all servers in another order")
-	require.Contains(t, findings[0].Fix, "jomctl control --help")
-	env.Intends("m2", "m3")
-	findings, err = env.changed()
-	require.NoError(t, err)
-	require.Empty(t, findings)
-
-	grow := &controlChange{env: env, before: c, staying: env.Cluster.Hosts[:1], joining: env.Cluster.HostsWith(config.RoleControl)[1:]}
-	require.Equal(t, []string{"zookeeper-m2", "zookeeper-m1", "zookeeper-m3"}, ids(grow.zooKeeperSteps()),
-		"one empty server alone is no majority, two would be")
-	require.Equal(t, []string{"mesos-master-m1", "mesos-master-m2", "mesos-master-m3"}, ids(grow.masterSteps()))
-	require.Equal(t, []string{"mesos-agent-a1", "mesos-agent-a2"}, ids(grow.agentSteps()))
-	require.Equal(t, []string{"marathon-m2", "marathon-m3", "marathon-m1"}, ids(grow.marathonSteps()))
-	require.Len(t, grow.warnings(), 3, "what a real master loses is said")
-
-	require.NoError(t, os.WriteFile(c.File, change.text, 0o600))
-	again, err := AddControl(change.Cluster, news)
-	require.NoError(t, err, "a run that was cut off goes on")
-	require.Empty(t, again.Changed)
-	installedAs(t, change.Cluster)
-	_, err = AddControl(change.Cluster, news)
-	require.ErrorContains(t, err, "there are 3 control hosts")
+	c := compared(t, before, change)
+	require.Equal(t, []string{"zookeeper-m2", "zookeeper-m1", "zookeeper-m3"}, zooKeeperIDs(t, c), "one empty server alone is no majority, two would be")
+	require.Equal(t, []string{"mesos-master-m1", "mesos-master-m2", "mesos-master-m3"}, ids(c.masterSteps()))
+	require.Equal(t, []string{"marathon-m2", "marathon-m3", "marathon-m1", "marathon-leader"}, ids(c.marathonSteps()))
+	require.Equal(t, []string{"mesos-agent-a1"}, ids(c.agentSteps()))
+	require.Empty(t, c.quietSteps())
+	require.Len(t, c.warnings(), 3, "what a real master loses is said")
 }
 
-func TestOnlyTheWayFromOneToThreeIsKnown(t *testing.T) {
-	c := writtenCluster(t, ownHostsFile)
-	_, err := AddControl(c, []NewHost{{Name: "m2", Address: "10.0.0.8"}})
-	require.ErrorContains(t, err, "only goes from 1 to 3")
-	_, err = AddControl(c, []NewHost{{Name: "a1", Address: "10.0.0.2"}, {Name: "m3", Address: "10.0.0.9"}})
-	require.ErrorContains(t, err, "a1 is in")
-	require.ErrorContains(t, RemoveControl(c, []string{"m1"}), "is not done by this version")
-	local := writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: local\n")
-	change, err := AddControl(local, []NewHost{{Name: "c2"}, {Name: "c3"}})
+func TestThreeControlHostsBecomeFive(t *testing.T) {
+	before := installedCluster(t, controlFile(3))
+	change, err := AddControl(before, hostsOf("m4", "m5"))
 	require.NoError(t, err)
-	require.Contains(t, string(change.text), "local: {control: 3}")
-	_, err = AddControl(local, []NewHost{{Name: "x"}, {Name: "c3"}})
-	require.ErrorContains(t, err, "x cannot be a control host")
+	c := compared(t, before, change)
+	c.zooKeeperLeader, c.masterLeader = "10.0.0.1", "10.0.0.2"
+	require.Equal(t, []string{"zookeeper-m4-of-4", "zookeeper-m2-of-4", "zookeeper-m3-of-4", "zookeeper-m1-of-4",
+		"zookeeper-m5", "zookeeper-m2", "zookeeper-m3", "zookeeper-m1", "zookeeper-m4"}, zooKeeperIDs(t, c), "one server more at a time, the leader last")
+	require.Equal(t, []string{"mesos-master-m1", "mesos-master-m3", "mesos-master-m2", "mesos-master-m4", "mesos-master-m5"}, ids(c.masterSteps()),
+		"the old ones with the new quorum, then the new ones")
+
+	four, err := c.list(slices.Concat(c.staying, c.joining[:1]))
+	require.NoError(t, err)
+	require.Len(t, four.zk.Servers, 4)
+	cfg := string(four.fleet.ZooKeeper(c.joining[0]).Files[0].Data)
+	require.Contains(t, cfg, "server.4=10.0.1.4:")
+	require.NotContains(t, cfg, "server.5")
+	require.Len(t, c.env.Cluster.HostsWith(config.RoleControl), 5, "the list is a copy")
 }
 
-func TestADeadControlHostIsReplacedInItsPlace(t *testing.T) {
-	c := writtenCluster(t, threeControl)
-	installedAs(t, c)
-	change, err := ReplaceControl(c, "m2", NewHost{Name: "m4", Address: "10.0.0.4"})
+func TestZooKeepersNumbersStay(t *testing.T) {
+	before := installedCluster(t, controlFile(3))
+	text := strings.Replace(controlFile(3), "  - {name: m2", "  - {name: m4, address: 10.0.1.4, roles: [control]}\n  - {name: m5, address: 10.0.1.5, roles: [control]}\n  - {name: m2", 1)
+	require.NoError(t, os.WriteFile(before.File, []byte(text), 0o600))
+	now, err := config.Load(before.File)
 	require.NoError(t, err)
-	require.Equal(t, "m4", change.Cluster.Hosts[1].Name, "its number in the ensemble goes by its place")
-	env, err := lookHosts(change.Cluster, Access{})
-	require.NoError(t, err)
-	h := env.Cluster.Hosts
-	swap := &controlChange{env: env, before: c, staying: []config.Host{h[0], h[2]}, joining: h[1:2], gone: &c.Hosts[1], zooKeeperLeader: "10.0.0.1", masterLeader: "10.0.0.3"}
-	require.Equal(t, []string{"zookeeper-m4", "zookeeper-m3", "zookeeper-m1"}, ids(swap.zooKeeperSteps()), "the leader goes last")
-	require.Equal(t, []string{"mesos-master-m4", "mesos-master-m1", "mesos-master-m3"}, ids(swap.masterSteps()))
-
-	require.NoError(t, os.WriteFile(c.File, change.text, 0o600))
-	again, err := ReplaceControl(change.Cluster, "m2", NewHost{Name: "m4", Address: "10.0.0.4"})
-	require.NoError(t, err, "a run that was cut off goes on")
-	require.Empty(t, again.Changed)
-
-	for name, want := range map[string]string{"m1": "the first control host", "a1": "no control host a1", "m9": "no control host m9"} {
-		_, err := ReplaceControl(c, name, NewHost{Name: "m5", Address: "10.0.0.6"})
-		require.ErrorContains(t, err, want)
-	}
-	_, err = ReplaceControl(c, "m2", NewHost{Name: "a1", Address: "10.0.0.5"})
-	require.ErrorContains(t, err, "a1 is in")
-	one := writtenCluster(t, ownHostsFile)
-	_, err = ReplaceControl(one, "m1", NewHost{Name: "m5", Address: "10.0.0.6"})
-	require.ErrorContains(t, err, "where there are three")
-}
-
-func TestAReplacementNeedsTheOthers(t *testing.T) {
-	c := writtenCluster(t, threeControl)
-	for i := range c.Hosts { // where nobody listens
-		c.Hosts[i].Address = "127.0.99." + c.Hosts[i].Address[len("10.0.0."):]
-	}
-	now := c.Clone()
-	now.Hosts[1] = config.Host{Name: "m4", Address: "127.0.99.4", Roles: []config.Role{config.RoleControl}}
 	env, err := lookHosts(now, Access{})
 	require.NoError(t, err)
-	env.Mesos.Patience = time.Millisecond
-	_, err = env.controlChange(t.Context(), c)
-	require.ErrorContains(t, err, "only 0 of the two other ZooKeeper servers serve")
+	_, err = env.compareControl(ControlOptions{Before: before})
+	require.ErrorContains(t, err, "m2 would be number 4 of the control hosts and is number 2")
+}
+
+func TestFewerControlHosts(t *testing.T) {
+	before := installedCluster(t, controlFile(5))
+	change, err := RemoveControl(before, []string{"m2", "m5"})
+	require.NoError(t, err)
+	c := compared(t, before, change)
+	require.Equal(t, []string{"zookeeper-gone-m2", "zookeeper-gone-m5", "zookeeper-smaller"}, zooKeeperIDs(t, c))
+	require.Equal(t, []string{"mesos-leader-stays", "mesos-master-gone-m2", "mesos-master-gone-m5", "mesos-master-m1", "mesos-master-m3", "mesos-master-m4"}, ids(c.masterSteps()),
+		"those that go end before the quorum becomes smaller")
+	require.Equal(t, []string{"marathon-gone-m2", "marathon-gone-m5", "marathon-m1", "marathon-m3", "marathon-m4", "marathon-leader"}, ids(c.marathonSteps()))
+	require.Equal(t, []string{"host-m2", "host-m5"}, ids(c.leavingStages()[0].Steps))
+	require.Contains(t, c.warnings()[0], "with three control hosts one may fail")
+
+	c.dead["m5"] = context.DeadlineExceeded
+	require.Equal(t, []string{"zookeeper-gone-m2", "zookeeper-smaller"}, zooKeeperIDs(t, c), "nothing is asked of a dead host")
+	require.Equal(t, []string{"host-m2"}, ids(c.leavingStages()[0].Steps))
+	require.Contains(t, strings.Join(c.warnings(), "\n"), "m5 cannot be reached")
+
+	one := installedCluster(t, controlFile(3))
+	change, err = RemoveControl(one, []string{"m2", "m3"})
+	require.NoError(t, err)
+	require.Contains(t, compared(t, one, change).warnings()[0], "nothing bears its loss: while m1 is away")
+}
+
+func TestAReplacedControlHostMakesRoomFirst(t *testing.T) {
+	before := installedCluster(t, controlFile(3))
+	change, err := ReplaceControl(before, "m2", hostsOf("m9")[0])
+	require.NoError(t, err)
+	c := compared(t, before, change)
+	c.zooKeeperLeader, c.masterLeader = "10.0.0.1", "10.0.0.3"
+	require.Equal(t, []string{"host-m2"}, ids(c.replacedStages()[0].Steps))
+	require.Equal(t, []string{"zookeeper-m9", "zookeeper-m3", "zookeeper-m1"}, zooKeeperIDs(t, c), "the leader goes last")
+	require.Equal(t, []string{"mesos-master-m9", "mesos-master-m1", "mesos-master-m3"}, ids(c.masterSteps()))
+	require.Empty(t, c.leavingStages())
+	require.False(t, c.moved())
+}
+
+func TestTheFirstControlHostTakesTheAddressWithIt(t *testing.T) {
+	before := installedCluster(t, controlFile(3))
+	change, err := ReplaceControl(before, "m1", hostsOf("m9")[0])
+	require.NoError(t, err)
+	c := compared(t, before, change)
+	require.True(t, c.moved())
+	require.Equal(t, []string{"controller-quiet"}, ids(c.quietSteps()))
+	said := strings.Join(c.warnings(), "\n")
+	require.Contains(t, said, "goes from http://10.0.0.1:8080 to http://10.0.1.9:8080")
+	require.Contains(t, said, "the registry goes from 10.0.0.1:5000 to 10.0.1.9:5000")
+
+	for want, more := range map[string]string{
+		"registry.address in": "registry: {address: 10.0.0.1:5000}\n",
+		"image 10.0.0.1:5000/jenkins is in the registry of a control host that goes": "jenkins: {image: 10.0.0.1:5000/jenkins}\n",
+	} {
+		before := installedCluster(t, controlFile(3)+more)
+		change, err := ReplaceControl(before, "m1", hostsOf("m9")[0])
+		require.NoError(t, err)
+		env, err := lookHosts(change.Cluster, Access{})
+		require.NoError(t, err)
+		_, err = env.compareControl(ControlOptions{Before: before})
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestAChangeNeedsTheOthers(t *testing.T) {
+	before := installedCluster(t, strings.ReplaceAll(controlFile(3), "10.0.0.", "127.0.99.")) // where nobody listens
+	change, err := AddControl(before, []NewHost{{Name: "m4", Address: "127.0.99.4"}, {Name: "m5", Address: "127.0.99.5"}})
+	require.NoError(t, err)
+	env, err := lookHosts(change.Cluster, Access{})
+	require.NoError(t, err)
+	_, err = env.controlChange(t.Context(), ControlOptions{Before: before})
+	require.ErrorContains(t, err, "that on m1 does not serve")
+
+	require.NoError(t, (&controlChange{env: env}).beginStep().Do(t.Context(), say))
+	c, err := env.controlChange(t.Context(), ControlOptions{Before: before})
+	require.NoError(t, err, "a change that has begun is on its way, and its steps wait by themselves")
+	require.Len(t, c.joining, 2)
+
+	change, err = RemoveControl(before, []string{"m1", "m2"})
+	require.NoError(t, err)
+	env, err = lookHosts(change.Cluster, Access{})
+	require.NoError(t, err)
+	_, err = env.controlChange(t.Context(), ControlOptions{Before: before})
+	require.ErrorContains(t, err, "was begun and not finished")
+}
+
+// supervised is a unit of a host of this machine that runs until it is ended.
+func supervised(t *testing.T, env *Env, name, role string) host.Machine {
+	t.Helper()
+	executable, err := os.Executable()
+	require.NoError(t, err)
+	m, err := host.NewLocal(name, "", filepath.Join(env.hostsDir(), name), executable)
+	require.NoError(t, err)
+	unit := host.Unit{Name: role, Argv: []string{"/bin/sleep", "1000"}, Dir: "/", KillMode: host.KillGroup, LogFile: host.Path(m, "log", "x.log")}
+	_, err = m.Units().Apply(t.Context(), unit)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Units().Remove(context.Background(), role)) })
+	return m
 }
 
 // TestTheOldLogIsForgottenOnce keeps a log that the masters have begun together.
 func TestTheOldLogIsForgottenOnce(t *testing.T) {
 	env := environment(t, clusterWith(t, "local: {control: 3, address: 127.0.91.0}\n"))
 	control := env.Cluster.HostsWith(config.RoleControl)
-	grow := &controlChange{env: env, before: env.Cluster, staying: control[:1], joining: control[1:]}
+	grow := &controlChange{env: env, staying: control[:1], joining: control[1:]}
 	log := filepath.Join(env.Fleet.Machine("c1").Dir(), provision.RoleMesosMaster, "work", "replicated_log")
 	begin := func() { require.NoError(t, os.MkdirAll(log, 0o755)) }
 	begin()
@@ -147,14 +196,59 @@ func TestTheOldLogIsForgottenOnce(t *testing.T) {
 	require.NoDirExists(t, log)
 
 	begin()
-	executable, err := os.Executable()
-	require.NoError(t, err)
-	other, err := host.NewLocal("c2", "", filepath.Join(env.hostsDir(), "c2"), executable)
-	require.NoError(t, err)
-	unit := host.Unit{Name: provision.RoleMesosMaster, Argv: []string{"/bin/sleep", "1000"}, Dir: "/", KillMode: host.KillGroup, LogFile: host.Path(other, "log", "x.log")}
-	_, err = other.Units().Apply(t.Context(), unit)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, other.Units().Remove(context.Background(), provision.RoleMesosMaster)) })
+	supervised(t, env, "c2", provision.RoleMesosMaster)
 	require.NoError(t, grow.forgetLog(t.Context()))
 	require.DirExists(t, log)
+}
+
+// TestAProgramThatGoesWaitsForTheOthersAndNeverComesBack also goes on where it has ended already.
+func TestAProgramThatGoesWaitsForTheOthersAndNeverComesBack(t *testing.T) {
+	env := environment(t, clusterWith(t, "local: {control: 3, address: 127.0.92.0}\n"))
+	c3, _ := env.Cluster.Host("c3")
+	shrink := &controlChange{env: env, was: env, leaving: []config.Host{c3}}
+	m := supervised(t, env, "c3", provision.RoleZooKeeper)
+	asked := 0
+	first := func(context.Context) error {
+		if asked++; asked < 3 {
+			return context.DeadlineExceeded
+		}
+		return nil
+	}
+	step := shrink.goneStep(provision.RoleZooKeeper, c3, first, nil)
+	state, err := step.Probe(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, op.Needed, state)
+	require.NoError(t, step.Do(t.Context(), say))
+	require.Equal(t, 3, asked)
+	units, err := m.Units().List(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, units)
+	state, err = step.Probe(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, op.Done, state)
+	require.NoError(t, step.Do(t.Context(), say))
+	require.Equal(t, 3, asked, "what has ended is missed already")
+}
+
+// TestAnAgentThatWasOutOfServiceStaysSo is about a second try, too, for which our own drain must not look like somebody else's.
+func TestAnAgentThatWasOutOfServiceStaysSo(t *testing.T) {
+	env, master := twoAgents(t)
+	master.change(func() { master.agents["S2"].off = true })
+	require.Equal(t, []string{"a2"}, env.outOfService(t.Context()))
+	applied := 0
+	parts := []op.Step{{Probe: func(context.Context) (op.State, error) { return op.Needed, nil },
+		Do: func(context.Context, op.Say) error { applied++; return nil }}}
+	c := &controlChange{env: env, drained: []string{"a2"}, drain: DrainOptions{Timeout: time.Minute}}
+	for range 2 {
+		for _, name := range []string{"a1", "a2"} {
+			h, _ := env.Cluster.Host(name)
+			require.NoError(t, c.restartAgent(t.Context(), h, parts, say))
+		}
+		master.change(func() { master.agents["S1"].off = true }) // as a run leaves it that is cut off between drain and restart
+	}
+	require.Equal(t, 4, applied)
+	agents, err := env.Agents(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, AgentDrained, agents[1].State)
+	require.Equal(t, []string{"DEACTIVATE_AGENT S1", "REACTIVATE_AGENT S1", "REACTIVATE_AGENT S1"}, master.called())
 }

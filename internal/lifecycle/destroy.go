@@ -176,7 +176,7 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 			paths = append(paths, path)
 		}
 	}
-	paths = append(paths, idFile(e.Cluster), installedFile(state)) // last, as a destroy goes by it
+	paths = append(paths, idFile(e.Cluster), controlRecordFile(state), installedFile(state)) // last, as a destroy goes by them
 	if e.Cluster.HostsFrom != nil {
 		paths = append(paths, inventoryFile(e.Cluster))
 	}

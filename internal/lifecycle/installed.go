@@ -74,6 +74,9 @@ func (e *Env) changed() ([]provision.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	if findings, err := e.cutOff(); err != nil || len(findings) > 0 {
+		return findings, err
+	}
 	d := difference{file: e.Cluster.File, intended: e.intended}
 	was, is := old.Jenkins, e.Cluster.Jenkins
 	d.compare("name", old.Name, e.Cluster.Name, "the app and the framework are named after it")

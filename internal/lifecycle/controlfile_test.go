@@ -1,0 +1,158 @@
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/config"
+)
+
+// controlFile is a cluster with so many control hosts, m1 and so on, and one Mesos agent.
+func controlFile(n int) string {
+	var text strings.Builder
+	text.WriteString("apiVersion: jomctl/v1\nname: ci\ntarget: hosts\nhosts:\n")
+	for i := range n {
+		fmt.Fprintf(&text, "  - {name: m%d, address: 10.0.0.%d, roles: [control]}\n", i+1, i+1)
+	}
+	return text.String() + "  - {name: a1, address: 10.0.0.50, roles: [mesos-agent]} # the home\nssh: {user: admin}\n"
+}
+
+func installedAs(t *testing.T, c *config.Cluster) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(c.StateDir(), 0o700))
+	require.NoError(t, os.WriteFile(installedFile(c.StateDir()), config.Show(c), 0o600))
+}
+
+// installedCluster is one that was installed as its file says.
+func installedCluster(t *testing.T, text string) *config.Cluster {
+	t.Helper()
+	c := writtenCluster(t, text)
+	installedAs(t, c)
+	return c
+}
+
+func hostsOf(names ...string) []NewHost {
+	var news []NewHost
+	for _, name := range names {
+		news = append(news, NewHost{Name: name, Address: "10.0.1." + name[1:]})
+	}
+	return news
+}
+
+func TestControlHostsComeAndGoByTwo(t *testing.T) {
+	for steps, want := range map[[2]int]string{
+		{1, 3}: "", {3, 5}: "", {5, 3}: "", {3, 1}: "",
+		{1, 2}: "bear no more failures than 1", {3, 4}: "bear no more failures than 3", {5, 4}: "bear no more failures than 3", {3, 2}: "bear no more failures than 1",
+		{1, 5}: "are two steps", {5, 1}: "are two steps", {5, 7}: "5 are the most", {1, 0}: "no control host would be left", {1, -1}: "no control host would be left",
+	} {
+		err := stepOfTwo(steps[0], steps[1])
+		if want == "" {
+			require.NoError(t, err, steps)
+			continue
+		}
+		var refusal *Refusal
+		require.ErrorAs(t, err, &refusal, steps)
+		require.Contains(t, refusal.Problem, want, steps)
+		require.NotEmpty(t, refusal.Fix, steps)
+	}
+}
+
+func TestAddedControlHostsAreWrittenOnce(t *testing.T) {
+	for _, count := range []int{1, 3} {
+		c := installedCluster(t, controlFile(count))
+		change, err := AddControl(c, hostsOf("m8", "m9"))
+		require.NoError(t, err)
+		require.Len(t, change.Cluster.HostsWith(config.RoleControl), count+2)
+		require.Contains(t, string(change.text), "# the home")
+
+		require.NoError(t, os.WriteFile(c.File, change.text, 0o600))
+		again, err := AddControl(change.Cluster, hostsOf("m8", "m9"))
+		require.NoError(t, err, "a run that was cut off goes on")
+		require.Empty(t, again.Changed)
+		_, err = AddControl(change.Cluster, []NewHost{{Name: "m8", Address: "10.9.9.9"}, hostsOf("m9")[0]})
+		require.ErrorContains(t, err, "m8 is in")
+
+		installedAs(t, change.Cluster)
+		require.True(t, ControlDone(change.Cluster, []string{"m8", "m9"}, nil))
+		require.False(t, ControlDone(change.Cluster, nil, []string{"m9"}))
+		require.False(t, ControlDone(c, []string{"m8"}, nil), "the file says something else")
+	}
+	c := installedCluster(t, controlFile(1))
+	_, err := AddControl(c, hostsOf("m2"))
+	require.ErrorContains(t, err, "bear no more failures")
+	for _, name := range []string{"a1", "m1"} {
+		_, err = AddControl(c, hostsOf("m2", name))
+		require.ErrorContains(t, err, name+" is in the cluster already")
+	}
+	_, err = AddControl(writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: docker\n"), hostsOf("m2", "m3"))
+	require.ErrorContains(t, err, "Terraform's")
+}
+
+func TestTheNumberOfLocalControlHostsChanges(t *testing.T) {
+	c := writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: local\n")
+	for _, news := range [][]NewHost{{{Name: "c2"}, {Name: "c3"}}, {{Name: "c4"}, {Name: "c5"}}} {
+		change, err := AddControl(c, news)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(c.File, change.text, 0o600))
+		c = change.Cluster
+	}
+	require.Equal(t, 5, c.Local.Control)
+	_, err := RemoveControl(c, []string{"c1", "c2"})
+	require.ErrorContains(t, err, "the last ones go first")
+	change, err := RemoveControl(c, []string{"c4", "c5"})
+	require.NoError(t, err)
+	require.Equal(t, "c1, c2, c3", hostNames(change.Cluster))
+	_, err = AddControl(change.Cluster, []NewHost{{Name: "x"}, {Name: "c4"}})
+	require.ErrorContains(t, err, "x cannot be a control host")
+	_, err = ReplaceControl(c, "c1", NewHost{Name: "x"})
+	require.ErrorContains(t, err, "one machine")
+}
+
+func TestRemovedControlHostsLeaveTheFile(t *testing.T) {
+	c := installedCluster(t, controlFile(5))
+	change, err := RemoveControl(c, []string{"m1", "m3"})
+	require.NoError(t, err)
+	require.Equal(t, "m2, m4, m5", hostNames(change.Cluster))
+	require.Contains(t, string(change.text), "# the home")
+
+	require.NoError(t, os.WriteFile(c.File, change.text, 0o600))
+	again, err := RemoveControl(change.Cluster, []string{"m1", "m3"})
+	require.NoError(t, err, "a run that was cut off goes on")
+	require.Empty(t, again.Changed)
+
+	for want, names := range map[string][]string{
+		"no control host a1": {"a1", "m1"}, "no control host m9": {"m9"}, "bear no more failures than 3": {"m2"}, "are two steps": {"m1", "m2", "m3", "m4"},
+	} {
+		_, err := RemoveControl(c, names)
+		require.ErrorContains(t, err, want)
+	}
+	both := installedCluster(t, strings.Replace(controlFile(3), "3, roles: [control]", "3, roles: [control, mesos-agent]", 1))
+	_, err = RemoveControl(both, []string{"m2", "m3"})
+	require.ErrorContains(t, err, "m3 is a Mesos agent, too")
+}
+
+func TestAReplacementStandsInThePlaceOfTheOldHost(t *testing.T) {
+	for at, name := range []string{"m1", "m2"} {
+		c := installedCluster(t, controlFile(3))
+		change, err := ReplaceControl(c, name, hostsOf("m9")[0])
+		require.NoError(t, err)
+		require.Equal(t, "m9", change.Cluster.Hosts[at].Name, "its number in the ensemble goes by its place")
+		require.NoError(t, os.WriteFile(c.File, change.text, 0o600))
+		again, err := ReplaceControl(change.Cluster, name, hostsOf("m9")[0])
+		require.NoError(t, err, "a run that was cut off goes on")
+		require.Empty(t, again.Changed)
+	}
+	c := installedCluster(t, controlFile(3))
+	for name, want := range map[string]string{"a1": "no control host a1", "m7": "no control host m7"} {
+		_, err := ReplaceControl(c, name, hostsOf("m9")[0])
+		require.ErrorContains(t, err, want)
+	}
+	_, err := ReplaceControl(c, "m2", NewHost{Name: "a1", Address: "10.0.0.50"})
+	require.ErrorContains(t, err, "a1 is in")
+	_, err = ReplaceControl(installedCluster(t, controlFile(1)), "m1", hostsOf("m9")[0])
+	require.ErrorContains(t, err, "where there are three or five")
+}
