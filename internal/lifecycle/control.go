@@ -46,6 +46,7 @@ func (e *Env) ControlPlan(ctx context.Context, f FileChange, opts ControlOptions
 		{Name: "Marathon, one by one", Steps: c.marathonSteps()},
 		{Name: "Edge, registry", Parallel: true, Steps: slices.Concat(e.serviceSteps(provision.RoleEdge), e.serviceSteps(provision.RoleRegistry))},
 		{Name: "Mesos agents, one by one", Steps: c.agentSteps()},
+	}, e.imageStages(), []op.Stage{
 		{Name: "Controller", Steps: slices.Concat(c.quietSteps(), []op.Step{e.filesStep(), e.appStep(opts.Install.ControllerTimeout),
 			e.readyStep(opts.Install.ControllerTimeout), e.frameworkStep()})},
 	}, c.leavingStages(), []op.Stage{

@@ -158,7 +158,7 @@ func (c *controlChange) listStep(h config.Host, lists []list, i int) op.Step {
 	}
 	item := func(l list) provision.Item { return e.item(l.fleet.ZooKeeper(h)) }
 	probe := func(ctx context.Context) (op.State, []string, error) {
-		if !e.own.known() {
+		if !e.own.known() || !e.credentialsThere() {
 			return op.Later, nil, nil
 		}
 		var first []string
@@ -230,7 +230,7 @@ func (c *controlChange) smallerStep() op.Step {
 	}
 	return op.Step{ID: "zookeeper-smaller", Title: fmt.Sprintf("ZooKeeper serves as an ensemble of %d", len(c.staying)), Budget: leaderBudget,
 		Probe: func(ctx context.Context) (op.State, error) {
-			if !e.own.known() {
+			if !e.own.known() || !e.credentialsThere() {
 				return op.Later, nil
 			}
 			hosts, _, err := old(ctx)
