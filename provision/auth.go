@@ -27,24 +27,28 @@ func jsonFile(path string, value any) File {
 // authenticateMaster makes a master ask agents and frameworks of libmesos for their credentials. HTTP frameworks it cannot ask: the
 // Mesos plugin of Jenkins has none but those of DC/OS.
 func (f *Fleet) authenticateMaster(s *Service) {
+	path := s.Dirs[0] + "/credentials.json"
 	if !f.config.Components.Mesos.Authentication {
+		s.Gone = []string{path}
 		return
 	}
 	agent, marathon, err := f.config.MesosCredentials()
 	s.fault = err
-	file := jsonFile(s.Dirs[0]+"/credentials.json", map[string]any{"credentials": []config.Credential{agent, marathon}})
+	file := jsonFile(path, map[string]any{"credentials": []config.Credential{agent, marathon}})
 	s.Files = append(s.Files, file)
 	s.Unit.Argv = append(s.Unit.Argv, "--authenticate_agents", "--authenticate_frameworks", "--credentials="+file.Path)
 }
 
 // authenticateAgent gives a Mesos agent its credential.
 func (f *Fleet) authenticateAgent(s *Service) {
+	path := s.Dirs[0] + "/credential.json"
 	if !f.config.Components.Mesos.Authentication {
+		s.Gone = []string{path}
 		return
 	}
 	agent, _, err := f.config.MesosCredentials()
 	s.fault = err
-	file := jsonFile(s.Dirs[0]+"/credential.json", agent)
+	file := jsonFile(path, agent)
 	s.Files = append(s.Files, file)
 	s.Unit.Argv = append(s.Unit.Argv, "--credential="+file.Path)
 }
@@ -60,12 +64,13 @@ type marathonAuth struct {
 	env   map[string]string
 	args  []string
 	files []File
+	gone  []string
 	fault error
 }
 
 // marathonAuth also sets the principal where nobody asks for it, as Mesos never lets a framework that it knows take another one.
 func (f *Fleet) marathonAuth(m host.Machine) marathonAuth {
-	dir := host.Path(m, RoleMarathon)
+	path := host.Path(m, RoleMarathon, "mesos-secret")
 	a := marathonAuth{env: map[string]string{}, args: []string{"--mesos_authentication_principal", config.MarathonPrincipal}}
 	user, password, err := f.config.MarathonLogin()
 	a.fault = err
@@ -74,6 +79,7 @@ func (f *Fleet) marathonAuth(m host.Machine) marathonAuth {
 		a.args = append(a.args, "--http_realm", "marathon-"+f.config.Name)
 	}
 	if !f.config.Components.Mesos.Authentication {
+		a.gone = []string{path}
 		return a
 	}
 	_, credential, err := f.config.MesosCredentials()
@@ -83,9 +89,10 @@ func (f *Fleet) marathonAuth(m host.Machine) marathonAuth {
 	a.args = append(a.args, "--mesos_authentication")
 	if f.programs.Marathon.Image != "" { // whose user is not the one that owns files here
 		a.env[marathonSecret] = credential.Secret
+		a.gone = []string{path}
 		return a
 	}
-	file := secretFile(dir+"/mesos-secret", []byte(credential.Secret)) // without a line end, which would be a part of it
+	file := secretFile(path, []byte(credential.Secret)) // without a line end, which would be a part of it
 	a.files = append(a.files, file)
 	a.args = append(a.args, "--mesos_authentication_secret_file", file.Path)
 	return a

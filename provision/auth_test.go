@@ -2,6 +2,7 @@ package provision
 
 import (
 	"io"
+	"io/fs"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -85,6 +86,35 @@ func TestCredentialsOfMesos(t *testing.T) {
 	before := master.Unit.Digest()
 	writeFile(t, filepath.Join(c.StateDir(), "secrets", "mesos-marathon"), "another-secret", 0o600)
 	assert.NotEqual(t, before, f.Services(RoleMesosMaster)[0].Unit.Digest(), "a changed secret is in force")
+}
+
+func TestCredentialsThatNobodyReadsAnyMoreAreRemoved(t *testing.T) {
+	c := ownHosts(t, authenticate)
+	writeSecrets(t, c)
+	f, fakes := hostFleet(t, c, standins(), machineValues())
+	roles := []string{RoleMesosMaster, RoleMarathon, RoleMesosAgent}
+	secrets := map[string]string{}
+	for _, role := range roles {
+		s := f.Services(role)[0]
+		for _, file := range s.Files {
+			if file.Mode == 0o600 {
+				secrets[role] = file.Path
+			}
+		}
+		apply(t, s)
+		_, err := fakes[s.Host.Name()].Stat(t.Context(), secrets[role])
+		require.NoError(t, err)
+	}
+	c.Components.Mesos.Authentication, c.Components.Marathon.BasicAuth = false, nil
+	for _, role := range roles {
+		s := f.Services(role)[0]
+		_, changes, err := s.Probe(t.Context())
+		require.NoError(t, err)
+		require.Contains(t, strings.Join(changes, "\n"), "remove "+s.Host.Name()+":")
+		apply(t, s)
+		_, err = fakes[s.Host.Name()].Stat(t.Context(), secrets[role])
+		require.ErrorIs(t, err, fs.ErrNotExist)
+	}
 }
 
 func TestNoCredentialsWhereNobodyAsks(t *testing.T) {

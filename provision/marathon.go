@@ -17,7 +17,7 @@ func (f *Fleet) Marathon(h config.Host) Service {
 	p := f.programs.Marathon
 	s := f.service(h, RoleMarathon, []string{f.programs.Standin, RoleMarathon})
 	auth := f.marathonAuth(s.Host)
-	s.Files, s.fault = auth.files, auth.fault
+	s.Files, s.Gone, s.fault = auth.files, auth.gone, auth.fault
 	log, hasLog := auth.logback(s.Host)
 	if hasLog = hasLog && !p.Standin; hasLog {
 		s.Files = append(s.Files, log)

@@ -41,7 +41,9 @@ type Service struct {
 	Role  string
 	Dirs  []string
 	Files []File
-	Unit  host.Unit
+	// Gone are the paths of secrets that an earlier description had, and that nobody reads any more.
+	Gone []string
+	Unit host.Unit
 	// ReloadSignal, where set, makes the program read its files again, so that it goes on when one of them changes.
 	ReloadSignal string
 
@@ -87,6 +89,13 @@ func (s Service) Probe(ctx context.Context) (done bool, changes []string, err er
 		}
 		if line != "" {
 			changes = append(changes, line)
+		}
+	}
+	for _, path := range s.Gone {
+		if _, err := s.Host.Stat(ctx, path); err == nil {
+			changes = append(changes, "remove "+s.short(path))
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return false, nil, s.wrap("look at "+path, err)
 		}
 	}
 	status, err := s.Host.Units().Status(ctx, s.Unit.Name)
@@ -175,6 +184,11 @@ func (s Service) Apply(ctx context.Context) (changed bool, err error) {
 	reloaded, err := s.reload(ctx, started)
 	if err != nil {
 		return true, s.wrap("let it read its files again", err)
+	}
+	for _, path := range s.Gone {
+		if err := s.Host.Remove(ctx, path); err != nil {
+			return true, s.wrap("remove "+path, err)
+		}
 	}
 	return changed || started || reloaded, nil
 }

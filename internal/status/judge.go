@@ -145,6 +145,8 @@ func duplicateFrameworks(frameworks []Framework) []Finding {
 
 func marathon(r *Report) []Finding {
 	switch app := r.Marathon.App; {
+	case strings.Contains(r.Marathon.Error, "HTTP 401") || strings.Contains(r.Marathon.Error, "the password of Marathon"):
+		return []Finding{{Error, "marathon", r.Marathon.Error, "components.marathon.basicAuth in the cluster file is not what is in force: run `jomctl install`, which makes a password that is missing and puts it in force"}}
 	case r.Marathon.Error != "":
 		return []Finding{{Error, "marathon", r.Marathon.Error, "Marathon ends itself whenever it loses ZooKeeper or its leadership and is started again after 11 s; if it stays away, look at its log"}}
 	case app == nil:

@@ -88,6 +88,16 @@ func TestAProgramThatHangsIsNotToldToBeStarted(t *testing.T) {
 	require.Contains(t, report.Findings[1].Fix, "jomctl install")
 }
 
+func TestAPasswordThatIsNotInForceIsNotBlamedOnMarathon(t *testing.T) {
+	for _, text := range []string{"call http://h:8080/v2/info: HTTP 401: Error 401 Unauthorized", "the password of Marathon: read secret: open /x: no such file or directory"} {
+		report := healthy()
+		report.Marathon = Marathon{Error: text}
+		judge(report)
+		require.Len(t, report.Findings, 1)
+		require.Contains(t, report.Findings[0].Fix, "components.marathon.basicAuth")
+	}
+}
+
 func TestAControllerThatIsDownIsFoundWhileMarathonIsDownToo(t *testing.T) {
 	report := healthy()
 	report.Marathon = Marathon{Error: "down"}

@@ -32,7 +32,7 @@ func (i kept) contents(ctx context.Context) (contents, error) {
 }
 
 func serviceContents(s provision.Service) contents {
-	c := contents{files: map[string]FileMark{}, units: map[string]string{s.Unit.Name: s.Unit.Digest()}}
+	c := contents{files: map[string]FileMark{}, units: map[string]string{s.Unit.Name: s.Unit.Digest()}, gone: s.Gone}
 	for _, f := range s.Files {
 		c.files[f.Path] = mark(f)
 	}

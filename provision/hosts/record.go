@@ -137,6 +137,8 @@ type contents struct {
 	units    map[string]string
 	packages map[string]string
 	masked   []string
+	// gone are files that are not there any more.
+	gone []string
 }
 
 // recorded is an item that knows what it puts on its host.
@@ -147,6 +149,7 @@ type recorded interface {
 
 // add puts the contents into the record.
 func (r *Record) add(c contents) {
+	maps.DeleteFunc(r.Files, func(path string, _ FileMark) bool { return slices.Contains(c.gone, path) })
 	put(&r.Files, c.files)
 	put(&r.Units, c.units)
 	put(&r.Packages, c.packages)
@@ -172,6 +175,11 @@ func put[V any](to *map[string]V, more map[string]V) {
 func (r *Record) has(c contents) bool {
 	for path, mark := range c.files {
 		if r.Files[path] != mark {
+			return false
+		}
+	}
+	for _, path := range c.gone {
+		if _, known := r.Files[path]; known {
 			return false
 		}
 	}
