@@ -146,8 +146,13 @@ func (l *lease) confirm(sent time.Time, session time.Duration) {
 func (l *lease) end() time.Time                      { return l.from.Add(l.session - l.session/4) }
 func (l *lease) silence(now time.Time) time.Duration { return now.Sub(l.from) }
 
-// wire reads the session timeout that the server grants from the connection, as the library keeps it to itself.
-type wire struct{ millis atomic.Int64 }
+// wire is the way to the servers. It reads the session timeout that a server grants, which the library keeps to itself, and
+// shortens the library's patience: it would wait for a silent server for two thirds of the session, and for the first answer
+// of one that is only half up ten times as long, when there is no time left to ask another server.
+type wire struct {
+	asked  time.Duration
+	millis atomic.Int64
+}
 
 // granted is the timeout of the session, or what was asked for while no server has answered.
 func (w *wire) granted(asked time.Duration) time.Duration {
@@ -158,7 +163,7 @@ func (w *wire) granted(asked time.Duration) time.Duration {
 }
 
 func (w *wire) dial(network, address string, timeout time.Duration) (net.Conn, error) {
-	conn, err := net.DialTimeout(network, address, timeout)
+	conn, err := net.DialTimeout(network, address, min(timeout, w.granted(w.asked)/4))
 	if err != nil {
 		return nil, err
 	}
@@ -168,8 +173,31 @@ func (w *wire) dial(network, address string, timeout time.Duration) (net.Conn, e
 // sniffed looks at the first answer: length, protocol version, timeout (4 bytes each), session id and password.
 type sniffed struct {
 	net.Conn
-	wire *wire
-	head []byte
+	wire    *wire
+	head    []byte
+	greeted atomic.Bool
+}
+
+// SetReadDeadline allows for a tenth of the session until the first answer, and then for a little more than the library's
+// interval between two pings.
+func (s *sniffed) SetReadDeadline(at time.Time) error { return s.Conn.SetReadDeadline(s.sooner(at)) }
+
+// SetWriteDeadline is the same for requests.
+func (s *sniffed) SetWriteDeadline(at time.Time) error { return s.Conn.SetWriteDeadline(s.sooner(at)) }
+
+func (s *sniffed) sooner(at time.Time) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	session := s.wire.granted(s.wire.asked)
+	patience := session * 2 / 5
+	if !s.greeted.Load() {
+		patience = max(session/10, 500*time.Millisecond)
+	}
+	if latest := time.Now().Add(patience); latest.Before(at) {
+		return latest
+	}
+	return at
 }
 
 func (s *sniffed) Read(p []byte) (int, error) {
@@ -177,6 +205,7 @@ func (s *sniffed) Read(p []byte) (int, error) {
 	if len(s.head) < 12 {
 		s.head = append(s.head, p[:min(n, 12-len(s.head))]...)
 		if len(s.head) == 12 {
+			s.greeted.Store(true)
 			if ms := int32(binary.BigEndian.Uint32(s.head[8:])); ms > 0 { // 0 means that the session is gone
 				s.wire.millis.Store(int64(ms))
 			}

@@ -82,7 +82,7 @@ func (l Lock) Acquire(ctx context.Context, me Holder) (*Held, error) {
 	if l.Session == 0 {
 		l.Session = Session
 	}
-	wire := &wire{}
+	wire := &wire{asked: l.Session}
 	conn, events, err := zk.Connect(l.Servers, l.Session, zk.WithLogger(silent{}), zk.WithLogInfo(false), zk.WithDialer(wire.dial))
 	if err != nil {
 		return nil, fmt.Errorf("taking the owner lock %s: %w", l.node(), err)
