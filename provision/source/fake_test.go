@@ -13,7 +13,7 @@ import (
 	"github.com/jomctl/jomctl/internal/host"
 )
 
-// fakeHost is a Debian host in memory: files, and commands that act on them as dpkg, apt-get, tar, docker and systemctl do.
+// fakeHost is a host in memory: files, and commands that act on them as dpkg, apt-get, rpm, dnf, tar, docker and systemctl do.
 type fakeHost struct {
 	files map[string]string
 	modes map[string]fs.FileMode
@@ -28,7 +28,9 @@ type fakeHost struct {
 	listsRead         bool
 	interrupted       bool
 	lockedFor         int
-	ran               []string
+	// keepsNewer is what dnf install does: it leaves a newer package alone.
+	keepsNewer bool
+	ran        []string
 	// policies are what was seen in policy-rc.d by apt-get install.
 	policies []string
 	// fail makes a command with this prefix fail.
@@ -110,6 +112,10 @@ func (h *fakeHost) Run(_ context.Context, argv ...string) (host.Output, error) {
 			status = "ii "
 		}
 		return host.Output{Stdout: status + "\t" + h.installed[name]}, nil
+	case "dnf", "yum":
+		return h.dnf(argv[1:])
+	case "rpm":
+		return h.rpm(argv[1], argv[len(argv)-1])
 	case "systemctl":
 		return h.systemctl(argv[1], argv[len(argv)-1])
 	case "docker":
@@ -203,6 +209,38 @@ func (h *fakeHost) dpkg(args []string) (host.Output, error) {
 		h.interrupted = false
 	}
 	return host.Output{}, nil
+}
+
+func (h *fakeHost) dnf(args []string) (host.Output, error) {
+	if args[0] == "--version" {
+		return host.Output{Stdout: "4.14.0\n"}, nil
+	}
+	if h.lockedFor > 0 {
+		h.lockedFor--
+		return failed(1, "error: can't create transaction lock on /var/lib/rpm/.rpm.lock (Resource temporarily unavailable)")
+	}
+	verb, target := args[2], args[len(args)-1]
+	if h.keepsNewer && verb == "install" {
+		return host.Output{Stdout: "Nothing to do.\n"}, nil
+	}
+	if !path.IsAbs(target) {
+		return host.Output{}, h.installOne(target)
+	}
+	if _, ok := h.files[target]; !ok {
+		return failed(1, "Can not load RPM file: "+target)
+	}
+	return host.Output{}, h.installOne("mesos=1.11.1-2.el8")
+}
+
+func (h *fakeHost) rpm(verb, name string) (host.Output, error) {
+	version, release, _ := strings.Cut(h.installed[name], "-")
+	switch {
+	case version == "":
+		return failed(1, "package "+name+" is not installed")
+	case verb == "-ql":
+		return host.Output{Stdout: strings.Join(h.packages[name+"="+h.installed[name]], "\n") + "\n"}, nil
+	}
+	return host.Output{Stdout: "(none)\t" + version + "\t" + release + "\n"}, nil
 }
 
 func (h *fakeHost) systemctl(verb, unit string) (host.Output, error) {

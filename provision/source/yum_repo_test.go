@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/goreleaser/nfpm/v2"
 	"github.com/goreleaser/nfpm/v2/files"
@@ -38,8 +39,18 @@ func signatureOf(t *testing.T, key *openpgp.Entity, data []byte, at time.Time) [
 	return out.Bytes()
 }
 
+func armoured(t *testing.T, signature []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := armor.Encode(&out, openpgp.SignatureType, nil)
+	require.NoError(t, err)
+	_, _ = w.Write(signature)
+	require.NoError(t, w.Close())
+	return out.Bytes()
+}
+
 // rpmOf is an RPM package with files, signed at a time where there is a key.
-func rpmOf(t *testing.T, name, version, release string, contents map[string]string, key *openpgp.Entity, at time.Time) []byte {
+func rpmOf(t *testing.T, name, version, release string, contents map[string]string, key *openpgp.Entity, at time.Time, needs ...string) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	info := nfpm.WithDefaults(&nfpm.Info{Name: name, Arch: "amd64", Version: version, Release: release, VersionSchema: "none", Maintainer: "tests <tests@example.org>", Description: "of a test", License: "none"})
@@ -48,6 +59,7 @@ func rpmOf(t *testing.T, name, version, release string, contents map[string]stri
 		require.NoError(t, os.WriteFile(src, []byte(text), 0o644))
 		info.Contents = append(info.Contents, &files.Content{Source: src, Destination: dst, FileInfo: &files.ContentFileInfo{Mode: 0o755}})
 	}
+	info.Depends = needs
 	if key != nil {
 		info.RPM.Signature.SignFn = func(data io.Reader) ([]byte, error) {
 			all, err := io.ReadAll(data)
