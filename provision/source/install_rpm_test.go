@@ -122,7 +122,6 @@ func TestFailedRPMInstallations(t *testing.T) {
 type rootFolder struct {
 	*fakeHost
 	dir string
-	ran []string
 }
 
 func (r *rootFolder) at(p string) string { return filepath.Join(r.dir, p) }
@@ -161,13 +160,15 @@ func (r *rootFolder) Run(ctx context.Context, argv ...string) (host.Output, erro
 			args = append(args, arg)
 		}
 		argv = append([]string{"dnf", "--installroot=" + r.dir, "--releasever=9", "--setopt=reposdir=" + r.at(yumFolder), "--setopt=varsdir=" + r.dir,
-			"--setopt=cachedir=" + r.at("cache"), "--setopt=logdir=/", "--setopt=pluginpath=" + r.at("plugins"), "--nodocs"}, args...)
+			"--setopt=cachedir=" + r.at("cache"), "--setopt=logdir=" + r.at("log"), "--setopt=pluginpath=" + r.at("plugins"), "--nodocs"}, args...)
 	case "rpm":
 		argv = append([]string{"rpm", "--root", r.dir}, argv[1:]...)
 	default:
 		return r.fakeHost.Run(ctx, argv...)
 	}
-	r.ran = append(r.ran, strings.Join(argv, " "))
+	if err := os.MkdirAll(r.at("log"), 0o755); err != nil {
+		return host.Output{}, err
+	}
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -236,7 +237,7 @@ func TestTheRealDNFInstallsFromARepositoryOfCreaterepo(t *testing.T) {
 
 	// What jomctl writes has dnf verify for itself: with another's key the repository is none.
 	stranger := got
-	stranger.Key = publicKey(t, newRSAKey(t, 0, time.Now().Add(-time.Hour)))
+	stranger.Key = publicKey(t, newKey(t, 0))
 	_, _, err = i.Install(ctx, &rootFolder{fakeHost: newFakeHost(), dir: t.TempDir()}, r.Plan, stranger)
 	require.ErrorContains(t, err, "nothing provides mesos-libs")
 

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newRSAKey is newKey of the kind that RPM packages are signed with.
+// newRSAKey is a key as RPM packages are signed with by most; making one takes a while.
 func newRSAKey(t *testing.T, days int, born time.Time) *openpgp.Entity {
 	t.Helper()
 	key, err := openpgp.NewEntity("tests", "", "tests@example.org", &packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048,
@@ -90,7 +90,7 @@ type fakeYum struct {
 
 func newFakeYum(t *testing.T) *fakeYum {
 	y := &fakeYum{fakeRepo: newFakeRepo(t), signed: today, checksum: "sha256"}
-	y.index = newRSAKey(t, 800, today.AddDate(-1, 0, 0))
+	y.index = newKey(t, 800)
 	y.published = y.index
 	return y
 }

@@ -71,10 +71,10 @@ func TestYumRepositoriesAreRefusedWithTheReason(t *testing.T) {
 		shape func(*fakeYum)
 		want  []string
 	}{
-		"another's key": {func(y *fakeYum) { y.published = newRSAKey(y.t, 0, today.AddDate(-1, 0, 0)); y.publish() },
+		"another's key": {func(y *fakeYum) { y.published = newKey(y.t, 0); y.publish() },
 			[]string{"repodata/repomd.xml: is signed by key ", "but the key here is", "{rpm: URL, sha256: ...}"}},
 		"expired key": {func(y *fakeYum) {
-			y.index = newRSAKey(y.t, 100, today.AddDate(-1, 0, 0))
+			y.index = newKey(y.t, 100)
 			y.published, y.signed = y.index, today.AddDate(-1, 0, 10)
 			y.publish()
 		}, []string{"has expired on 2025-12-09 (today is 2026-08-31), so that dnf refuses the repository", `components.mesos.source: {rpm: "http://`, "prolonged key"}},
@@ -105,11 +105,11 @@ func TestYumRepositoriesAreRefusedWithTheReason(t *testing.T) {
 		}, []string{"neither the package nor the index of its repository is signed"}},
 		"package of others": {func(y *fakeYum) {
 			y.index, y.entries = nil, ""
-			y.add("1", "1", "x86_64", mesosRPM(y.t, "1", "1", newRSAKey(y.t, 0, today.AddDate(-1, 0, 0))))
+			y.add("1", "1", "x86_64", mesosRPM(y.t, "1", "1", newKey(y.t, 0)))
 			y.publish()
 		}, []string{"rpm: is signed by key ", "but the key here is"}},
 		"package of a key that ended": {func(y *fakeYum) {
-			y.published = newRSAKey(y.t, 100, today.AddDate(-1, 0, 0))
+			y.published = newKey(y.t, 100)
 			y.index, y.entries = nil, ""
 			y.add("1", "1", "x86_64", rpmOf(y.t, "mesos", "1", "1", map[string]string{"/usr/bin/mesos-master": "m"}, y.published, today.AddDate(-1, 0, 10)))
 			y.publish()
