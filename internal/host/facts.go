@@ -17,7 +17,6 @@ type Facts struct {
 	Arch     string // x86_64, aarch64
 	Kernel   string // 6.1.0-40-amd64
 	Hostname string // as uname -n
-	FQDN     string
 	// MachineID is the same on two hosts only where one is a careless copy of the other.
 	MachineID string
 	Uptime    time.Duration
@@ -43,12 +42,10 @@ type Facts struct {
 	Listening []Listener
 
 	Java     []JavaFact
-	Docker   Docker
 	Packager string            // dpkg or rpm
 	Packages map[string]string // version of each asked package that is installed
 
 	Leftovers Leftovers
-	NTP       string // yes, no, or "" where timedatectl does not say
 	SELinux   string // Enforcing, Permissive, Disabled or ""
 	Firewall  string // "firewalld running", "ufw active" or the like, "" where there is none of these
 }
@@ -116,15 +113,6 @@ type Listener struct {
 type JavaFact struct {
 	Home    string // has bin/java
 	Version string // 17.0.15, 1.8.0_402
-}
-
-// Docker is the host's Docker Engine.
-type Docker struct {
-	Client  string // version, "" where it is not installed
-	Server  string // version, "" where it does not answer
-	Cgroup  string // systemd or cgroupfs
-	Storage string // driver
-	Root    string // data folder
 }
 
 // Leftovers are traces of installations that jomctl did not make.

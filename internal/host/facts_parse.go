@@ -57,17 +57,15 @@ func parseFacts(text string, before, after time.Time) (Facts, error) {
 	f := Facts{
 		OS: OS{ID: unquoted("ID"), Like: unquoted("ID_LIKE"), Version: unquoted("VERSION_ID"), Codename: unquoted("VERSION_CODENAME"),
 			Name: unquoted("PRETTY_NAME")},
-		Arch: lines.first("arch"), Kernel: lines.first("kernel"), Hostname: lines.first("hostname"), FQDN: lines.first("fqdn"),
+		Arch: lines.first("arch"), Kernel: lines.first("kernel"), Hostname: lines.first("hostname"),
 		MachineID: lines.first("machine.id"), Uptime: time.Duration(seconds * float64(time.Second)), CPUs: int(lines.number("cpus")),
 		Memory: Memory{Total: kib("MemTotal"), Available: kib("MemAvailable"), Swap: kib("SwapTotal")},
 		Clock:  compareClocks(before, after, lines.number("time.first"), lines.number("time.last")),
 		User:   lines.first("user"), Root: lines.first("uid") == "0", Sudo: lines.first("sudo.works") == "yes",
 		Systemd: Systemctl{Version: int(lines.number("systemd.version")), State: lines.first("systemd.state")},
 		Cgroup:  int(lines.number("cgroup.version")), CgroupControllers: strings.Fields(lines.first("cgroup.controllers")),
-		Packager: lines.first("packager"), NTP: lines.first("ntp"), SELinux: lines.first("selinux"),
+		Packager: lines.first("packager"), SELinux: lines.first("selinux"),
 		Firewall: strings.TrimSpace(lines.first("firewall")),
-		Docker: Docker{Client: lines.first("docker.client"), Server: lines.first("docker.server"), Cgroup: lines.first("docker.cgroup"),
-			Storage: lines.first("docker.storage"), Root: lines.first("docker.root")},
 	}
 	lines.network(&f)
 	lines.software(&f)
@@ -172,8 +170,16 @@ func (l factLines) software(f *Facts) {
 	for _, p := range l.fields("package", 2) {
 		f.Packages[p[0]] = p[1]
 	}
-	for _, u := range l.fields("leftover.unit", 4) {
-		f.Leftovers.Units = append(f.Leftovers.Units, LeftoverUnit{Name: u[0], File: u[1], Enabled: u[2], Active: u[3]})
+	states := map[string][]string{}
+	for _, s := range l.fields("leftover.state", 3) {
+		states[s[0]] = s[1:]
+	}
+	for _, u := range l.fields("leftover.unit", 2) {
+		unit := LeftoverUnit{Name: u[0], File: u[1]}
+		if state, known := states[unit.Name]; known {
+			unit.Enabled, unit.Active = state[0], state[1]
+		}
+		f.Leftovers.Units = append(f.Leftovers.Units, unit)
 	}
 	for _, p := range l.fields("leftover.process", 3) {
 		f.Leftovers.Processes = append(f.Leftovers.Processes, LeftoverProcess{PID: int(number(p[0])), Command: strings.TrimSpace(p[1]), Unit: p[2]})

@@ -93,8 +93,8 @@ func TestFactsAreParsed(t *testing.T) {
 		"cgroup.controllers=cpu memory", "disk=/var\t/var\t100\t50\t7\txfs\t/\trw,ro,x", "disk=/y\t/\t-\t-\t-", "name=m2\t10.0.0.2 fe80::1 ", "name=m3\t",
 		"name.self=127.0.1.1 ", "route=eth0\t10.0.0.1", "address=10.0.0.1\teth0", "listen=*:22\tsshd\t7", "listen=[::1]:25\t", "listen=127.0.0.53%lo:53\tr\t9",
 		"listen=garbage", "listen.hex=0100007F:1F90", "listen.hex=00000000000000000000000001000000:0050", "java=/opt/j\t1.8.0_402", "packager=rpm",
-		"package=zookeeper\t3.8-1", "docker.client=20.10", "docker.server=24.0", "leftover.unit=mesos-master\t/lib/x.service\tenabled\tactive",
-		"leftover.process=12\tjava QuorumPeerMain \tzk.service", "leftover.path=/etc/mesos/zk", "ntp=no", "firewall=ufw active", "noise", "time.last=1700000013000000000", "",
+		"package=zookeeper\t3.8-1", "leftover.unit=mesos-master\t/lib/x.service", "leftover.unit=marathon\t/etc/init.d/marathon", "leftover.state=mesos-master\tenabled\tactive",
+		"leftover.process=12\tjava QuorumPeerMain \tzk.service", "leftover.path=/etc/mesos/zk", "firewall=ufw active", "noise", "time.last=1700000013000000000", "",
 	}, "\n")
 	before := time.Unix(1700000000, 0)
 	f, err := parseFacts(text, before, before.Add(4*time.Second))
@@ -115,8 +115,7 @@ func TestFactsAreParsed(t *testing.T) {
 	assert.Equal(t, []string{"127.0.0.1:8080 ", "127.0.0.53:53 r", "[::]:22 sshd", "[::1]:25 ", "[::1]:80 "}, listening)
 	assert.Equal(t, []JavaFact{{"/opt/j", "1.8.0_402"}}, f.Java)
 	assert.Equal(t, map[string]string{"zookeeper": "3.8-1"}, f.Packages)
-	assert.Equal(t, Docker{Client: "20.10", Server: "24.0"}, f.Docker)
-	assert.Equal(t, Leftovers{Units: []LeftoverUnit{{"mesos-master", "/lib/x.service", "enabled", "active"}},
+	assert.Equal(t, Leftovers{Units: []LeftoverUnit{{"mesos-master", "/lib/x.service", "enabled", "active"}, {Name: "marathon", File: "/etc/init.d/marathon"}},
 		Processes: []LeftoverProcess{{12, "java QuorumPeerMain", "zk.service"}}, Paths: []string{"/etc/mesos/zk"}}, f.Leftovers)
 	assert.Equal(t, Clock{Skew: 9500 * time.Millisecond, Error: 500 * time.Millisecond}, f.Clock)
 	assert.True(t, f.Clock.Apart(8*time.Second))

@@ -45,7 +45,9 @@ func pathsOf(c *config.Cluster, h config.Host) []string {
 func Look(ctx context.Context, c *config.Cluster, h config.Host, m host.Machine) (Facts, error) {
 	q := host.Question{Paths: pathsOf(c, h), Packages: []string{packageDocker}}
 	for _, other := range c.Hosts {
-		q.Names = append(q.Names, other.Address)
+		if _, err := netip.ParseAddr(other.Address); err != nil {
+			q.Names = append(q.Names, other.Address)
+		}
 	}
 	f := Facts{Programs: map[string]string{}}
 	var err error
