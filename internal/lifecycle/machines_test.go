@@ -264,3 +264,21 @@ func TestNotesAboutAddresses(t *testing.T) {
 	inside[0].SSHAddress = "198.51.100.7"
 	require.Contains(t, strings.Join(m.Notes(), "\n"), "must reach that network")
 }
+
+func TestAMachineThatIsGoneIsMadeAgain(t *testing.T) {
+	c := onMachines(t, threeMachines)
+	require.NoError(t, machineList{Hosts: m1a1a2()}.write(c))
+	env, err := Look(c)
+	require.NoError(t, err)
+	require.NoError(t, env.recordStep().Do(t.Context(), say))
+	var met []string
+	m := machinesOf(c, &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a1"]`}}, hosts: m1a1a2()}, nil, &met)
+	require.NoError(t, m.refused())
+	require.NoError(t, m.refuseLoss(), "there is nothing left to lose")
+	require.Contains(t, strings.Join(m.changes(), "\n"), "a1 belonged to the cluster and is gone")
+	require.NoError(t, m.make(t.Context(), say))
+	require.Equal(t, []string{"a1 10.0.0.12"}, met, "its new key is pinned")
+
+	m = machinesOf(c, &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a3"]`}}, hosts: m1a1a2()}, nil, &met)
+	require.NotContains(t, strings.Join(m.changes(), "\n"), "is gone", "a new one was never there")
+}

@@ -84,22 +84,34 @@ func (d *Driver) plan(ctx context.Context, destroy bool) (*Plan, error) {
 func (d *Driver) write(ctx context.Context, p *Plan, destroy bool) error {
 	l := &listener{progress: d.options.Progress}
 	defer d.tf.SetStdout(io.Discard) // PlanJSON leaves its writer to the commands after it
-	if _, err := d.tf.PlanJSON(ctx, l, tfexec.Out(p.file), tfexec.Destroy(destroy)); err != nil {
+	options := []tfexec.PlanOption{tfexec.Out(p.file), tfexec.Destroy(destroy)}
+	var lost []string
+	if !destroy {
+		var err error
+		if lost, err = d.lost(ctx); err != nil {
+			return err
+		}
+		options = append(options, replacing(lost)...)
+	}
+	if _, err := d.tf.PlanJSON(ctx, l, options...); err != nil {
 		return d.explain("plan", err, l.errors)
 	}
 	content, err := d.tf.ShowPlanFile(ctx, p.file)
 	if err != nil {
 		return d.explain("read the plan", err, nil)
 	}
-	p.fill(content)
+	p.fill(content, lost)
 	p.digest, err = digest(p.file)
 	return err
 }
 
-func (p *Plan) fill(content *tfjson.Plan) {
+// fill sorts the changes by kind. What is lost is created, whatever Terraform calls it.
+func (p *Plan) fill(content *tfjson.Plan, lost []string) {
 	for _, r := range content.ResourceChanges {
 		switch a := r.Change.Actions; {
 		case r.Mode == tfjson.DataResourceMode || a.NoOp() || a.Read():
+		case a.Replace() && slices.Contains(lost, r.Address):
+			p.Create = append(p.Create, r.Address)
 		case a.Replace():
 			p.Replace = append(p.Replace, r.Address)
 		case a.Create():

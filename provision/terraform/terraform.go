@@ -53,6 +53,8 @@ type Options struct {
 type Driver struct {
 	options Options
 	tf      *tfexec.Terraform
+	// engine is set where the machines are containers.
+	engine engine
 }
 
 // Targets are the targets that have a module.
@@ -68,7 +70,11 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, o, module)
+	d, err := start(ctx, o, module)
+	if err == nil && o.Target == "docker" {
+		d.engine = dockerEngine
+	}
+	return d, err
 }
 
 // start is New for any module.
