@@ -47,6 +47,8 @@ type Release struct {
 	Dangers []string `yaml:"dangers"`
 	// Incomplete says what is not known about it, which the user has to add before it can be installed.
 	Incomplete []string `yaml:"incomplete"`
+	// Tolerates are links of plugins to what the core no longer has, of which it is known that they do no harm.
+	Tolerates []Tolerated `yaml:"tolerates"`
 
 	// Wishes are plugins.txt, Lock is plugins.lock. Lock is nil where the release has none.
 	Wishes []resolve.Wish `yaml:"-"`
@@ -55,6 +57,13 @@ type Release struct {
 	Advisories resolve.Advisories `yaml:"-"`
 
 	files fs.FS
+}
+
+// Tolerated is a broken link. Link is a class, or a class and a member: hudson.logging.LogRecorder.targets.
+type Tolerated struct {
+	Plugin string `yaml:"plugin"`
+	Link   string `yaml:"link"`
+	Why    string `yaml:"why"`
 }
 
 // App is what the template of the app document is filled with. Sizes are MiB, the grace seconds.

@@ -15,10 +15,12 @@ import (
 	"github.com/jomctl/jomctl/bundles/updatecenter/uctest"
 )
 
+var june = time.Date(2026, 6, 14, 1, 50, 16, 0, time.UTC)
+
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
 func small() uctest.Object {
-	center := uctest.Center(uctest.Plugin("git", "5.10.1", "2.504.3", "the git plugin", "mailer 1", "credentials 1480.v2246fd131e83", "token-macro 477.v1?"),
+	center := uctest.Center(june, uctest.Plugin("git", "5.10.1", "2.504.3", "the git plugin", "mailer 1", "credentials 1480.v2246fd131e83", "token-macro 477.v1?"),
 		uctest.Plugin("credentials", "1500.va", "2.528", "credentials"))
 	uctest.Warn(center, "SECURITY-1", "git", `[0-4](|[.-].*)`)
 	uctest.Warn(center, "core-1", "core", `2[.]567(|[.-].+)`)
@@ -27,7 +29,7 @@ func small() uctest.Object {
 }
 
 func TestASignedFileIsRead(t *testing.T) {
-	signer := uctest.NewSigner(t)
+	signer := uctest.NewSigner(t, june)
 	data := signer.Sign(t, small())
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
@@ -58,7 +60,7 @@ func TestASignedFileIsRead(t *testing.T) {
 }
 
 func TestWhatIsNotSignedByTheJenkinsProjectIsRefused(t *testing.T) {
-	signer, other := uctest.NewSigner(t), uctest.NewSigner(t)
+	signer, other := uctest.NewSigner(t, june), uctest.NewSigner(t, june)
 	trust := Trust{Roots: [][]byte{signer.Root}, Now: noon}
 	good := string(signer.Sign(t, small()))
 	unsigned, err := json.Marshal(small())
@@ -108,7 +110,7 @@ func TestWhatIsNotSignedByTheJenkinsProjectIsRefused(t *testing.T) {
 }
 
 func TestAMirrorThatRewritesAddressesIsNamedAndTrustedOnlyByName(t *testing.T) {
-	signer := uctest.NewSigner(t)
+	signer := uctest.NewSigner(t, june)
 	good := string(signer.Sign(t, small()))
 	mirrored := strings.ReplaceAll(good, "https://updates.jenkins.io/download", "https://mirror.example/jenkins")
 	mirrored = strings.Replace(mirrored, "https://www.google.com/", "https://search.example/", 1)
@@ -140,7 +142,7 @@ func TestAMirrorThatRewritesAddressesIsNamedAndTrustedOnlyByName(t *testing.T) {
 }
 
 func TestWhatCannotBeUsedSafelyIsAnError(t *testing.T) {
-	signer := uctest.NewSigner(t)
+	signer := uctest.NewSigner(t, june)
 	for want, plugin := range map[string]uctest.Object{
 		`plugin "../x"`:                {"name": "../x", "version": "1", "sha256": uctest.Sum(nil)},
 		`the name is "b"`:              {"name": "b", "version": "1", "sha256": uctest.Sum(nil)},

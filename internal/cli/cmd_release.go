@@ -150,6 +150,9 @@ func runReleaseNew(a *app, opts releaseNewOptions, dir string) error {
 		return a.writeJSON(map[string]string{"release": shown, "from": opts.from, "core": core.Version})
 	}
 	fmt.Fprintf(a.streams.Out, "%s: a release with Jenkins %s, made from %s\n", shown, core.Version, opts.from)
+	if opts.core != "" && opts.core != release.Core.Version {
+		a.say("Look at title, java, tolerates and dangers in %s: they are those of Jenkins %s", filepath.Join(dir, "bundle.yaml"), release.Core.Version)
+	}
 	fmt.Fprintf(a.streams.Out, "Change %s, then: jomctl release lock %s\nUse it by `release: %s` in the cluster file\n", filepath.Join(dir, bundles.WishesFile), shown, shown)
 	return nil
 }
@@ -191,6 +194,9 @@ func rewriteBundle(data []byte, name string, core bundles.Core) []byte {
 		key, _, _ := strings.Cut(line, ":")
 		return key + ": " + strconv.Quote(values[key])
 	})
+	for strings.HasPrefix(text, "#") { // the first lines are about the release that it was made from
+		_, text, _ = strings.Cut(text, "\n")
+	}
 	if core.SHA256 != "" {
 		text = withoutSection(text, "incomplete:")
 	}

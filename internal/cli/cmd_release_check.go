@@ -15,6 +15,7 @@ import (
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/bundles/fetch"
 	"github.com/jomctl/jomctl/bundles/resolve"
+	"github.com/jomctl/jomctl/internal/linkcheck"
 	"github.com/jomctl/jomctl/internal/ui"
 )
 
@@ -29,7 +30,7 @@ func newReleaseCheckCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "check NAME|DIR", Short: "Check a release: lock, security warnings, checksums of its files, links between plugins and core", Args: cobra.ExactArgs(1),
 		Long: "Files are looked for in --from and in the cache of downloads; with --download those that are not there are fetched. With all files at hand, war and\n" +
 			"plugins are opened and everything that a plugin links to and nobody provides is reported.\n" +
-			"Exit code 0: nothing found; 3: the release cannot be installed so; 4: security warnings or deprecated plugins.",
+			"Exit code 0: nothing found; 3: the release cannot be installed so; 4: security warnings, or plugins that were deprecated since they were locked.",
 		RunE: func(cmd *cobra.Command, args []string) error { return runReleaseCheck(cmd.Context(), a, opts, args[0]) }}
 	opts.centers.bind(cmd)
 	cmd.Flags().StringVar(&opts.from, "from", "", "a folder that has jenkins.war and the plugins, here or in its folder plugins")
@@ -48,15 +49,22 @@ type releaseFile struct {
 
 // releaseReport is the answer of check.
 type releaseReport struct {
-	Release    string              `json:"release"`
-	Core       string              `json:"core"`
-	Problems   []string            `json:"problems"`
-	Warnings   []resolve.Warning   `json:"warnings"`
-	AsOf       string              `json:"warningsAsOf"`
-	Deprecated []map[string]string `json:"deprecated"`
-	Dangers    []string            `json:"dangers"`
-	Files      []releaseFile       `json:"files"`
-	Links      linkAnswer          `json:"links"`
+	Release    string             `json:"release"`
+	Core       string             `json:"core"`
+	Problems   []string           `json:"problems"`
+	Warnings   []resolve.Warning  `json:"warnings"`
+	AsOf       string             `json:"warningsAsOf"`
+	Deprecated []deprecatedPlugin `json:"deprecated"`
+	Dangers    []string           `json:"dangers"`
+	Files      []releaseFile      `json:"files"`
+	Links      linkAnswer         `json:"links"`
+}
+
+// deprecatedPlugin is a plugin whose end was announced. New is set where that was not known yet when it was locked.
+type deprecatedPlugin struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+	New  bool   `json:"new"`
 }
 
 func runReleaseCheck(ctx context.Context, a *app, opts releaseCheckOptions, name string) error {
@@ -69,11 +77,11 @@ func runReleaseCheck(ctx context.Context, a *app, opts releaseCheckOptions, name
 		return err
 	}
 	report := releaseReport{Release: release.Name, Core: release.Core.Version, Problems: append([]string{}, release.Audit()...), AsOf: known.AsOf.Format("2006-01-02"),
-		Warnings: append([]resolve.Warning{}, known.Against(release.Core.Version, release.Lock)...), Dangers: append([]string{}, release.Dangers...), Deprecated: []map[string]string{}}
+		Warnings: append([]resolve.Warning{}, known.Against(release.Core.Version, release.Lock)...), Dangers: append([]string{}, release.Dangers...), Deprecated: []deprecatedPlugin{}}
 	if release.Lock != nil {
 		for _, p := range release.Lock.Plugins {
 			if why := known.Deprecated(p.Name); why != "" {
-				report.Deprecated = append(report.Deprecated, map[string]string{"name": p.Name, "url": why})
+				report.Deprecated = append(report.Deprecated, deprecatedPlugin{p.Name, why, p.Deprecated == ""})
 			}
 		}
 	}
@@ -89,7 +97,7 @@ func runReleaseCheck(ctx context.Context, a *app, opts releaseCheckOptions, name
 			report.Problems = append(report.Problems, file.Problem)
 		}
 	}
-	if report.Links, err = checkLinks(ctx, release, report.Files); err != nil {
+	if report.Links, err = checkLinks(ctx, release, report.Files, linkcheck.Check); err != nil {
 		return err
 	}
 	report.Problems = append(report.Problems, report.Links.Broken...)
@@ -148,7 +156,7 @@ func (a *app) writeReleaseReport(r releaseReport) error {
 	switch {
 	case len(r.Problems) > 0:
 		return &reported{exitRefused}
-	case len(r.Warnings)+len(r.Deprecated) > 0:
+	case len(r.Warnings) > 0 || slices.ContainsFunc(r.Deprecated, func(d deprecatedPlugin) bool { return d.New }):
 		return &reported{exitFindings}
 	}
 	return nil
@@ -164,7 +172,11 @@ func (a *app) releaseText(r releaseReport) {
 		fmt.Fprintf(out, "security warning: %s\n", warningText(w))
 	}
 	for _, d := range r.Deprecated {
-		fmt.Fprintf(out, "deprecated: %s (%s)\n", d["name"], ui.Clean(d["url"]))
+		since := "known when it was locked"
+		if d.New {
+			since = "since it was locked"
+		}
+		fmt.Fprintf(out, "deprecated, %s: %s (%s)\n", since, d.Name, ui.Clean(d.URL))
 	}
 	for _, danger := range r.Dangers {
 		fmt.Fprintf(out, "danger: %s\n", danger)
@@ -253,25 +265,4 @@ func copyFile(from, to string) error {
 		return err
 	}
 	return os.Rename(out.Name(), to)
-}
-
-// linkAnswer is what the look into war and plugins gave.
-type linkAnswer struct {
-	Done    bool     `json:"done"`
-	Summary string   `json:"summary"`
-	Broken  []string `json:"broken"`
-	Notes   []string `json:"notes"`
-}
-
-// warAndPlugins are the paths of the files, the war apart.
-func warAndPlugins(files []releaseFile) (war string, plugins []string) {
-	for _, file := range files {
-		if file.Name == "jenkins.war" {
-			war = file.Path
-		} else {
-			plugins = append(plugins, file.Path)
-		}
-	}
-	slices.Sort(plugins)
-	return war, plugins
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Signer is a root and a certificate that it has issued, valid in 2026.
+// Signer is a root and a certificate that it has issued.
 type Signer struct {
 	// Root is the root certificate in PEM.
 	Root []byte
@@ -29,14 +29,14 @@ type Signer struct {
 	key  *rsa.PrivateKey
 }
 
-// NewSigner makes the keys.
-func NewSigner(t testing.TB) Signer {
+// NewSigner makes the keys, and certificates that are valid in the year of the time.
+func NewSigner(t testing.TB, at time.Time) Signer {
 	t.Helper()
 	make := func(name string, ca bool, parent *x509.Certificate, by *rsa.PrivateKey) ([]byte, *x509.Certificate, *rsa.PrivateKey) {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		require.NoError(t, err)
 		certificate := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name}, IsCA: ca, BasicConstraintsValid: true,
-			NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}
+			NotBefore: time.Date(at.Year(), 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(at.Year()+1, 1, 1, 0, 0, 0, 0, time.UTC)}
 		if parent == nil {
 			parent, by = certificate, key
 		}
@@ -72,13 +72,13 @@ func Sum(data []byte) string {
 	return base64.StdEncoding.EncodeToString(hash.Sum(nil))
 }
 
-// Center is an update center that is not signed yet, of 2026-06-14, with core 2.568.
-func Center(plugins ...Object) Object {
+// Center is an update center that is not signed yet, with core 2.568.
+func Center(at time.Time, plugins ...Object) Object {
 	all := Object{}
 	for _, plugin := range plugins {
 		all[plugin["name"].(string)] = plugin
 	}
-	return Object{"id": "default", "generationTimestamp": "2026-06-14T01:50:16Z", "connectionCheckUrl": "https://www.google.com/", "updateCenterVersion": 1,
+	return Object{"id": "default", "generationTimestamp": at.UTC().Format(time.RFC3339), "connectionCheckUrl": "https://www.google.com/", "updateCenterVersion": 1,
 		"core": Object{"name": "core", "version": "2.568", "sha256": Sum([]byte("a war")), "size": 5,
 			"url": "https://updates.jenkins.io/download/war/2.568/jenkins.war"},
 		"plugins": all, "warnings": []any{}, "deprecations": Object{}}
