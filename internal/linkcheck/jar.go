@@ -152,6 +152,12 @@ func (j *jar) own() bool {
 		base == j.plugin.name || strings.HasPrefix(base, j.plugin.name+"-") && strings.ContainsAny(base[len(j.plugin.name)+1:][:1], "0123456789")
 }
 
+// has says whether a class is in the jar.
+func (j *jar) has(name string) bool {
+	i := sort.Search(len(j.classes), func(i int) bool { return j.classes[i].name >= name })
+	return i < len(j.classes) && j.classes[i].name == name
+}
+
 // superseded says that a good part of a library is never loaded, because another version of it comes first.
 func (j *jar) superseded() bool { return j.shadowed*4 > len(j.classes) }
 

@@ -25,7 +25,9 @@ func Javas() []int { return []int{8, 11, 17, 21, 25} }
 // openJDK gives the classes of a Java release. The index is compressed text: a line per class and variant with a mask of releases
 // (bit 0 is the first of Javas), access, name, superclass, interfaces with commas between; then a line per member that begins with F or
 // M, with access, name and descriptor.
-func openJDK(java int) (*space, error) {
+func openJDK(java int) (*space, error) { return readIndex(jdkIndex, java) }
+
+func readIndex(index []byte, java int) (*space, error) {
 	bit := slices.Index(Javas(), java)
 	if bit < 0 {
 		return nil, fmt.Errorf("check links for Java %d: only the releases %v are known", java, Javas())
@@ -34,7 +36,7 @@ func openJDK(java int) (*space, error) {
 	if java < 9 {
 		s.unlisted = []string{"sun/", "com/sun/", "jdk/", "oracle/"}
 	}
-	text, err := io.ReadAll(flate.NewReader(bytes.NewReader(jdkIndex)))
+	text, err := io.ReadAll(flate.NewReader(bytes.NewReader(index)))
 	if err != nil {
 		return nil, fmt.Errorf("read the index of Java classes: %w", err)
 	}

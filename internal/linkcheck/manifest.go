@@ -89,6 +89,31 @@ func parseDetached(splits, cycles string) detached {
 	return d
 }
 
+// oldSplits are the plugins that cores before 2.86 had in their code instead of a file, as they stood in core 1.650.
+const oldSplits = `maven-plugin 1.296
+subversion 1.310
+cvs 1.340
+ant 1.430
+javadoc 1.430
+external-monitor-job 1.467
+ldap 1.467
+pam-auth 1.467
+mailer 1.493
+matrix-auth 1.535
+windows-slaves 1.547
+antisamy-markup-formatter 1.553
+matrix-project 1.561
+junit 1.577
+`
+
+const oldCycles = `script-security matrix-auth
+script-security windows-slaves
+script-security antisamy-markup-formatter
+script-security matrix-project
+credentials matrix-auth
+credentials windows-slaves
+`
+
 // implied gives the plugins that Jenkins adds to the dependencies of a plugin, because it was built for a core that still had them.
 func (d detached) implied(id identity) []string {
 	var names []string

@@ -10,7 +10,7 @@ import (
 // formerly are packages that some Jenkins core provided and a later one does not, or that are the core's own: a library that a
 // plugin bundles may count on them as the plugin itself may.
 var formerly = []string{
-	"hudson/", "jenkins/", "org/kohsuke/", "javax/servlet/", "jakarta/servlet/", "org/apache/commons/lang/", "org/acegisecurity/",
+	"hudson/", "jenkins/", "org/kohsuke/", "org/apache/commons/lang/", "org/acegisecurity/",
 	"com/google/common/", "com/trilead/ssh2/", "org/apache/commons/httpclient/", "net/sf/json/", "org/apache/commons/jelly/", "org/dom4j/",
 }
 
@@ -67,8 +67,11 @@ func (f *findings) grade(l *Link, jars map[string]*jar) (Rank, string) {
 	if own {
 		return Breaks, f.nobody(l)
 	}
-	if every(func(u Use) bool { return jars[u.Jar].superseded() }) {
+	switch {
+	case every(func(u Use) bool { return jars[u.Jar].superseded() }):
 		return Note, "in what is left of a library of which another version comes first"
+	case every(func(u Use) bool { return jars[u.Jar].has(l.Class) && f.plugin.space.find(l.Class).jar != jars[u.Jar] }):
+		return Doubtful, "the library has its own version of the class, but another one comes first"
 	}
 	return f.gradeLibrary(l)
 }
@@ -79,6 +82,8 @@ func (f *findings) gradeLibrary(l *Link) (Rank, string) {
 	switch {
 	case slices.ContainsFunc(formerly, func(prefix string) bool { return strings.HasPrefix(l.Class, prefix) }):
 		return Breaks, f.nobody(l)
+	case provider != nil && servletClass(l.Class):
+		return Doubtful, "a bundled library is written for several versions of servlets"
 	case provider != nil && provider.jar != nil && provider.jar.plugin != f.plugin:
 		return Breaks, "a bundled library needs another version"
 	case provider != nil:

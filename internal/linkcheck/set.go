@@ -135,7 +135,11 @@ func (s *set) readSplit(core *archive) error {
 		return err
 	}
 	cycles, err := core.text("jenkins/split-plugin-cycles.txt")
+	if splits == "" {
+		splits, cycles = oldSplits, oldCycles
+	}
 	s.split = parseDetached(splits, cycles)
+	s.split.split = slices.DeleteFunc(s.split.split, func(name string) bool { return newerCore(s.split.when[name], s.core) })
 	return err
 }
 

@@ -101,9 +101,13 @@ func TestRanks(t *testing.T) {
 		{"a library among its own", nil, classes(classFile{name: "util/A", uses: []ref{{'f', "util/A", "x", "I"}}}), "doubtful", "among the libraries", false},
 		{"a library on a package that the core had", nil, classes(user("util/A", "org/apache/commons/lang/Gone")), "breaks", "nobody", false},
 		{"what is left of an older library", nil, classes(classFile{name: "lib/Util"}, classFile{name: "lib/Left", uses: []ref{vanished}}), "note", "what is left", false},
+		{"a library beside another version of a class of its own", nil, classes(classFile{name: "lib/Util"}, classFile{name: "lib/Left", uses: []ref{vanished}},
+			classFile{name: "lib/B"}, classFile{name: "lib/C"}), "doubtful", "its own version", false},
+		{"a library for several versions of servlets", nil, classes(classFile{name: "util/A", uses: []ref{{'i', "javax/servlet/Filter", "later", void}}}), "doubtful", "versions of servlets", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, core)
+			servlets := classes(classFile{name: "javax/servlet/Filter", access: accPublic | accInterface})
+			r := newRig(t, core, files{"winstone.jar": servlets.zip(t)})
 			index := files{"META-INF/annotations/hudson.Extension": []byte("own.Start")}
 			for name, b := range test.own {
 				index[name] = b
@@ -149,6 +153,19 @@ func TestPluginsOfTheWar(t *testing.T) {
 		{Name: "mail-api", File: r.in.War, Core: "2.450", Detached: true},
 		{Name: "own", Version: "2.0 (private)", File: file, Core: "2.164", Absent: []string{"gone"}, AbsentOptional: []string{"missing", "newer", "optional"}},
 	}, report.Plugins)
+}
+
+func TestPluginsThatLeftOldCores(t *testing.T) {
+	war := files{"META-INF/MANIFEST.MF": []byte("Hudson-Version: 1.540\n"), "WEB-INF/lib/hudson-core-1.540.jar": core.zip(t)}
+	r := newRig(t, core).plugin("ant", "", classes(classFile{name: "hudson/tasks/Ant"}))
+	r.in.War = r.write("hudson.war", war)
+	manifest := "Short-Name: own\nHudson-Version: 1.420\n"
+	own := files{"META-INF/MANIFEST.MF": []byte(manifest), "WEB-INF/lib/own.jar": classes(user("own/A", "hudson/tasks/Ant")).zip(t)}
+	r.in.Plugins = append(r.in.Plugins, r.write("own.hpi", own))
+	report := r.check()
+	assert.Empty(t, report.Links)
+	assert.Equal(t, "1.540", report.Core)
+	assert.Equal(t, []string{"external-monitor-job", "javadoc", "ldap", "mailer", "matrix-auth", "pam-auth"}, report.Plugins[1].AbsentOptional)
 }
 
 func TestNewerCore(t *testing.T) {
