@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/jomctl/jomctl/internal/home"
+	"github.com/jomctl/jomctl/internal/home/git"
 )
 
 const usage = `usage: jomhome run --config FILE   run the controller that FILE describes
@@ -14,6 +15,9 @@ const usage = `usage: jomhome run --config FILE   run the controller that FILE d
 
 func main() {
 	args := os.Args[1:]
+	if git.Answer(args, os.Stdout) { // git asks for the token of the history's repository
+		return
+	}
 	switch {
 	case len(args) == 3 && args[0] == "run" && args[1] == "--config":
 		os.Exit(run(args[2]))

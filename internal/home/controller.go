@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/home/history"
 )
 
 // Controller is the file that `jomhome run --config FILE` is given. Every path in it is absolute.
@@ -29,6 +31,17 @@ type Controller struct {
 	AgentPort bool `json:"agentPort"`
 	// BootSeconds is how long a boot may take before a missing agent port counts.
 	BootSeconds int `json:"bootSeconds"`
+	// PluginLock are plugins that the home must hold in exactly these versions before Jenkins starts: one boot without a
+	// plugin, or with one that does not load, makes Jenkins drop its settings from config.xml.
+	PluginLock []LockedPlugin `json:"pluginLock,omitempty"`
+	// History, where set, is how the home is locked, and kept in git.
+	History *history.Config `json:"history,omitempty"`
+}
+
+// LockedPlugin is a plugin by its short name, in one version.
+type LockedPlugin struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
 }
 
 // LoadController reads and checks the file.
@@ -55,6 +68,9 @@ func LoadController(path string) (Controller, error) {
 	}
 	if c.BootSeconds <= 0 {
 		problems = append(problems, fmt.Errorf("bootSeconds: %d: want more than 0", c.BootSeconds))
+	}
+	if c.History != nil {
+		problems = append(problems, c.History.Check())
 	}
 	if err := errors.Join(problems...); err != nil {
 		return c, fmt.Errorf("controller file %s: %w", path, err)

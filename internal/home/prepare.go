@@ -50,7 +50,34 @@ func Prepare(c Controller) error {
 			return fmt.Errorf("laying down the plugins: %w", err)
 		}
 	}
+	if err := checkLock(filepath.Join(c.Home, "plugins"), c.PluginLock); err != nil {
+		return err
+	}
 	return keepCopies(c.Home)
+}
+
+// checkLock compares the home's plugins with those that must be there. Others do no harm.
+func checkLock(folder string, lock []LockedPlugin) error {
+	var problems []error
+	for _, want := range lock {
+		file := filepath.Join(folder, want.Name+".jpi")
+		_, disabled := os.Stat(file + ".disabled")
+		plugin, err := ReadPlugin(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			problems = append(problems, fmt.Errorf("%s %s is not there", want.Name, want.Version))
+		case err != nil:
+			problems = append(problems, err)
+		case plugin.Version != want.Version:
+			problems = append(problems, fmt.Errorf("%s is %s instead of %s", want.Name, plugin.Version, want.Version))
+		case disabled == nil:
+			problems = append(problems, fmt.Errorf("%s is disabled by the file %s.disabled", want.Name, file))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("the plugins are not those of the release, and a start would drop their settings: %w", err)
+	}
+	return nil
 }
 
 // seed copies files that are not there. The users folder counts as a whole: Jenkins renames the folders in it at the
@@ -109,17 +136,30 @@ func plugins(from, to string) error {
 	return nil
 }
 
+// generations is how many different states of a file are kept from before a start: a bad boot is often tried again and
+// again, and each time what it left would take the place of a good copy.
+const generations = 5
+
 func keepCopies(home string) error {
 	kept := filepath.Join(home, beforeStart)
 	if err := os.MkdirAll(kept, 0o755); err != nil {
 		return fmt.Errorf("making %s: %w", kept, err)
 	}
 	for _, name := range []string{"config.xml", "queue.xml"} {
-		source := filepath.Join(home, name)
-		if info, err := os.Stat(source); err != nil || info.Size() == 0 {
+		source, newest := filepath.Join(home, name), filepath.Join(kept, name)
+		if info, err := os.Stat(source); err != nil || info.Size() == 0 || same(source, newest) {
 			continue // an emptied file is what a bad boot leaves: the older copy is worth more
 		}
-		if err := copyFile(source, filepath.Join(kept, name)); err != nil {
+		for i := generations - 1; i > 0; i-- {
+			older := newest
+			if i > 1 {
+				older += fmt.Sprintf(".%d", i-1)
+			}
+			if err := os.Rename(older, newest+fmt.Sprintf(".%d", i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("keeping older copies of %s: %w", name, err)
+			}
+		}
+		if err := copyFile(source, newest); err != nil {
 			return fmt.Errorf("keeping a copy of %s before the start: %w", name, err)
 		}
 	}

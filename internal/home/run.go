@@ -11,13 +11,22 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/home/history"
 )
 
 // Exit codes of a controller that was stopped by its guard; any other code is the controller's own.
 const (
 	ExitPrepare = 70
 	ExitUnsafe  = 71
+	// ExitFenced: the home is, or may be, another controller's by now.
+	ExitFenced = 72
+	// ExitRefused: the home and its history do not belong together, and a person must say what counts.
+	ExitRefused = 73
 )
+
+// lastWord is how long the last push may take. Marathon gives a task 30 s to end, and Jenkins needs some of them.
+const lastWord = 15 * time.Second
 
 // lookInterval is how often a starting controller is looked at: a stranger has no more time than this.
 const lookInterval = 250 * time.Millisecond
@@ -39,6 +48,15 @@ func Run(ctx context.Context, c Controller, streams Streams) (int, error) {
 		return ExitPrepare, err
 	}
 	defer release()
+	kept, err := openHistory(ctx, c, streams)
+	if err != nil {
+		var refused *history.RefusedError
+		if errors.As(err, &refused) {
+			return ExitRefused, err
+		}
+		return ExitPrepare, err
+	}
+	defer kept.close(streams)
 	if err := Prepare(c); err != nil {
 		return ExitPrepare, err
 	}
@@ -47,14 +65,64 @@ func Run(ctx context.Context, c Controller, streams Streams) (int, error) {
 	cmd.Stdout, cmd.Stderr = streams.Out, streams.Err
 	// The controller must not outlive its owner, who holds the lock on the home.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return supervise(ctx, c, cmd, streams)
+	return supervise(ctx, c, cmd, kept, streams)
 }
 
-func supervise(ctx context.Context, c Controller, cmd *exec.Cmd, streams Streams) (int, error) {
+// keeper is a run's history, or nothing where none is kept.
+type keeper struct{ *history.Run }
+
+// openHistory waits for the lock and the history of the home; a signal ends the wait.
+func openHistory(ctx context.Context, c Controller, streams Streams) (keeper, error) {
+	if c.History == nil {
+		return keeper{}, nil
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	host := os.Getenv("HOST")
+	if name, err := os.Hostname(); err == nil && (host == "" || host == "127.0.0.1") {
+		host = name
+	}
+	run := &history.Run{Config: *c.History, Home: c.Home, Host: host, Task: os.Getenv("MESOS_TASK_ID"), Address: os.Getenv("HOST") + ":" + os.Getenv("PORT0"),
+		Say: func(format string, args ...any) { fmt.Fprintf(streams.Err, "jomhome: "+format+"\n", args...) }}
+	return keeper{run}, run.Open(ctx)
+}
+
+func (k keeper) start() <-chan error {
+	if k.Run == nil {
+		return nil
+	}
+	k.Start()
+	return k.Failed()
+}
+
+// lost says why the controller must not be started any more.
+func (k keeper) lost() error {
+	if k.Run == nil {
+		return nil
+	}
+	return k.Reason()
+}
+
+func (k keeper) close(streams Streams) {
+	if k.Run == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastWord)
+	defer cancel()
+	if err := k.Close(ctx); err != nil {
+		fmt.Fprintf(streams.Err, "jomhome: the last push: %v\n", err)
+	}
+}
+
+func supervise(ctx context.Context, c Controller, cmd *exec.Cmd, kept keeper, streams Streams) (int, error) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 
+	if err := kept.lost(); err != nil {
+		return ExitFenced, err
+	}
+	fenced := kept.start()
 	started := make(chan error, 1)
 	ended := make(chan error, 1)
 	go runOnOneThread(cmd, started, ended)
@@ -75,6 +143,11 @@ func supervise(ctx context.Context, c Controller, cmd *exec.Cmd, streams Streams
 			_ = cmd.Process.Signal(sig) // it may just have ended, which the next turn sees
 		case err := <-ended:
 			return exitCode(err), nil
+		case err := <-fenced:
+			// Kill, not terminate: another controller may start any moment.
+			_ = cmd.Process.Kill()
+			<-ended
+			return ExitFenced, err
 		case err := <-unsafe:
 			if err == nil { // the context ended: stop as for SIGTERM
 				_ = cmd.Process.Signal(syscall.SIGTERM)

@@ -111,26 +111,30 @@ func (e *Engine) commit(ctx context.Context, list []change) (git.Hash, []change,
 		message += "Jenkins-Version: " + version + "\n"
 	}
 	head, err := e.o.Repo.Commit(ctx, git.Commit{Ref: e.o.Repo.Main(), Parent: e.head, Message: message, When: time.Now()}, func(out *git.Changes) error {
-		for _, one := range list {
-			if one.deleted {
-				out.Delete(one.name)
-				done = append(done, one)
-			}
-		}
-		for _, one := range list {
-			if one.deleted {
-				continue
-			}
-			if one.data == nil && !e.again(&one) {
-				continue
-			}
-			out.Write(one.name, one.data, one.node.exec)
-			one.data = nil
-			done = append(done, one)
-		}
+		done = e.write(out, list)
 		return nil
 	})
 	return head, done, err
+}
+
+// write puts the changes into a commit, deletions first, and returns those that it could write.
+func (e *Engine) write(out *git.Changes, list []change) []change {
+	var done []change
+	for _, one := range list {
+		if one.deleted {
+			out.Delete(one.name)
+			done = append(done, one)
+		}
+	}
+	for _, one := range list {
+		if one.deleted || one.data == nil && !e.again(&one) {
+			continue
+		}
+		out.Write(one.name, one.data, one.node.exec)
+		one.data = nil
+		done = append(done, one)
+	}
+	return done
 }
 
 // again reads a content that was too much to hold. One that cannot be read now is left to a later round.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -28,6 +29,8 @@ type Status struct {
 	// CommitError and PushError are why there is no commit or no push; empty when all is well.
 	CommitError string `json:"commitError,omitempty"`
 	PushError   string `json:"pushError,omitempty"`
+	// Start is why the controller was not started; empty when it was.
+	Start string `json:"start,omitempty"`
 	// Fenced: another controller owns the history.
 	Fenced bool `json:"fenced,omitempty"`
 	// Refused are files that are not kept as they are, with the reason; what was kept of them before stays.
@@ -92,17 +95,35 @@ func (e *Engine) noteTree() {
 }
 
 func (e *Engine) writeStatus(s Status) {
-	if e.o.StatusFile == "" {
-		return
+	if e.o.StatusFile != "" {
+		_ = WriteStatus(e.o.StatusFile, s) // a full disk must not end the history, and the next status says more
 	}
+}
+
+// WriteStatus replaces a status file.
+func WriteStatus(file string, s Status) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return
+		return err
 	}
-	temp := e.o.StatusFile + ".new"
-	if os.WriteFile(temp, append(data, '\n'), 0o644) == nil { // #nosec G306 -- jomctl reads it as another user
-		_ = os.Rename(temp, e.o.StatusFile)
+	temp := file + ".new"
+	if err := os.WriteFile(temp, append(data, '\n'), 0o644); err != nil { // #nosec G306 -- jomctl reads it as another user
+		return err
 	}
+	return os.Rename(temp, file)
+}
+
+// ReadStatus reads a status file.
+func ReadStatus(file string) (Status, error) {
+	var s Status
+	data, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err != nil {
+		return s, fmt.Errorf("reading the status of the home's history: %w", err)
+	}
+	return s, nil
 }
 
 func isNumber(name string) bool {

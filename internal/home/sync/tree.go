@@ -55,6 +55,9 @@ func (t *tree) load(ctx context.Context, repo *git.Repo, commit git.Hash) error 
 		return nil
 	}
 	return repo.Tree(ctx, commit, func(e git.Entry) error {
+		if !t.table.File(e.Path) {
+			return nil // somebody's README stays as it is
+		}
 		t.nodes[strings.Clone(e.Path)] = node{hash: e.Hash, exec: e.Executable}
 		return nil
 	})

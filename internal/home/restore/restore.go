@@ -1,0 +1,324 @@
+// Package restore makes an empty home from a commit of its history, and decides what to do with a home and a history that
+// meet: it never overwrites a home that is not empty, and never lets a home write a history that is not its own.
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/home/claim"
+	"github.com/jomctl/jomctl/internal/home/git"
+	"github.com/jomctl/jomctl/internal/home/keep"
+	homesync "github.com/jomctl/jomctl/internal/home/sync"
+)
+
+// Raise is what is added to each next build number: builds that ran after the last push of the numbers have used some.
+const Raise = 100
+
+// Empty says whether a home holds nothing that a history keeps. A home that does not exist is empty.
+func Empty(home string) (bool, error) {
+	table := keep.NewTable()
+	found := errors.New("found")
+	err := filepath.WalkDir(home, func(full string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(home, full)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		switch {
+		case entry.IsDir() && !table.Folder(name):
+			return fs.SkipDir
+		case !entry.IsDir() && table.File(name):
+			return found
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, found):
+		return false, nil
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	}
+	return false, fmt.Errorf("looking into the home: %w", err)
+}
+
+// Result is what a restore laid down.
+type Result struct {
+	Files, Numbers int
+}
+
+// Into lays the files of a commit down in an empty home, and raises the next build numbers that the history knows. Everything
+// is written beside the home's files and compared with the history before the first of it takes its place. The home's
+// marker says that it is being restored, and goes on saying so until the caller writes another, when the history is claimed: what a
+// restore that came to nothing laid down is taken away by the next one.
+func Into(ctx context.Context, repo *git.Repo, commit, numbers git.Hash, home string, marker claim.Marker) (Result, error) {
+	result, err := into(ctx, repo, commit, numbers, home, marker)
+	if err != nil {
+		return result, fmt.Errorf("restoring the home from %s: %w", commit, err)
+	}
+	return result, nil
+}
+
+func into(ctx context.Context, repo *git.Repo, commit, numbers git.Hash, home string, marker claim.Marker) (Result, error) {
+	if marker.Restoring != "" {
+		if err := clear(home); err != nil {
+			return Result{}, err
+		}
+	}
+	marker.Restoring = commit.String()
+	if err := claim.WriteMarker(home, marker); err != nil {
+		return Result{}, err
+	}
+	aside := filepath.Join(home, ".jomctl", "restore")
+	if err := os.RemoveAll(aside); err != nil {
+		return Result{}, err
+	}
+	defer os.RemoveAll(aside)
+	entries, err := lay(ctx, repo, commit, aside)
+	if err == nil {
+		err = verify(aside, entries)
+	}
+	result := Result{Files: len(entries)}
+	if err == nil {
+		result.Numbers, err = raise(ctx, repo, numbers, aside, entries)
+	}
+	if err == nil {
+		err = place(aside, home)
+	}
+	return result, err
+}
+
+// clear removes all kept files, which an earlier restore laid down.
+func clear(home string) error {
+	table := keep.NewTable()
+	return filepath.WalkDir(home, func(full string, entry fs.DirEntry, err error) error {
+		name, relErr := filepath.Rel(home, full)
+		if err = errors.Join(err, relErr); err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		_, number := keep.JobOfNumber(name)
+		switch {
+		case entry.IsDir() && !table.Folder(name):
+			return fs.SkipDir
+		case !entry.IsDir() && (table.File(name) || number):
+			return os.Remove(full)
+		}
+		return nil
+	})
+}
+
+// lay writes all files of a commit below a folder.
+func lay(ctx context.Context, repo *git.Repo, commit git.Hash, below string) ([]git.Entry, error) {
+	var entries []git.Entry
+	var hashes []git.Hash
+	table := keep.NewTable()
+	err := repo.Tree(ctx, commit, func(e git.Entry) error {
+		if !filepath.IsLocal(e.Path) {
+			return fmt.Errorf("the history holds a file outside of the home: %q", e.Path)
+		}
+		if !table.File(e.Path) {
+			return nil // a README that somebody put beside the home's files
+		}
+		entries, hashes = append(entries, e), append(hashes, e.Hash)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(below, 0o755); err != nil {
+		return nil, err
+	}
+	made := map[string]bool{}
+	return entries, repo.Blobs(ctx, hashes, func(i int, data []byte) error {
+		name := filepath.Join(below, filepath.FromSlash(entries[i].Path))
+		if dir := filepath.Dir(name); !made[dir] {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return err
+			}
+			made[dir] = true
+		}
+		return os.WriteFile(name, data, modeOf(entries[i]))
+	})
+}
+
+func modeOf(e git.Entry) fs.FileMode {
+	switch {
+	case e.Executable:
+		return 0o755
+	case strings.HasPrefix(e.Path, "users/"): // hashes of passwords
+		return 0o600
+	}
+	return 0o644
+}
+
+// verify reads everything back: what is on the disk must be what the history names, and XML that Jenkins can read.
+func verify(below string, entries []git.Entry) error {
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(below, filepath.FromSlash(e.Path)))
+		if err != nil {
+			return err
+		}
+		if git.BlobHash(data) != e.Hash {
+			return fmt.Errorf("%s was not written as the history has it", e.Path)
+		}
+		if err := keep.Check(e.Path, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// raise writes a next build number for every job. One that the history does not know may have been built since its last push.
+func raise(ctx context.Context, repo *git.Repo, numbers git.Hash, below string, entries []git.Entry) (int, error) {
+	known := map[string]int{}
+	if !numbers.IsZero() {
+		data, ok, err := repo.File(ctx, numbers, homesync.NumbersFile)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			known = homesync.ParseNumbers(data)
+		}
+	}
+	count := 0
+	for _, e := range entries {
+		job, ok := strings.CutSuffix(e.Path, "/config.xml")
+		if _, isJob := keep.JobOfNumber(job + "/nextBuildNumber"); !ok || !isJob {
+			continue
+		}
+		next, built := known[job]
+		if !built && hasJobs(entries, job) {
+			continue // a folder, which is never built
+		}
+		text := strconv.Itoa(max(next, 1)+Raise) + "\n"
+		if err := os.WriteFile(filepath.Join(below, filepath.FromSlash(path.Join(job, "nextBuildNumber"))), []byte(text), 0o644); err != nil { // #nosec G306
+			return count, err
+		}
+		count++
+	}
+	return count, nil
+}
+
+// hasJobs says whether a job is a folder with jobs in it; entries are sorted.
+func hasJobs(entries []git.Entry, job string) bool {
+	prefix := job + "/jobs/"
+	low, high := 0, len(entries)
+	for low < high {
+		middle := (low + high) / 2
+		if entries[middle].Path < prefix {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low < len(entries) && strings.HasPrefix(entries[low].Path, prefix)
+}
+
+// place moves what was laid down to where it belongs. Folders that are there already (plugins laid down by others, users)
+// are gone into.
+func place(aside, home string) error {
+	entries, err := os.ReadDir(aside)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		from, to := filepath.Join(aside, entry.Name()), filepath.Join(home, entry.Name())
+		info, err := os.Lstat(to)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || err == nil && !entry.IsDir() && info.Mode().IsRegular():
+			err = os.Rename(from, to)
+		case err == nil && entry.IsDir() && info.IsDir():
+			err = place(from, to)
+		case err == nil:
+			err = fmt.Errorf("%s is in the way", to)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return syncFolder(home)
+}
+
+func syncFolder(name string) error {
+	folder, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
+}
+
+// Difference is a file in which a home is not what a commit of its history says.
+type Difference struct {
+	Name string `json:"name"`
+	// What is missing (not in the home), extra (not in the commit) or changed.
+	What string `json:"what"`
+}
+
+// Compare returns in which files a home and a commit differ, and which files of the home must not be kept, with the reason.
+func Compare(ctx context.Context, repo *git.Repo, commit git.Hash, home string) ([]Difference, map[string]string, error) {
+	in := map[string]git.Hash{}
+	if err := repo.Tree(ctx, commit, func(e git.Entry) error { in[e.Path] = e.Hash; return nil }); err != nil {
+		return nil, nil, err
+	}
+	var out []Difference
+	refused := map[string]string{}
+	table := keep.NewTable()
+	err := filepath.WalkDir(home, func(full string, entry fs.DirEntry, err error) error {
+		name, relErr := filepath.Rel(home, full)
+		if err = errors.Join(err, relErr); err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		if entry.IsDir() {
+			if !table.Folder(name) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !table.File(name) {
+			return nil
+		}
+		data, _, err := keep.Read(home, name)
+		inHistory := name
+		if err == nil {
+			inHistory, err = keep.Name(name, data)
+		}
+		hash, has := in[inHistory]
+		delete(in, inHistory)
+		var reason *keep.RefusedError
+		switch {
+		case errors.As(err, &reason):
+			if !reason.Silent {
+				refused[name] = reason.Reason
+			}
+		case err != nil:
+			refused[name] = err.Error()
+		case !has:
+			out = append(out, Difference{name, "extra"})
+		case git.BlobHash(keep.Normal(name, data)) != hash:
+			out = append(out, Difference{name, "changed"})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("comparing the home with its history: %w", err)
+	}
+	for name := range in {
+		if table.File(name) {
+			out = append(out, Difference{name, "missing"})
+		}
+	}
+	return out, refused, nil
+}
