@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -32,6 +34,7 @@ func JavaMain(args []string) int {
 		fmt.Fprintln(os.Stderr, "java:", err)
 		return 127
 	}
+	_ = os.Setenv(triedVariable, tried()+java) // its name and value are always fit
 	err = syscall.Exec(java, append([]string{java}, args...), os.Environ())
 	fmt.Fprintf(os.Stderr, "java: start %s: %v\n", java, err)
 	return 126
@@ -66,7 +69,20 @@ func runAgent(args []string) int {
 	return 0
 }
 
-// realJava finds a java that is not this program.
+// triedVariable keeps, as PID:PATH:PATH..., what the process has become already: a java that comes back here is a script around this
+// program, which its path does not tell.
+const triedVariable = "JOMCTL_STANDIN_JAVA_TRIED"
+
+// tried is the value of triedVariable for this process, to be added to.
+func tried() string {
+	own := strconv.Itoa(os.Getpid()) + ":"
+	if text := os.Getenv(triedVariable); strings.HasPrefix(text, own) {
+		return text + ":"
+	}
+	return own
+}
+
+// realJava finds a java that is not this program, nor a script around it.
 func realJava() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -76,6 +92,7 @@ func realJava() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find this program: %w", err)
 	}
+	before := strings.Split(tried(), ":")
 	var dirs []string
 	for _, dir := range strings.Split(os.Getenv("PATH"), string(os.PathListSeparator)) {
 		dirs = append(dirs, dir)
@@ -86,7 +103,7 @@ func realJava() (string, error) {
 	for _, dir := range dirs {
 		path := filepath.Join(dir, "java")
 		info, err := os.Stat(path)
-		if err != nil || os.SameFile(info, own) {
+		if err != nil || os.SameFile(info, own) || slices.Contains(before, path) {
 			continue
 		}
 		if path, err = exec.LookPath(path); err == nil {
