@@ -128,18 +128,18 @@ func (c controller) pluginFindings() []provision.Finding {
 	mesos, has := all.have[pluginMesos]
 	if !has {
 		add("a real Jenkins needs the Mesos plugin 2.0 (mesos.hpi) with all plugins that it depends on, and it was found nowhere", into+
-			" (jomctl fetches no plugins; "+pluginURL(pluginMesos, "2.0")+", and docs/troubleshooting.md for the others)")
+			" ("+c.pluginSource(pluginMesos, "2.0")+"); "+c.fetchHint())
 		return findings
 	}
 	if mesos.Version != "" && clearlyOlder(mesos.Version, "2") {
-		add("the Mesos plugin "+mesos.File+" is "+mesos.Version+", and `line: http` is 2.0", into+": "+pluginURL(pluginMesos, "2.0"))
+		add("the Mesos plugin "+mesos.File+" is "+mesos.Version+", and `line: http` is 2.0", into+": "+c.pluginSource(pluginMesos, "2.0"))
 	}
 	for _, missing := range c.lacks(all) {
 		add(missing.problem, into+": "+missing.url)
 	}
 	if _, has := all.have[pluginIdentity]; !has && (!c.war.remote() || c.war.cached()) {
 		add("the war does not bring the plugin "+pluginIdentity+", without which no build agent can connect", into+" with "+
-			"bouncycastle-api: "+pluginURL(pluginIdentity, "latest"))
+			"bouncycastle-api: "+c.pluginSource(pluginIdentity, "latest"))
 	}
 	return findings
 }
@@ -150,10 +150,7 @@ type lack struct{ problem, url string }
 // lacks follows what the plugins need, and what those need.
 func (c controller) lacks(all inventory) []lack {
 	var found []lack
-	core := c.version()
-	if core == "" && !c.war.remote() {
-		core, _ = provision.WarVersion(c.war.source) // that it cannot be read is found with the programs
-	}
+	core := c.core()
 	seen := map[string]bool{}
 	todo := []string{pluginMesos, pluginCasc}
 	for len(todo) > 0 {
@@ -172,11 +169,11 @@ func (c controller) lacks(all inventory) []lack {
 			switch {
 			case !has && !need.Optional:
 				found = append(found, lack{fmt.Sprintf("%s %s needs the plugin %s %s or newer, which was found nowhere", plugin.Name, plugin.Version, need.Name, need.Version),
-					pluginURL(need.Name, need.Version)})
+					c.pluginSource(need.Name, need.Version)})
 				all.have[need.Name] = home.Plugin{Name: need.Name, Version: need.Version} // once is enough
 			case has && other.Version != "" && clearlyOlder(other.Version, need.Version):
 				found = append(found, lack{fmt.Sprintf("%s %s needs the plugin %s %s or newer, and it is %s", plugin.Name, plugin.Version, need.Name, need.Version, other.Version),
-					pluginURL(need.Name, need.Version)})
+					c.pluginSource(need.Name, need.Version)})
 			}
 			if has && !need.Optional {
 				todo = append(todo, need.Name)

@@ -118,3 +118,43 @@ func TestACloudThatIsWrittenOnceIsSaidToBe(t *testing.T) {
 	pluginFile(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_")
 	require.NotContains(t, strings.Join(environment(t, c).Notes(), "\n"), "written once")
 }
+
+func TestWhatDiffersFromTheLockIsTold(t *testing.T) {
+	c, dir := realWar(t, "2.568.3")
+	env := environment(t, c)
+	mesos, has := env.Release.Lock.Plugin("mesos")
+	require.True(t, has)
+	pluginFile(t, dir, "mesos", mesos.Version)
+	pluginFile(t, dir, "git", "5.0.0")
+	notes := strings.Join(env.Notes(), "\n")
+	require.Contains(t, notes, "91 of the 93 plugins of release default are not there: antisamy-markup-formatter 173.v680e3a_b_69ff3, ")
+	require.Contains(t, notes, " and 71 more; `jomctl release fetch default --to DIR` brings a war with all its plugins")
+	require.Contains(t, notes, "plugins in other versions than those of release default: git 5.0.0 (locked 5.10.1)")
+	for _, plugin := range env.Release.Lock.Plugins {
+		pluginFile(t, dir, plugin.Name, plugin.Version)
+	}
+	require.NotContains(t, strings.Join(env.Notes(), "\n"), "of release default")
+
+	other, _ := realWar(t, "2.568.2")
+	require.NotContains(t, strings.Join(environment(t, other).Notes(), "\n"), "of release default", "the lock is for another core")
+}
+
+func TestTheLockedVersionIsWhereAMissingPluginComesFrom(t *testing.T) {
+	c, dir := realWar(t, "2.568.3", "WEB-INF/detached-plugins/instance-identity.hpi")
+	findings := environment(t, c).controller().pluginFindings()
+	require.Len(t, findings, 1)
+	require.Contains(t, findings[0].Fix, "mesos 2.0 of release default, https://updates.jenkins.io/download/plugins/mesos/2.0/mesos.hpi")
+	require.Contains(t, findings[0].Fix, "jomctl release fetch default")
+	pluginFile(t, dir, "mesos", "2.0", "Plugin-Dependencies: metrics:4.0.2.5,nosuch:7,git:99")
+	var fixes []string
+	for _, finding := range environment(t, c).controller().pluginFindings() {
+		fixes = append(fixes, finding.Fix)
+	}
+	require.Len(t, fixes, 3)
+	require.Contains(t, fixes[0], "metrics 4.2.37-494.v06f9a_939d33a_ of release default")
+	require.Contains(t, fixes[1], "plugins/nosuch/7/nosuch.hpi", "the release does not have it")
+	require.Contains(t, fixes[2], "plugins/git/99/git.hpi", "the release's is too old")
+
+	c.Release = "legacy"
+	require.Contains(t, environment(t, c).controller().fetchHint(), "docs/troubleshooting.md")
+}

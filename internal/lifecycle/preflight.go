@@ -51,6 +51,7 @@ func (e *Env) Notes() []string {
 	if c := e.controller(); c.war.real() && !c.hasPlugin(pluginCasc) {
 		notes = append(notes, "without the plugin "+pluginCasc+" the cloud is written once, into the config.xml of an empty home: later changes of jenkins.cloud do not reach it")
 	}
+	notes = append(notes, e.controller().lockNotes()...)
 	for _, part := range []struct {
 		set  bool
 		name string

@@ -7,13 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/jomctl/jomctl/bundles"
+	"github.com/jomctl/jomctl/bundles/fetch"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
@@ -92,6 +91,55 @@ func (w war) cached() bool {
 
 // fetch brings the war into the cache, verified. A cut-off or wrong one never gets the final name.
 func (w war) fetch(ctx context.Context, say op.Say) error {
+	if w.remote() {
+		return w.download(ctx, say)
+	}
+	say("reading %s", w.source)
+	file, err := os.Open(w.source)
+	if err != nil {
+		return fmt.Errorf("fetching %s: %w", w.source, err)
+	}
+	defer file.Close()
+	return w.keep(file)
+}
+
+// download takes what `jomctl release fetch` has brought, or goes on with a download that was cut off.
+func (w war) download(ctx context.Context, say op.Say) error {
+	file := w.file()
+	if file.SHA256 == "" {
+		return w.unverifiable()
+	}
+	if store, err := fetch.UserStore(); err == nil {
+		if path, err := store.Have(file); err == nil {
+			say("reading %s", path)
+			brought, err := os.Open(path)
+			if err != nil {
+				return fmt.Errorf("fetching %s: %w", w.source, err)
+			}
+			defer brought.Close()
+			return w.keep(brought)
+		}
+	}
+	say("reading %s", w.source)
+	path, err := fetch.Store{Dir: w.cache}.Get(ctx, file)
+	if wrong := new(fetch.MismatchError); errors.As(err, &wrong) {
+		return w.mismatch(wrong.Got)
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.looksRight(path); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+func (w war) file() fetch.File {
+	return fetch.File{Name: "jenkins.war", URL: w.source, SHA256: w.sha256}
+}
+
+// keep copies a war into the cache.
+func (w war) keep(from io.Reader) error {
 	if err := os.MkdirAll(filepath.Dir(w.path()), 0o755); err != nil {
 		return fmt.Errorf("making the war cache: %w", err)
 	}
@@ -101,53 +149,47 @@ func (w war) fetch(ctx context.Context, say op.Say) error {
 	}
 	defer os.Remove(temp.Name())
 	sum := sha256.New()
-	say("reading %s", w.source)
-	copied := w.copyTo(ctx, io.MultiWriter(temp, sum))
+	_, copied := io.Copy(io.MultiWriter(temp, sum), from)
 	if err := errors.Join(copied, temp.Chmod(0o644), temp.Sync(), temp.Close()); err != nil {
 		return fmt.Errorf("fetching %s: %w", w.source, err)
 	}
-	got := hex.EncodeToString(sum.Sum(nil))
-	if w.sha256 != "" && got != w.sha256 {
-		return &Refusal{
-			Problem: fmt.Sprintf("jenkins.war: %s has sha256 %s, want %s", w.source, got, w.sha256),
-			Fix:     "use the release's own war, or write the checksum you trust into jenkins.sha256",
-		}
+	if got := hex.EncodeToString(sum.Sum(nil)); w.sha256 != "" && got != w.sha256 {
+		return w.mismatch(got)
 	}
-	if _, err := provision.WarVersion(temp.Name()); err != nil {
-		return &Refusal{Problem: fmt.Sprintf("jenkins.war: %s: %v", w.source, err), Fix: "name a jenkins.war as the Jenkins project publishes it"}
+	if err := w.looksRight(temp.Name()); err != nil {
+		return err
 	}
 	return os.Rename(temp.Name(), w.path())
 }
 
-func (w war) copyTo(ctx context.Context, to io.Writer) error {
-	if !w.remote() {
-		file, err := os.Open(w.source)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		_, err = io.Copy(to, file)
-		return err
+func (w war) mismatch(got string) error {
+	return &Refusal{
+		Problem: fmt.Sprintf("jenkins.war: %s has sha256 %s, want %s", w.source, got, w.sha256),
+		Fix:     "use the release's own war, or write the checksum you trust into jenkins.sha256",
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.source, nil)
-	if err != nil {
-		return err
+}
+
+// unverifiable is a download that nothing could be compared with.
+func (w war) unverifiable() *Refusal {
+	return &Refusal{
+		Problem: fmt.Sprintf("jenkins.war: %s cannot be verified: the release does not know its checksum", w.source),
+		Fix:     "write the checksum you trust into jenkins.sha256, or take a release that `jomctl release list` calls complete",
 	}
-	client := &http.Client{Timeout: 30 * time.Minute}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
+}
+
+func (w war) looksRight(path string) error {
+	if _, err := provision.WarVersion(path); err != nil {
+		return &Refusal{Problem: fmt.Sprintf("jenkins.war: %s: %v", w.source, err), Fix: "name a jenkins.war as the Jenkins project publishes it"}
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the server answers %s", response.Status)
-	}
-	_, err = io.Copy(to, response.Body)
-	return err
+	return nil
 }
 
 // preflight checks what can be known before anything is copied.
 func (w war) preflight() []provision.Finding {
+	if w.remote() && w.sha256 == "" {
+		refusal := w.unverifiable()
+		return []provision.Finding{{Subject: "jenkins.war", Problem: refusal.Problem, Fix: refusal.Fix}}
+	}
 	if w.remote() || w.sha256 == "" || w.cached() {
 		return nil
 	}

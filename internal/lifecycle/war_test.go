@@ -127,3 +127,40 @@ func TestPluginsOfTheWarAreSeen(t *testing.T) {
 	w := warOf(c, &bundles.Release{})
 	require.Equal(t, []string{"mesos"}, w.bundled(), "a jar of the war is no plugin")
 }
+
+func TestAReleaseThatDoesNotKnowItsWarIsRefused(t *testing.T) {
+	c := clusterWith(t, "release: legacy\njenkins: {war: \"https://get.jenkins.io/war-stable/2.289.3/jenkins.war\"}\n")
+	release, err := bundles.Load("legacy")
+	require.NoError(t, err)
+	w := warOf(c, release)
+	findings := w.preflight()
+	require.Len(t, findings, 1)
+	require.Contains(t, findings[0].Problem, "cannot be verified")
+	var refusal *Refusal
+	require.ErrorAs(t, w.fetch(t.Context(), quiet), &refusal, "nothing was asked of the server")
+	c.Jenkins.SHA256 = sum([]byte("known by the user"))
+	require.Empty(t, warOf(c, release).preflight())
+}
+
+func TestAWarThatWasBroughtIsNotDownloadedAgain(t *testing.T) {
+	data := warFile(t, "2.568.3")
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	brought := filepath.Join(cache, "jomctl", "releases", sum(data), "jenkins.war")
+	require.NoError(t, os.MkdirAll(filepath.Dir(brought), 0o755))
+	require.NoError(t, os.WriteFile(brought, data, 0o600))
+	c := clusterWith(t, "jenkins: {war: \"http://127.0.0.1:1/jenkins.war\"}\n")
+	w := warOf(c, &bundles.Release{Core: bundles.Core{SHA256: sum(data)}})
+	require.NoError(t, w.fetch(t.Context(), quiet))
+	require.True(t, w.cached())
+}
+
+func TestADownloadThatIsNoWarIsRefused(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("no war")) }))
+	defer server.Close()
+	c := clusterWith(t, "jenkins: {war: \""+server.URL+"/jenkins.war\", sha256: "+sum([]byte("no war"))+"}\n")
+	w := warOf(c, &bundles.Release{})
+	var refusal *Refusal
+	require.ErrorAs(t, w.fetch(t.Context(), quiet), &refusal)
+	require.False(t, w.cached())
+}
