@@ -35,6 +35,7 @@ func (c controller) preflight() []provision.Finding {
 	if c.env.Cluster.Jenkins.Cloud.Line == config.LineLibmesos {
 		findings = append(findings, provision.Finding{Subject: "jenkins.cloud.line", Problem: "the libmesos line is not installed by this version of jomctl", Fix: "use `line: http`"})
 	}
+	findings = append(findings, c.historyFindings()...)
 	if !c.war.real() {
 		return findings
 	}
@@ -56,7 +57,7 @@ func (e *Env) Notes() []string {
 		set  bool
 		name string
 	}{
-		{e.Cluster.Jenkins.SCM != nil, "jenkins.scm"}, {e.Cluster.Backup != nil, "backup"}, {e.Cluster.Maintenance != nil, "maintenance"},
+		{e.Cluster.Jenkins.SCM != nil && e.own != nil, "jenkins.scm"}, {e.Cluster.Backup != nil, "backup"}, {e.Cluster.Maintenance != nil, "maintenance"},
 	} {
 		if part.set {
 			notes = append(notes, part.name+" is kept in the file, but this version of jomctl does not act upon it")
