@@ -50,6 +50,8 @@ type Store struct {
 	Dir string
 	// Client is what downloads; nil is a client without a limit of time.
 	Client *http.Client
+	// Stall is how long a server may send nothing before it is asked again; 0 is a minute.
+	Stall time.Duration
 }
 
 // UserStore is the store of the user who runs the program.
@@ -219,6 +221,8 @@ func (s Store) continueUntilDone(ctx context.Context, part *os.File, f File) (be
 
 // request asks for what is missing. It says whether another request may help.
 func (s Store) request(ctx context.Context, part *os.File, f File, at int64) (again bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, f.URL, nil)
 	if err != nil {
 		return false, err
@@ -250,10 +254,39 @@ func (s Store) request(ctx context.Context, part *os.File, f File, at int64) (ag
 	if _, err := part.Seek(at, io.SeekStart); err != nil {
 		return false, err
 	}
-	var body io.Reader = answer.Body
+	var body io.Reader = newWatched(answer.Body, s.Stall, func(limit time.Duration) {
+		cancel(fmt.Errorf("the server has sent nothing for %s", limit))
+	})
 	if f.Size > 0 {
 		body = io.LimitReader(body, f.Size-at+1)
 	}
-	_, err = io.Copy(part, body)
+	if _, err = io.Copy(part, body); err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	return true, err
+}
+
+// watched calls stalled when nothing could be read for a time.
+type watched struct {
+	io.Reader
+	limit time.Duration
+	timer *time.Timer
+}
+
+func newWatched(r io.Reader, limit time.Duration, stalled func(time.Duration)) *watched {
+	if limit == 0 {
+		limit = time.Minute
+	}
+	return &watched{r, limit, time.AfterFunc(limit, func() { stalled(limit) })}
+}
+
+// Read reads on.
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err != nil {
+		w.timer.Stop()
+	} else {
+		w.timer.Reset(w.limit)
+	}
+	return n, err
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -19,9 +20,11 @@ import (
 // host serves one file. It hangs up after cut bytes of each answer where that is not 0.
 type host struct {
 	*httptest.Server
-	mu     sync.Mutex
-	data   []byte
-	cut    int
+	mu   sync.Mutex
+	data []byte
+	cut  int
+	// stall makes the first answer end in silence instead of a hang-up.
+	stall  bool
 	ranges bool
 	// asked are the ranges that were asked for.
 	asked []string
@@ -59,6 +62,10 @@ func (h *host) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	if h.cut > 0 && len(rest) > h.cut {
 		_, _ = w.Write(rest[:h.cut])
 		w.(http.Flusher).Flush()
+		if h.stall {
+			h.stall, h.cut = false, 0
+			<-q.Context().Done()
+		}
 		panic(http.ErrAbortHandler)
 	}
 	_, _ = w.Write(rest)
@@ -96,6 +103,15 @@ func TestADownloadThatIsCutOffGoesOn(t *testing.T) {
 	require.ErrorContains(t, err, "was damaged")
 	_, err = s.Get(t.Context(), f)
 	require.NoError(t, err)
+}
+
+func TestAServerThatFallsSilentIsAskedAgain(t *testing.T) {
+	h := newHost(t, "0123456789")
+	h.cut, h.stall = 4, true
+	s, f := Store{Dir: t.TempDir(), Stall: time.Second}, fileOf(h, "0123456789")
+	_, err := s.Get(t.Context(), f)
+	require.NoError(t, err)
+	require.Equal(t, "bytes=4-", h.asked[1])
 }
 
 func TestADownloadGoesOnInAnotherProgram(t *testing.T) {

@@ -33,7 +33,8 @@ type Diff struct {
 
 // Compare tells the difference of two locks; a nil one has no plugins.
 func Compare(from, to *Lock, fromCore, toCore string, known Knowledge) Diff {
-	d := Diff{From: fromCore, To: toCore, Plugins: changes(from, to), Split: SplitBetween(fromCore, toCore)}
+	d := Diff{From: fromCore, To: toCore, Plugins: append([]Change{}, changes(from, to)...), Split: append([]Split{}, SplitBetween(fromCore, toCore)...),
+		LackedSplit: []string{}, Fixed: []Warning{}, Introduced: []Warning{}, Remaining: []Warning{}}
 	for _, s := range d.Split {
 		if to == nil {
 			continue

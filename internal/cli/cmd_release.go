@@ -21,7 +21,8 @@ func newReleaseCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "release", Short: "Releases: a Jenkins core with locked plugins; list, make, lock, compare, check", Args: cobra.NoArgs,
 		Long: "A release is a folder: bundle.yaml names the core and its checksum, plugins.txt the plugins that are wanted, plugins.lock all plugins that\n" +
 			"come of it, with their checksums. Releases are named by their names where jomctl brings them, and by a path with a slash where they are your own."}
-	list := &cobra.Command{Use: "list", Short: "Print the releases that jomctl brings", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return runReleaseList(a) }}
+	list := &cobra.Command{Use: "list [DIR]...", Short: "Print the releases that jomctl brings, and those of your own in the folders",
+		RunE: func(_ *cobra.Command, args []string) error { return runReleaseList(a, args) }}
 	cmd.AddCommand(list, newReleaseNewCommand(a), newReleaseLockCommand(a), newReleaseDiffCommand(a), newReleaseCheckCommand(a), newReleaseFetchCommand(a))
 	return cmd
 }
@@ -54,17 +55,21 @@ func summaryOf(release *bundles.Release, known resolve.Knowledge) releaseSummary
 	return s
 }
 
-func runReleaseList(a *app) error {
-	known, err := bundles.Known(nil)
-	if err != nil {
-		return err
-	}
-	all := []releaseSummary{}
-	for _, name := range bundles.Names() {
+func runReleaseList(a *app, dirs []string) error {
+	var releases []*bundles.Release
+	for _, name := range append(bundles.Names(), dirs...) {
 		release, err := bundles.Load(name)
 		if err != nil {
 			return err
 		}
+		releases = append(releases, release)
+	}
+	known, err := bundles.Known(nil, releases...)
+	if err != nil {
+		return err
+	}
+	all := []releaseSummary{}
+	for _, release := range releases {
 		all = append(all, summaryOf(release, known))
 	}
 	if a.global.Output == formatJSON {

@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/bundles/fetch"
 	"github.com/jomctl/jomctl/bundles/resolve"
+	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/linkcheck"
 	"github.com/jomctl/jomctl/internal/ui"
 )
@@ -37,6 +39,9 @@ func newReleaseCheckCommand(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&opts.download, "download", false, "fetch the files that are not here")
 	return cmd
 }
+
+// staleDays is the age from which it is said how old the knowledge of security warnings is.
+const staleDays = 30
 
 // releaseFile is one file of a release and where it lies.
 type releaseFile struct {
@@ -76,6 +81,9 @@ func runReleaseCheck(ctx context.Context, a *app, opts releaseCheckOptions, name
 	if err != nil {
 		return err
 	}
+	if days := int(time.Since(known.AsOf).Hours() / 24); days > staleDays {
+		a.say("Note: what is known about security is %d days old; --update-center FILE|URL gives newer warnings", days)
+	}
 	report := releaseReport{Release: release.Name, Core: release.Core.Version, Problems: append([]string{}, release.Audit()...), AsOf: known.AsOf.Format("2006-01-02"),
 		Warnings: append([]resolve.Warning{}, known.Against(release.Core.Version, release.Lock)...), Dangers: append([]string{}, release.Dangers...), Deprecated: []deprecatedPlugin{}}
 	if release.Lock != nil {
@@ -106,6 +114,11 @@ func runReleaseCheck(ctx context.Context, a *app, opts releaseCheckOptions, name
 
 // findFiles looks for all files of a release: in the folder, in the store, on the net.
 func (a *app) findFiles(ctx context.Context, release *bundles.Release, store fetch.Store, from string, download bool) ([]releaseFile, error) {
+	if from != "" {
+		if info, err := os.Stat(from); err != nil || !info.IsDir() {
+			return nil, &usageError{fmt.Errorf("--from: %s is no folder", from)}
+		}
+	}
 	all := []releaseFile{}
 	for _, f := range release.Files() {
 		file := releaseFile{Name: f.Name, Version: f.Version, SHA256: f.SHA256}
@@ -211,7 +224,7 @@ func runReleaseFetch(ctx context.Context, a *app, name, from, to string) error {
 		return err
 	}
 	if problems := release.Audit(); len(problems) > 0 {
-		a.say("Note: the release is not complete: %s", problems[0])
+		return &lifecycle.Refusal{Problem: fmt.Sprintf("release %s is not complete: %s", release.Name, problems[0]), Fix: "see `jomctl release check " + name + "`"}
 	}
 	store, err := fetch.UserStore()
 	if err != nil {

@@ -248,8 +248,12 @@ func TestReleaseNew(t *testing.T) {
 		require.Equal(t, 2, code, "%v: %s", args, errOut)
 	}
 	require.NoDirExists(t, b.path("x"))
-	code, _, _ := b.run("release", "fetch", "default")
-	require.Equal(t, 2, code)
+	for args, want := range map[string]int{"fetch default": 2, "fetch legacy --to x": 3, "fetch default --to x --from /nonexistent": 2, "check default --from /nonexistent": 2, "list ./nonexistent": 1} {
+		code, _, _ := b.run(append([]string{"release"}, strings.Fields(args)...)...)
+		require.Equal(t, want, code, args)
+	}
+	out, _ = b.ok("release", "list", b.path("mine"))
+	require.Contains(t, out, "mine      2.568.2")
 }
 
 func TestReleaseDiff(t *testing.T) {
