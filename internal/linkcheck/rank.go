@@ -54,7 +54,7 @@ func (f *findings) grade(l *Link, jars map[string]*jar) (Rank, string) {
 		return Note, "only in extensions that Jenkins may leave out"
 	}
 	if l.Kind == "class" && l.Problem == Missing {
-		if name := f.absentOwner(l.Class); name != "" {
+		if name := looksLike(l.Class, f.plugin.absentDeclared()); name != "" {
 			return Note, "looks like a class of the optional dependency " + name + ", which is absent"
 		}
 	}
@@ -65,7 +65,7 @@ func (f *findings) grade(l *Link, jars map[string]*jar) (Rank, string) {
 		return Doubtful, "named in signatures only: it fails where reflection reads the members of the class"
 	}
 	if own {
-		return Breaks, f.nobody(l)
+		return f.gradeOwn(l)
 	}
 	switch {
 	case every(func(u Use) bool { return jars[u.Jar].superseded() }):
@@ -76,11 +76,36 @@ func (f *findings) grade(l *Link, jars map[string]*jar) (Rank, string) {
 	return f.gradeLibrary(l)
 }
 
+// gradeOwn grades a link of the plugin's own classes.
+func (f *findings) gradeOwn(l *Link) (Rank, string) {
+	if l.Kind != "class" || l.Problem != Missing || hadOnce(l.Class) || f.plugin.space.knows(path.Dir(l.Class)) {
+		return Breaks, f.nobody(l)
+	}
+	if name := looksLike(l.Class, f.plugin.implied); name != "" {
+		return Breaks, "looks like a class of the plugin " + name + ", which was part of the core that this was built for: add it"
+	}
+	if absent := f.plugin.absentDeclared(); len(absent) > 0 {
+		return Doubtful, "nobody provides it, unless it is of an optional dependency that is absent: " + strings.Join(absent, ", ")
+	}
+	return Breaks, f.nobody(l)
+}
+
+// absentDeclared are the absent dependencies that the plugin itself calls optional; it is prepared to do without them.
+func (p *plugin) absentDeclared() []string {
+	var names []string
+	for _, d := range p.dependencies {
+		if d.optional && slices.Contains(p.absentOptional, d.name) {
+			names = append(names, d.name)
+		}
+	}
+	return names
+}
+
 // gradeLibrary grades a link that only libraries bundled by the plugin have.
 func (f *findings) gradeLibrary(l *Link) (Rank, string) {
 	provider := f.plugin.space.find(l.Class)
 	switch {
-	case slices.ContainsFunc(formerly, func(prefix string) bool { return strings.HasPrefix(l.Class, prefix) }):
+	case hadOnce(l.Class):
 		return Breaks, f.nobody(l)
 	case provider != nil && servletClass(l.Class):
 		return Doubtful, "a bundled library is written for several versions of servlets"
@@ -125,21 +150,27 @@ func (f *findings) optional(name string) bool {
 }
 
 // commonWords are parts of plugin names that say nothing about their packages.
-var commonWords = []string{"plugin", "plugins", "jenkins", "hudson", "core", "common", "commons", "support", "client", "java", "javax", "utils", "library"}
+var commonWords = []string{"plugin", "plugins", "jenkins", "hudson", "core", "common", "commons", "support", "client", "java", "javax", "utils", "library", "api", "cloud"}
 
-// absentOwner names the absent optional dependency that a missing class looks like: one of the words of the dependency's name is in
-// the name of the class. The dependency itself is not there to look into.
-func (f *findings) absentOwner(class string) string {
+// looksLike names the plugin that a missing class looks like: the plugin's name or one of its words is in the name of the class. The
+// plugin itself is not there to look into.
+func looksLike(class string, names []string) string {
 	class = strings.ToLower(class)
-	for _, name := range f.plugin.absentOptional {
-		if strings.Contains(class, strings.ToLower(strings.ReplaceAll(name, "-", ""))) {
-			return name
-		}
-		for word := range strings.SplitSeq(strings.ToLower(name), "-") {
-			if len(word) >= 4 && !slices.Contains(commonWords, word) && strings.Contains(class, word) {
+	segments := strings.FieldsFunc(class, func(r rune) bool { return strings.ContainsRune("/$_", r) })
+	for _, name := range names {
+		words := strings.Split(strings.ToLower(name), "-")
+		for _, word := range append(words, strings.Join(words, "")) {
+			switch {
+			case slices.Contains(commonWords, word):
+			case len(word) >= 4 && strings.Contains(class, word), slices.Contains(segments, word):
 				return name
 			}
 		}
 	}
 	return ""
+}
+
+// hadOnce says whether a class is of a package that some core provided.
+func hadOnce(class string) bool {
+	return slices.ContainsFunc(formerly, func(prefix string) bool { return strings.HasPrefix(class, prefix) })
 }

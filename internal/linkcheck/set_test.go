@@ -45,6 +45,12 @@ func TestClassLoaders(t *testing.T) {
 		{"an optional dependency that is absent", func(r *rig) {
 			r.plugin("own", "Plugin-Dependencies: token-macro:1.0;resolution:=optional\n", classes(user("own/User", "org/jenkinsci/plugins/tokenmacro/Macro")))
 		}, []string{"note own: missing class org.jenkinsci.plugins.tokenmacro.Macro"}},
+		{"an optional dependency with a short name", func(r *rig) {
+			r.plugin("own", "Plugin-Dependencies: git:1.0;resolution:=optional\n", classes(user("own/User", "hudson/plugins/git/GitSCM")))
+		}, []string{"note own: missing class hudson.plugins.git.GitSCM"}},
+		{"a class that may be of an absent optional dependency", func(r *rig) {
+			r.plugin("own", "Plugin-Dependencies: git:1.0;resolution:=optional\n", classes(user("own/User", "com/digital/Thing")))
+		}, []string{"doubtful own: missing class com.digital.Thing"}},
 		{"another class beside an absent optional dependency", func(r *rig) {
 			r.plugin("own", "Plugin-Dependencies: token-macro:1.0;resolution:=optional\n", classes(user("own/User", "org/apache/commons/lang/StringUtils")))
 		}, []string{"breaks own: missing class org.apache.commons.lang.StringUtils"}},
@@ -146,13 +152,20 @@ func TestPluginsOfTheWar(t *testing.T) {
 		"WEB-INF/lib/own.jar": classes(user("own/A", "mail/Session"), user("own/B", "sshd/Server")).zip(t)}
 	require.NoError(t, os.WriteFile(file, f.zip(t), 0o600))
 	report := r.check()
-	assert.Equal(t, []string{"breaks own: missing class sshd.Server"}, lines(report))
+	assert.Equal(t, []string{"doubtful own: missing class sshd.Server"}, lines(report))
 	assert.Equal(t, "2.500", report.Core)
 	assert.Equal(t, []Plugin{
 		{Name: "activation", File: r.in.War, Core: "2.450", Detached: true},
 		{Name: "mail-api", File: r.in.War, Core: "2.450", Detached: true},
 		{Name: "own", Version: "2.0 (private)", File: file, Core: "2.164", Absent: []string{"gone"}, AbsentOptional: []string{"missing", "newer", "optional"}},
 	}, report.Plugins)
+}
+
+func TestImpliedPluginThatIsAbsent(t *testing.T) {
+	split := core.with("jenkins/split-plugins.txt", "javax-mail-api 2.450 1.0\n")
+	link := newRig(t, split).plugin("own", "", classes(user("own/A", "javax/mail/Session"))).check().Links[0]
+	assert.Equal(t, Breaks, link.Rank)
+	assert.Equal(t, "looks like a class of the plugin javax-mail-api, which was part of the core that this was built for: add it", link.Why)
 }
 
 func TestPluginsThatLeftOldCores(t *testing.T) {
