@@ -55,16 +55,20 @@ func sameControl(a, b *config.Cluster) bool {
 	})
 }
 
-// cutOff is the finding that a change of the control hosts waits to be finished, where the cluster is not the one it leads to.
+// cutOff is the finding that a change of the control hosts waits to be finished. The change itself is none.
 func (e *Env) cutOff() ([]provision.Finding, error) {
 	r, err := readControlRecord(e.Cluster.File)
-	if err != nil || r == nil || sameControl(r.to, e.Cluster) {
+	same := err == nil && r != nil && sameControl(r.to, e.Cluster)
+	if err != nil || r == nil || same && len(e.intended) > 0 {
 		return nil, err
+	}
+	fix := "run `jomctl resume`, which finishes it"
+	if !same {
+		fix = "write " + hostNames(r.to) + " into the file again and " + fix
 	}
 	return []provision.Finding{{Subject: e.Cluster.File + ": the control hosts: " + hostNames(e.Cluster),
 		Problem: "a change of them to " + hostNames(r.to) + " was begun and not finished, so that programs of both may run",
-		Fix: "write " + hostNames(r.to) + " into the file again and run `jomctl resume`, which finishes it (a host that was lost meanwhile needs another machine at its address); " +
-			"`jomctl destroy` also removes what it has begun"}}, nil
+		Fix:     fix + " (a host that was lost meanwhile needs another machine at its address); `jomctl destroy` also removes what it has begun"}}, nil
 }
 
 // WithJoining is an installed cluster together with the hosts that a change of the control hosts was bringing in when it was cut

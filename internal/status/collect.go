@@ -85,6 +85,9 @@ func collectHost(ctx context.Context, c *config.Cluster, machine host.Machine) H
 	if err != nil {
 		out.Error = err.Error()
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		out.Error, out.Silent = fmt.Sprintf("%v (no answer within %s)", err, patience), true
+	}
 	for _, unit := range units {
 		out.Units = append(out.Units, unitOf(unit))
 	}

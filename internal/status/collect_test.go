@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"testing"
@@ -278,6 +279,17 @@ func TestOneHostThatHangsKeepsNoOtherFromAnswering(t *testing.T) {
 	}
 	w.a2.list = func(context.Context) error { close(asked); return nil }
 	require.Empty(t, w.collect().Findings)
+}
+
+func TestAHostThatDoesNotAnswerInTimeIsToldFromOneThatRefuses(t *testing.T) {
+	w := newWorld(t)
+	w.c1.list = func(context.Context) error { return errors.New("connection refused") }
+	w.a2.list = func(context.Context) error { return fmt.Errorf("connect to host: %w", context.DeadlineExceeded) }
+	hosts := w.collect().Hosts
+	require.False(t, hosts[0].Silent)
+	require.NotContains(t, hosts[0].Error, "no answer")
+	require.True(t, hosts[2].Silent)
+	require.Contains(t, hosts[2].Error, "no answer within 10s")
 }
 
 func TestNothingIsInstalledYet(t *testing.T) {

@@ -27,7 +27,10 @@ func judge(r *Report) {
 func units(r *Report) []Finding {
 	var found []Finding
 	for _, host := range r.Hosts {
-		if host.Error != "" {
+		switch {
+		case host.Silent && answers(r, host):
+			found = append(found, Finding{Warning, "host " + host.Name, host.Error, "its programs answer, so it only has much to do: look again"})
+		case host.Error != "":
 			found = append(found, Finding{Error, "host " + host.Name, host.Error, "make the host reachable, then run `jomctl install` again"})
 		}
 		for _, unit := range host.Units {
@@ -48,6 +51,13 @@ func units(r *Report) []Finding {
 		}
 	}
 	return found
+}
+
+// answers says whether a program of the host has answered just now.
+func answers(r *Report, host Host) bool {
+	of := func(address string) bool { return strings.HasPrefix(address, host.Address+":") }
+	return slices.ContainsFunc(r.ZooKeeper.Servers, func(s ZooServer) bool { return s.Mode != "" && of(s.Address) }) ||
+		slices.ContainsFunc(r.Mesos.Masters, func(m Master) bool { return m.Error == "" && of(m.Address) })
 }
 
 func fixFor(unit Unit) string {

@@ -42,6 +42,8 @@ func TestEachFaultIsNamedWithAFix(t *testing.T) {
 			r.Hosts[1].Units[0] = Unit{Name: "mesos-agent", State: "running", Restarts: 9, LastExit: "exit 1"}
 		}, Warning, "mesos-agent on a1", "started again 9 times, last end: exit 1", true},
 		"host unreachable": {func(r *Report) { r.Hosts[1].Error = "connection refused" }, Error, "host a1", "connection refused", false},
+		"host silent":      {func(r *Report) { r.Hosts[1].Error, r.Hosts[1].Silent = "no answer", true }, Error, "host a1", "no answer", false},
+		"host only busy":   {func(r *Report) { r.Hosts[0].Error, r.Hosts[0].Silent = "no answer", true }, Warning, "host c1", "no answer", true},
 		"no quorum":        {func(r *Report) { r.ZooKeeper.Quorum = false }, Error, "zookeeper", "no quorum", false},
 		"one of three gone": {func(r *Report) {
 			r.ZooKeeper.Servers = append(r.ZooKeeper.Servers, ZooServer{Address: "127.0.10.11:2181", Error: "refused"})

@@ -59,6 +59,8 @@ type Host struct {
 	Roles   []string `json:"roles"`
 	Units   []Unit   `json:"units"`
 	Error   string   `json:"error,omitempty"`
+	// Silent says that there was no answer in time, and no refusal either: the host is away, or has much to do.
+	Silent bool `json:"silent,omitempty"`
 }
 
 // Unit is one program that a host keeps running. State is running, waiting (for its next start) or stopped.
