@@ -239,11 +239,12 @@ func writeRemote(ctx context.Context, c *sftp.Client, name string, mode fs.FileM
 			_ = c.Remove(file.Name())
 		}
 	}()
-	if err := fill(file); err != nil {
-		return explainWrite(c, path.Dir(name), err)
-	}
+	// Before anything is in it, which may be a secret.
 	if err := file.Chmod(mode.Perm()); err != nil {
 		return err
+	}
+	if err := fill(file); err != nil {
+		return explainWrite(c, path.Dir(name), err)
 	}
 	if _, ok := c.HasExtension("fsync@openssh.com"); ok {
 		if err := file.Sync(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pkg/sftp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -95,4 +96,22 @@ func TestAFullDiskIsSaid(t *testing.T) {
 	text, err := os.ReadFile(name)
 	require.NoError(t, err)
 	assert.Equal(t, "old", string(text))
+}
+
+func TestASecretIsNeverInAFileThatOthersMayRead(t *testing.T) {
+	r := newSSHD(t).remote()
+	name := filepath.Join(t.TempDir(), "secret")
+	_, err := withFiles(t.Context(), r, "write", name, func(c *sftp.Client) (bool, error) {
+		return true, writeRemote(t.Context(), c, name, 0o600, func(file *sftp.File) error {
+			info, err := file.Stat()
+			require.NoError(t, err)
+			assert.Equal(t, fs.FileMode(0o600), info.Mode(), "already when it is empty")
+			_, err = file.Write([]byte("s3cret"))
+			return err
+		}, nil)
+	})
+	require.NoError(t, err)
+	info, err := os.Stat(name)
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o600), info.Mode())
 }
