@@ -48,7 +48,8 @@ type resolver struct {
 }
 
 // Resolve finds, for each plugin that is wanted or needed, the newest version that fits the core, the Java, the wishes and the other
-// plugins. The same request gives the same lock. The error is a *ConflictError where something does not fit.
+// plugins. The same request gives the same lock. The error is a *ConflictError where something does not fit. Of two that do not go together because of
+// an optional need, an older version of the one that has the need is tried, and not of what brought the other one in.
 func Resolve(request Request) (*Lock, error) {
 	r := &resolver{Request: request, wishes: map[string]Wish{}, splits: splitsAt(request.Core), offers: map[string][]*candidate{}}
 	for _, wish := range request.Wishes {

@@ -55,11 +55,7 @@ func (o *centerOptions) known(ctx context.Context, a *app, releases ...*bundles.
 	if err != nil {
 		return resolve.Knowledge{}, err
 	}
-	var further []resolve.Advisories
-	for _, center := range centers {
-		further = append(further, resolve.AllAdvisories(center))
-	}
-	return bundles.Known(further, releases...)
+	return bundles.Known(allAdvisories(centers), releases...)
 }
 
 // diffText writes a difference for people: what somebody must know first, then the list of plugins.

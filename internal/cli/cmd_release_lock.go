@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,18 +144,11 @@ func runReleaseLock(ctx context.Context, a *app, opts releaseLockOptions, dir st
 	if err != nil {
 		return err
 	}
-	newest := centers[0]
-	var further []resolve.Advisories
-	for _, center := range centers {
-		further = append(further, resolve.AllAdvisories(center))
-		if center.Generated.After(newest.Generated) {
-			newest = center
-		}
-	}
-	known, err := bundles.Known(further)
+	known, err := bundles.Known(allAdvisories(centers))
 	if err != nil {
 		return err
 	}
+	newest := slices.MaxFunc(centers, func(x, y *updatecenter.Center) int { return x.Generated.Compare(y.Generated) })
 	advisories, err := resolve.AdvisoriesFor(newest, lock).JSON()
 	if err != nil {
 		return err
@@ -171,6 +165,13 @@ func runReleaseLock(ctx context.Context, a *app, opts releaseLockOptions, dir st
 		return nil
 	}
 	return errors.Join(replaceFile(filepath.Join(dir, bundles.LockFile), []byte(lock.String())), replaceFile(filepath.Join(dir, bundles.AdvisoriesFile), advisories))
+}
+
+func allAdvisories(centers []*updatecenter.Center) (all []resolve.Advisories) {
+	for _, center := range centers {
+		all = append(all, resolve.AllAdvisories(center))
+	}
+	return all
 }
 
 func (a *app) writeLocked(dir string, lock *resolve.Lock, diff resolve.Diff, known resolve.Knowledge) error {
