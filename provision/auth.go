@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"path/filepath"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
@@ -131,4 +132,14 @@ func (f *Fleet) marathonCheck() (header string, fault error) {
 		return "", err
 	}
 	return fmt.Sprintf(` hdr Authorization "Basic %s"`, base64.StdEncoding.EncodeToString([]byte(user+":"+password))), nil
+}
+
+// crammd5 says whether a system has the module of SASL that Mesos authenticates with.
+func crammd5(root string) bool {
+	for _, pattern := range []string{"usr/lib/*/sasl2/libcrammd5.so*", "usr/lib/sasl2/libcrammd5.so*", "usr/lib64/sasl2/libcrammd5.so*"} {
+		if found, err := filepath.Glob(filepath.Join(root, pattern)); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }

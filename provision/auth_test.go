@@ -191,3 +191,10 @@ func TestTheEdgeKnowsThePasswordOfMarathon(t *testing.T) {
 	r.await(EdgeMarathonPort, "200 c1")
 	assert.NotContains(t, logOf(r.service), "Basic")
 }
+
+func TestTheModuleOfSASLIsFound(t *testing.T) {
+	root := t.TempDir()
+	require.False(t, crammd5(root))
+	writeFile(t, filepath.Join(root, "usr/lib/x86_64-linux-gnu/sasl2/libcrammd5.so.2"), "", 0o644)
+	require.True(t, crammd5(root))
+}

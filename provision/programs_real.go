@@ -68,6 +68,9 @@ func (f *finder) mesos() {
 	if m.Version != "" && m.LauncherDir == "" {
 		f.launcherDir(tree, env)
 	}
+	if f.config.Components.Mesos.Authentication && !crammd5("/") {
+		f.needPackage("libsasl2-modules", "there is no CRAM-MD5 for SASL, which Mesos authenticates with")
+	}
 }
 
 // launcherDir looks whether an agent of a tree without mesos-containerizer has it in the folder that it was built for. An

@@ -224,6 +224,9 @@ func TestAnotherPackageManagerIsWaitedFor(t *testing.T) {
 
 func TestPackagesThatAreThereInAnotherFormAreLeftOut(t *testing.T) {
 	real := func(c *config.Cluster) { c.Components.Marathon.Source = config.Source{Archive: "m.tgz"} }
+	authenticated := func(c *config.Cluster) {
+		c.Components.Mesos = config.MesosComponent{Source: config.Source{Catalog: "clusterd"}, Authentication: true}
+	}
 	image := func(c *config.Cluster) { c.Components.Marathon.Source = config.Source{Catalog: "marathon-image"} }
 	java := func(version, home string) []host.JavaFact { return []host.JavaFact{{Home: home, Version: version}} }
 	for name, test := range map[string]struct {
@@ -242,8 +245,12 @@ func TestPackagesThatAreThereInAnotherFormAreLeftOut(t *testing.T) {
 		"a Java that is too new":        {"c1", image, func(f *Facts) { f.Java = java("25", "/opt/java25") }, []string{"default-jre-headless"}, nil},
 		"another's registry": {"c1", func(c *config.Cluster) { c.Registry = &config.Registry{Address: "r.example:5000"} }, func(*Facts) {},
 			[]string{"haproxy"}, []string{"docker-registry"}},
-		"ZooKeeper from an archive": {"c1", func(c *config.Cluster) { c.Components.ZooKeeper.Source = config.Source{Archive: "z.tgz"} }, func(*Facts) {}, nil, []string{"zookeeper"}},
-		"a RHEL":                    {"c1", real, func(f *Facts) { f.OS.ID, f.Packages = "rocky", nil }, []string{"java-17-openjdk-headless", "docker-distribution"}, []string{"", "zookeeper"}},
+		"ZooKeeper from an archive":             {"c1", func(c *config.Cluster) { c.Components.ZooKeeper.Source = config.Source{Archive: "z.tgz"} }, func(*Facts) {}, nil, []string{"zookeeper"}},
+		"an agent that authenticates":           {"a1", authenticated, func(*Facts) {}, []string{"libsasl2-modules"}, nil},
+		"a master that authenticates on a RHEL": {"c1", authenticated, func(f *Facts) { f.OS.ID, f.Packages = "rocky", nil }, []string{"cyrus-sasl-md5"}, nil},
+		"stand-ins that authenticate": {"c1", func(c *config.Cluster) { authenticated(c); c.Components.Mesos.Source = config.Source{Standin: true} }, func(*Facts) {},
+			nil, []string{"libsasl2-modules"}},
+		"a RHEL": {"c1", real, func(f *Facts) { f.OS.ID, f.Packages = "rocky", nil }, []string{"java-17-openjdk-headless", "docker-distribution"}, []string{"", "zookeeper"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, test.host, test.change)

@@ -25,12 +25,13 @@ const (
 	packageJava      = "default-jre-headless"
 	packageJava17    = "openjdk-17-jre-headless"
 	packageGit       = "git"
+	packageSASL      = "libsasl2-modules" // with CRAM-MD5, which Mesos looks for when it authenticates
 )
 
 // redHat are the names that RHEL-like systems have for packages. They have none of ZooKeeper and of Docker's engine.
 func redHat(name string) string {
 	return map[string]string{packageJava: "java-17-openjdk-headless", packageJava17: "java-17-openjdk-headless", packageRegistry: "docker-distribution",
-		packageDocker: "", packageZooKeeper: "", packageHAProxy: packageHAProxy, packageGit: packageGit}[name]
+		packageDocker: "", packageZooKeeper: "", packageHAProxy: packageHAProxy, packageGit: packageGit, packageSASL: "cyrus-sasl-md5"}[name]
 }
 
 // packagesOf are the packages that a host needs for its roles and that are not there in another form already.
@@ -51,6 +52,9 @@ func packagesOf(c *config.Cluster, h config.Host, f Facts) []string {
 	}
 	if h.Is(config.RoleMesosAgent) {
 		need(packageGit)
+	}
+	if m := c.Components.Mesos; m.Authentication && !m.Source.Standin {
+		need(packageSASL)
 	}
 	if needsDocker(c, h) && (f.Programs["docker"] == "" || f.Packages[packageDocker] != "") {
 		need(packageDocker)
