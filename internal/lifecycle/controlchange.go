@@ -94,8 +94,8 @@ func (e *Env) compareControl(opts ControlOptions) (*controlChange, error) {
 
 // imagesStay is a *Refusal where the cluster lives on images of a registry that goes with its host.
 func (c *controlChange) imagesStay() error {
-	old := provision.RegistryAddress(c.was.Cluster)
-	if old == "" || old == provision.RegistryAddress(c.env.Cluster) {
+	old, now := provision.RegistryAddress(c.was.Cluster), provision.RegistryAddress(c.env.Cluster)
+	if old == "" || old == now {
 		return nil
 	}
 	images := []string{c.env.Cluster.Jenkins.Image}
@@ -104,7 +104,8 @@ func (c *controlChange) imagesStay() error {
 	}
 	for _, image := range images {
 		if strings.HasPrefix(image, old+"/") {
-			return &Refusal{Problem: fmt.Sprintf("image %s is in the registry of a control host that goes", image), Fix: "push it to another registry, name that in " + c.env.Cluster.File + " and run `jomctl install`, then change the control hosts"}
+			return &Refusal{Problem: fmt.Sprintf("image %s is in the registry of a control host that goes", image),
+				Fix: fmt.Sprintf("write %s%s into %s instead and run this again: it stops until the image is pushed there, and `jomctl resume` goes on", now, strings.TrimPrefix(image, old), c.env.Cluster.File)}
 		}
 	}
 	return nil
