@@ -1,16 +1,23 @@
 package terraform
 
 import (
+	"context"
 	"io/fs"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
 	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/testkit"
 )
 
 // providerOf are the sources of the providers, which name their folders in a mirror.
@@ -112,6 +119,7 @@ func fakeAWS(t *testing.T) string {
 
 func awsOverride(url string) string {
 	return `
+# No account, no region and no machine of Amazon's is asked.
 provider "aws" {
   region                      = "eu-central-1"
   access_key                  = "test"
@@ -169,4 +177,77 @@ func TestTheOpenStackModulePlansItsHosts(t *testing.T) {
 	require.Equal(t, "public", values[`openstack_networking_floatingip_v2.host["m1"]`]["pool"])
 	require.Equal(t, "external-1", values["openstack_networking_router_v2.cluster"]["external_network_id"])
 	require.Empty(t, cloud.written(), "a plan makes nothing")
+}
+
+// moto starts the stand-in of AWS that many projects test with, which keeps what is made, and returns its address.
+func moto(t *testing.T) string {
+	t.Helper()
+	program, err := exec.LookPath("moto_server")
+	if err != nil {
+		if program, err = exec.LookPath(filepath.Join(os.Getenv("JOMCTL_TEST_PROVIDERS"), "moto/bin/moto_server")); err != nil {
+			t.Skipf("no moto_server (scripts/build-providers.sh installs one): %v", err)
+		}
+	}
+	host, port, err := net.SplitHostPort(testkit.FreeAddr(t, "127.0.0.1"))
+	require.NoError(t, err)
+	server := exec.Command(program, "-H", host, "-p", port)
+	require.NoError(t, server.Start())
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	address := "http://" + net.JoinHostPort(host, port)
+	testkit.Eventually(t, 2*time.Minute, "moto_server answers", func(ctx context.Context) bool {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/moto-api/", nil)
+		require.NoError(t, err)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false
+		}
+		return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+	})
+	return address
+}
+
+func TestTheAWSModuleMakesItsHostsAndTakesThemAway(t *testing.T) {
+	mirrored(t, "aws")
+	v := cloudVariables()
+	v.CIDR, v.Image = "10.5.0.0/20", "ami-03cf127a"
+	v.Options = map[string]string{"zones": "eu-central-1a,eu-central-1b"}
+	files := withOverride(t, "aws", awsOverride(moto(t)))
+	o := Options{Dir: filepath.Join(t.TempDir(), "state"), Target: "aws", Program: program(t), Variables: v}
+	begin := func() *Driver {
+		d, err := start(t.Context(), o, files)
+		require.NoError(t, err)
+		return d
+	}
+	d := begin()
+	apply(t, d)
+	hosts, err := d.Inventory(t.Context())
+	require.NoError(t, err)
+	require.Len(t, hosts, 3)
+	require.Equal(t, []string{"m1", "10.5.4.10", "a1", "10.5.0.11"}, []string{hosts[0].Name, hosts[0].Address, hosts[1].Name, hosts[1].Address})
+	require.NotEmpty(t, hosts[0].SSHAddress)
+	p, err := d.Plan(t.Context())
+	require.NoError(t, err)
+	// moto keeps neither descriptions of rules nor an instance's groups, which is changed again; nothing may be made anew for it.
+	require.Empty(t, append(append(p.Create, p.Replace...), p.Destroy...), p.Text())
+	require.NoError(t, p.Discard())
+
+	// A host comes, another goes, and nothing else moves.
+	o.Variables.Hosts = []HostVar{v.Hosts[0], v.Hosts[1], {Name: "a3", Number: 3, Roles: []string{"mesos-agent"}}}
+	d = begin()
+	p, err = d.Plan(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{`aws_instance.host["a3"]`}, p.Create)
+	require.Equal(t, []string{`aws_instance.host["a2"]`}, p.Destroy)
+	require.Empty(t, p.Replace)
+	require.NoError(t, d.Apply(t.Context(), p))
+
+	p, err = d.PlanDestroy(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, d.Apply(t.Context(), p))
+	hosts, err = d.Inventory(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, hosts)
 }
