@@ -103,6 +103,7 @@ func TestAuthenticationIsTurnedOnAndOffByAnInstall(t *testing.T) {
 	task := b.status().Controller.Task
 	b.quick("auth", authenticated)
 	outputs := b.run("install", "--yes").ok()
+	require.Contains(t, outputs.out, "Marathon:  http://"+b.host(10)+":8091 as admin, password in "+b.path(".jomctl", "secrets", "marathon"))
 	require.Contains(t, outputs.errOut, "can still register a framework", "what stays open is said")
 	s := b.ready(time.Minute)
 	require.Equal(t, task, s.Controller.Task, "the controller is not touched")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/op"
@@ -151,11 +152,18 @@ func installText(env *lifecycle.Env, proof jenkins.Proof, proven time.Time) stri
 		fmt.Fprintln(&text, err)
 	}
 	fmt.Fprintf(&text, "\n%sProven:    %s\n\n", proofText(proof), proven.Local().Format("2006-01-02 15:04 MST"))
-	admin := env.Cluster.Jenkins.Admin
-	where := string(admin.Password)
-	if path, isFile := admin.Password.Path(env.Cluster); isFile {
-		where = path
+	account := func(user string, password config.Secret) string {
+		where := string(password)
+		if path, isFile := password.Path(env.Cluster); isFile {
+			where = path
+		}
+		return user + ", password in " + where
 	}
-	fmt.Fprintf(&text, "Jenkins:   %s\nLog in as: %s, password in %s\nNext:      jomctl status, jomctl prove, jomctl destroy\n", env.URL(), admin.User, where)
+	admin := env.Cluster.Jenkins.Admin
+	fmt.Fprintf(&text, "Jenkins:   %s\nLog in as: %s\n", env.URL(), account(admin.User, admin.Password))
+	if marathon := env.Cluster.Components.Marathon.BasicAuth; marathon != nil {
+		fmt.Fprintf(&text, "Marathon:  %s as %s\n", provision.EdgeURL(env.Cluster, provision.EdgeMarathonPort), account(marathon.User, marathon.Password))
+	}
+	text.WriteString("Next:      jomctl status, jomctl prove, jomctl destroy\n")
 	return text.String()
 }
