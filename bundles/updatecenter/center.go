@@ -21,7 +21,9 @@ type Center struct {
 	Generated time.Time
 	Core      Core
 	// Plugins are by name.
-	Plugins  map[string]Plugin
+	Plugins map[string]Plugin
+	// Unusable says what is wrong with the plugins that are not in Plugins for it: no checksum, or a name that cannot be that of a file.
+	Unusable []string
 	Warnings []Warning
 	// Deprecated says for names of plugins where their deprecation is explained.
 	Deprecated map[string]string
@@ -106,7 +108,7 @@ type rawPlugin struct {
 	Dependencies []Dependency `json:"dependencies"`
 }
 
-// decode takes the canonical text of a file. A plugin that cannot be used safely is an error: the publisher would not write it.
+// decode takes the canonical text of a file.
 func decode(canonical []byte) (*Center, error) {
 	var r raw
 	if err := json.Unmarshal(canonical, &r); err != nil {
@@ -117,18 +119,19 @@ func decode(canonical []byte) (*Center, error) {
 		return nil, fmt.Errorf("decoding the update center: generationTimestamp: %w", err)
 	}
 	c := &Center{ID: r.ID, Generated: generated, Plugins: map[string]Plugin{}, Deprecated: map[string]string{}}
-	var problems []error
 	if c.Core.SHA256, err = hexOf(r.Core.SHA256); err != nil {
-		problems = append(problems, fmt.Errorf("core: %w", err))
+		return nil, fmt.Errorf("decoding the update center: core: %w", err)
 	}
 	c.Core.Version, c.Core.URL, c.Core.Size = r.Core.Version, r.Core.URL, r.Core.Size
 	for name, p := range r.Plugins {
 		plugin, err := p.plugin(name)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("plugin %q: %w", name, err))
+			c.Unusable = append(c.Unusable, fmt.Sprintf("plugin %q: %v", name, err))
+			continue
 		}
 		c.Plugins[name] = plugin
 	}
+	slices.Sort(c.Unusable)
 	for _, w := range r.Warnings {
 		if w.Type == CoreName {
 			w.Name = CoreName
@@ -140,9 +143,6 @@ func decode(canonical []byte) (*Center, error) {
 	}
 	for name, d := range r.Deprecations {
 		c.Deprecated[name] = d.URL
-	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("decoding the update center: %w", err)
 	}
 	return c, nil
 }

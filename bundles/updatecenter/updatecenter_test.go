@@ -141,7 +141,7 @@ func TestAMirrorThatRewritesAddressesIsNamedAndTrustedOnlyByName(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 }
 
-func TestWhatCannotBeUsedSafelyIsAnError(t *testing.T) {
+func TestWhatCannotBeUsedSafelyIsLeftOut(t *testing.T) {
 	signer := uctest.NewSigner(t, june)
 	for want, plugin := range map[string]uctest.Object{
 		`plugin "../x"`:                {"name": "../x", "version": "1", "sha256": uctest.Sum(nil)},
@@ -155,9 +155,16 @@ func TestWhatCannotBeUsedSafelyIsAnError(t *testing.T) {
 			key = name
 		}
 		center["plugins"].(uctest.Object)[key] = plugin
-		_, err := Read(signer.Sign(t, center), Trust{Roots: [][]byte{signer.Root}, Now: noon})
-		require.ErrorContains(t, err, want)
+		c, err := Read(signer.Sign(t, center), Trust{Roots: [][]byte{signer.Root}, Now: noon})
+		require.NoError(t, err)
+		require.Len(t, c.Unusable, 1)
+		require.Contains(t, c.Unusable[0], want)
+		require.Len(t, c.Plugins, 2, "the others are not lost for it")
 	}
+	center := small()
+	center["core"].(uctest.Object)["sha256"] = ""
+	_, err := Read(signer.Sign(t, center), Trust{Roots: [][]byte{signer.Root}, Now: noon})
+	require.ErrorContains(t, err, "core: the sha256")
 }
 
 func TestCanonical(t *testing.T) {
@@ -197,6 +204,7 @@ func TestRealFiles(t *testing.T) {
 		c, err := Read(data, Trust{Now: noon})
 		require.NoError(t, err, name)
 		require.Len(t, c.Plugins, plugins)
+		require.Empty(t, c.Unusable)
 		require.Equal(t, name, c.Generated.Format("2006-01"))
 		require.Contains(t, c.Provenance.Root, "CN=Kohsuke Kawaguchi")
 		mesos := c.Plugins["mesos"]

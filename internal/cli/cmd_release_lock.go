@@ -21,6 +21,7 @@ import (
 	"github.com/jomctl/jomctl/bundles/resolve"
 	"github.com/jomctl/jomctl/bundles/updatecenter"
 	"github.com/jomctl/jomctl/internal/home"
+	"github.com/jomctl/jomctl/internal/ui"
 )
 
 // centerOptions are the flags of commands that read update centers.
@@ -74,6 +75,9 @@ func described(place string, c *updatecenter.Center) string {
 	text := fmt.Sprintf("%s: made on %s, %d plugins, signed by %s under %s; %s", place, c.Generated.Format("2006-01-02 15:04 MST"), len(c.Plugins), p.Signer, p.Root, judged)
 	if p.Mirror != "" {
 		text += "; with the addresses of the mirror " + p.Mirror
+	}
+	for _, left := range c.Unusable {
+		text += "\n  left out: " + ui.Clean(left)
 	}
 	return text
 }
