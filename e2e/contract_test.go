@@ -42,7 +42,7 @@ func TestContractMesos(t *testing.T) {
 	launcher := mesos.Programs{Master: programs.Mesos.Master, Agent: programs.Mesos.Agent}
 	for name, suite := range map[string]func(*testing.T, mesos.Launcher){
 		"MasterStartup": mesos.MasterStartup, "AgentLoss": mesos.AgentLoss, "Election": mesos.Election, "NoQuorum": mesos.NoQuorum, "Restart": mesos.Restart,
-		"AgentStartup": mesos.AgentStartup, "AgentFaults": mesos.AgentFaults,
+		"AgentStartup": mesos.AgentStartup, "AgentFaults": mesos.AgentFaults, "Authentication": mesos.Authentication,
 	} {
 		t.Run(name, func(t *testing.T) { suite(t, launcher) })
 	}

@@ -16,7 +16,7 @@ func TestContract(t *testing.T) {
 	programs := contract.NewPrograms(t, build(t))
 	suites := map[string]func(*testing.T, contract.Launcher){
 		"Startup": contract.MasterStartup, "AgentLoss": contract.AgentLoss, "Election": contract.Election, "NoQuorum": contract.NoQuorum,
-		"Restart": contract.Restart, "Maintenance": contract.Maintenance,
+		"Restart": contract.Restart, "Maintenance": contract.Maintenance, "Authentication": contract.Authentication,
 		"Cluster": func(t *testing.T, programs contract.Launcher) {
 			target := contract.StartCluster(t, programs)
 			t.Run("Master", func(t *testing.T) { contract.Master(t, target) })
