@@ -37,7 +37,7 @@ func Notes(c *Cluster) []string {
 		note("jenkins.cloud.line: libmesos is for old Jenkins cores only")
 	}
 	if c.Components.Mesos.Authentication {
-		note("components.mesos.authentication: the Mesos plugin of Jenkins has no credential to show, so whoever speaks HTTP to port 5050 can still register a framework: let only the hosts of the cluster reach it")
+		note("components.mesos.authentication: the Mesos plugin of Jenkins has no credential to show, so whoever speaks HTTP to port 5050, or to 5055 of the edge, can still register a framework: let only the hosts of the cluster reach them")
 		if c.Components.Marathon.Source.Standin && !c.Components.Mesos.Source.Standin {
 			note("components.mesos.authentication: the stand-in for Marathon speaks HTTP, so that real masters do not ask it for its credential")
 		}
