@@ -69,7 +69,7 @@ func TestInstructionsWithConstants(t *testing.T) {
 	}{
 		{[]byte{0x10, 0xb2, 0x11, 0xb2, 0xb2, 0xb1}, nil}, // numbers that look like instructions
 		{[]byte{0x12, 7, 0x13, 0, 7, 0xc5, 0, 7, 1, 0xba, 0, 7, 0, 0, 0xb1}, []int{0, 2, 5, 9}},
-		{[]byte{0x00, 0xaa, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 9, 9, 9, 9, 9, 9, 9, 9, 0xbb, 0, 7}, []int{24}},
+		{[]byte{0x00, 0xaa, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9, 9, 9, 9, 9, 0xbb, 0, 7}, []int{24}},
 		{[]byte{0xab, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 9, 9, 9, 9, 9, 9, 9, 9, 0xc1, 0, 7}, []int{20}},
 		{[]byte{0xc4, 0x84, 0, 1, 0, 1, 0xc4, 0x15, 0, 1, 0xc0, 0, 7}, []int{10}},
 	} {

@@ -4,7 +4,8 @@
 // loaders arranged as Jenkins arranges them. No Java is needed to run it.
 //
 // What it does not see: links made by reflection or from Groovy and Jelly, methods that a plugin's class should implement since
-// an interface grew (AbstractMethodError), and static members that became instance members.
+// an interface grew (AbstractMethodError), static members that became instance members, and the few fields that cores before 2.296
+// let old plugins find under another type (the bytecode compatibility transformer).
 package linkcheck
 
 import (

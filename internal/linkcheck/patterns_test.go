@@ -49,7 +49,7 @@ var cloudPlugin = map[string]string{
 	"org/example/Text.java": `package org.example; import com.google.common.base.Objects;
 		public class Text { public String toString() { return Objects.toStringHelper(this).add("a", 1).toString() + Objects.equal(1, 2); } }`,
 	"org/example/Careful.java": `package org.example; import org.apache.commons.lang.StringUtils;
-		public class Careful { boolean blank(String s) { try { return StringUtils.isBlank(s); } catch (NoClassDefFoundError e) { return s == null; } } }`,
+		public class Careful { static final double D = 2.5; long big(long x) { return x + 5000000000L; } boolean blank(String s) { try { return StringUtils.isBlank(s); } catch (NoClassDefFoundError e) { return s == null; } } }`,
 }
 
 func TestLinksThatCoresHaveBroken(t *testing.T) {

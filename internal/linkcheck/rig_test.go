@@ -28,6 +28,7 @@ type classFile struct {
 	methods     []member
 	uses        []ref
 	catch       string // type that a handler around all uses catches, - for a finally block
+	guarded     int    // how many of the uses the handler is around, 0 for all
 	inner       []string
 	optional    bool
 }
@@ -70,14 +71,17 @@ func (a *assembler) ref(r ref) uint16 {
 // code is the Code attribute of the method use.
 func (a *assembler) code(c classFile) []byte {
 	var code, out bytes.Buffer
-	for _, r := range c.uses {
+	end := uint16(0)
+	for i, r := range c.uses {
 		code.WriteByte(map[byte]byte{'c': 0xbb, 'f': 0xb2, 'm': 0xb6, 'i': 0xb9}[r.kind])
 		put(&code, a.ref(r))
 		if r.kind == 'i' {
 			code.Write([]byte{1, 0})
 		}
+		if c.guarded == 0 || i < c.guarded {
+			end = uint16(code.Len())
+		}
 	}
-	end := uint16(code.Len())
 	code.WriteByte(0xb1) // return
 	put(&out, []uint16{9, 9})
 	put(&out, uint32(code.Len()))

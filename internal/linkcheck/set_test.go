@@ -93,6 +93,8 @@ func TestRanks(t *testing.T) {
 		{"caught", classes(classFile{name: "own/A", uses: []ref{missing}, catch: "java/lang/LinkageError"}), nil, "note", "catches the error", false},
 		{"caught only in one place", classes(classFile{name: "own/A", uses: []ref{missing}, catch: "java/lang/Throwable"}, user("own/B", "gone/Thing")), nil,
 			"breaks", "nobody provides it", false},
+		{"caught for the first of two", classes(classFile{name: "own/A", uses: []ref{missing, missing}, catch: "java/lang/Throwable", guarded: 1}), nil,
+			"breaks", "nobody provides it", false},
 		{"another error caught", classes(classFile{name: "own/A", uses: []ref{missing}, catch: "java/lang/Exception"}), nil, "breaks", "nobody provides it", false},
 		{"a finally block", classes(classFile{name: "own/A", uses: []ref{missing}, catch: "-"}), nil, "breaks", "nobody provides it", false},
 		{"the type of a handler", classes(classFile{name: "own/A", uses: []ref{}, catch: "gone/Thing"}), nil, "breaks", "nobody provides it", false},
@@ -215,7 +217,8 @@ func TestMultiReleaseJars(t *testing.T) {
 		"META-INF/versions/25/util/A.class":       user("util/A", "gone/TwentyFive").bytes(),
 		"META-INF/versions/nine/util/A.class":     []byte("not read"),
 		"META-INF/maven/util/A.class":             []byte("not read"),
-		"other/place/util/A.class":                user("util/A", "gone/Misplaced").bytes(),
+		"other/place/util/Z.class":                classFile{name: "util/Z"}.bytes(),
+		"util/B.class":                            user("util/B", "util/Z").bytes(),
 		"META-INF/versions/17/util/Since17.class": user("util/Since17", "gone/Seventeen").bytes(),
 	}
 	names := func(f files, java int) []string {
@@ -228,9 +231,9 @@ func TestMultiReleaseJars(t *testing.T) {
 		return names
 	}
 	multi := versions.with("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMulti-Release: true\n")
-	assert.Equal(t, []string{"gone/Base"}, names(versions, 21))
-	assert.Equal(t, []string{"gone/Base"}, names(multi, 8))
-	assert.Equal(t, []string{"gone/Eleven"}, names(multi, 11))
-	assert.Equal(t, []string{"gone/Eleven", "gone/Seventeen"}, names(multi, 21))
-	assert.Equal(t, []string{"gone/Seventeen", "gone/TwentyFive"}, names(multi, 25))
+	assert.Equal(t, []string{"gone/Base", "util/Z"}, names(versions, 21))
+	assert.Equal(t, []string{"gone/Base", "util/Z"}, names(multi, 8))
+	assert.Equal(t, []string{"gone/Eleven", "util/Z"}, names(multi, 11))
+	assert.Equal(t, []string{"gone/Eleven", "gone/Seventeen", "util/Z"}, names(multi, 21))
+	assert.Equal(t, []string{"gone/Seventeen", "gone/TwentyFive", "util/Z"}, names(multi, 25))
 }
