@@ -102,11 +102,13 @@ func TestAuthenticationIsTurnedOnAndOffByAnInstall(t *testing.T) {
 	b.run("install", "--yes", "--proof-sleep", "1s").ok()
 	task := b.status().Controller.Task
 	b.quick("auth", authenticated)
+	require.Contains(t, b.run("doctor").exits(4).out, "answers without a password")
 	outputs := b.run("install", "--yes").ok()
 	require.Contains(t, outputs.out, "Marathon:  http://"+b.host(10)+":8091 as admin, password in "+b.path(".jomctl", "secrets", "marathon"))
 	require.Contains(t, outputs.errOut, "can still register a framework", "what stays open is said")
 	s := b.ready(time.Minute)
 	require.Equal(t, task, s.Controller.Task, "the controller is not touched")
+	require.NotContains(t, b.run("doctor").out, "although components.")
 	proof := b.run("prove", "--yes", "--sleep", "1s").ok()
 	require.Contains(t, b.run("install", "--yes").ok().errOut, "nothing to do")
 

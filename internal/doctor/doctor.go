@@ -110,6 +110,7 @@ func Checks() []Check {
 		{"status", "every part runs and is reachable", checkStatus},
 		{"masters", "a majority of the Mesos masters is there", checkMasters},
 		{"addresses", "every part advertises an address at which it can be reached", checkAddresses},
+		{"doors", "what the file wants closed is closed to strangers", checkDoors},
 		{"recovery", "no program refuses to start", checkRefusals},
 		{"log-lines", "the logs show no known trouble", checkLogs},
 		{"disk", "the disks have room", checkDisk},
