@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha512"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	_ "embed"
 	"encoding/base64"
 	"encoding/hex"
@@ -189,7 +190,8 @@ func (s signature) chain(generated time.Time, trust Trust) (Provenance, error) {
 	if err != nil {
 		return p, untrustedCertificate(leaf, p.Judged, err)
 	}
-	p.Signer, p.Root = leaf.Subject.String(), chains[0][len(chains[0])-1].Subject.String()
+	root := chains[0][len(chains[0])-1].Subject
+	p.Signer, p.Root = leaf.Subject.String(), pkix.Name{CommonName: root.CommonName, Organization: root.Organization}.String()
 	return p, nil
 }
 

@@ -162,7 +162,7 @@ func runReleaseLock(ctx context.Context, a *app, opts releaseLockOptions, dir st
 		before = release.Lock.Core
 	}
 	diff := resolve.Compare(release.Lock, lock, before, lock.Core, known)
-	if err := a.writeLocked(dir, lock, diff, known); err != nil {
+	if err := a.writeLocked(dir, lock, diff, known, opts.plan); err != nil {
 		return err
 	}
 	if opts.plan {
@@ -178,7 +178,7 @@ func allAdvisories(centers []*updatecenter.Center) (all []resolve.Advisories) {
 	return all
 }
 
-func (a *app) writeLocked(dir string, lock *resolve.Lock, diff resolve.Diff, known resolve.Knowledge) error {
+func (a *app) writeLocked(dir string, lock *resolve.Lock, diff resolve.Diff, known resolve.Knowledge, plan bool) error {
 	if a.global.Output == formatJSON {
 		return a.writeJSON(map[string]any{"release": dir, "lock": lock, "diff": diff, "warningsAsOf": known.AsOf})
 	}
@@ -186,7 +186,11 @@ func (a *app) writeLocked(dir string, lock *resolve.Lock, diff resolve.Diff, kno
 	for _, u := range lock.Unlocked {
 		fmt.Fprintf(a.streams.Out, "not locked: %s %s: %s\n", u.Name, u.Version, u.Why)
 	}
-	_, err := fmt.Fprintf(a.streams.Out, "%d plugins for Jenkins %s in %s\n", len(lock.Plugins), lock.Core, filepath.Join(dir, bundles.LockFile))
+	done := "are locked in"
+	if plan {
+		done = "would be locked in"
+	}
+	_, err := fmt.Fprintf(a.streams.Out, "%d plugins for Jenkins %s %s %s\n", len(lock.Plugins), lock.Core, done, filepath.Join(dir, bundles.LockFile))
 	return err
 }
 

@@ -122,7 +122,7 @@ func TestAReleaseOfOnesOwnFromMakingToItsFiles(t *testing.T) {
 	uctest.Warn(center, "SECURITY-7", "credentials", "1500")
 	file := s.center("uc.json", center)
 	out, errOut := s.ok(append([]string{"release", "lock", dir, "--plan"}, s.trusting(file)...)...)
-	require.Contains(t, out, "3 plugins for Jenkins 2.568.9")
+	require.Contains(t, out, "3 plugins for Jenkins 2.568.9 would be locked in")
 	require.Contains(t, errOut, "signed by CN=a signer for tests under CN=a root for tests; its certificate was valid then; with the addresses of the mirror "+s.server.URL)
 	require.Contains(t, s.read("mine/plugins.lock"), `core: "2.568.3"`, "--plan writes nothing")
 
