@@ -18,6 +18,7 @@ import (
 	"github.com/jomctl/jomctl/e2e/lab"
 	"github.com/jomctl/jomctl/e2e/lab/repo"
 	"github.com/jomctl/jomctl/internal/testkit"
+	"github.com/jomctl/jomctl/provision/terraform"
 )
 
 // suite is that of the lab's repository, which is the hosts' own.
@@ -32,11 +33,17 @@ type labBench struct {
 	debs   map[repo.Layout]string
 }
 
-// newLabBench brings up hosts; m1 is to be among them.
+// newLabBench brings up one control host, m1, and two Mesos agents.
 func newLabBench(t *testing.T) *labBench {
 	t.Helper()
+	return newLabBenchOf(t, lab.Control("m1"), lab.Agent("a1"), lab.Agent("a2"))
+}
+
+// newLabBenchOf brings up hosts; m1 is to be among them.
+func newLabBenchOf(t *testing.T, hosts ...terraform.HostVar) *labBench {
+	t.Helper()
 	needs(t)
-	b := &labBench{lab: lab.Up(t, lab.Control("m1"), lab.Agent("a1"), lab.Agent("a2")), bench: newBench(t), debs: map[repo.Layout]string{}}
+	b := &labBench{lab: lab.Up(t, hosts...), bench: newBench(t), debs: map[repo.Layout]string{}}
 	var err error
 	b.repo, err = repo.New(b.path("repo"), suite, time.Now())
 	require.NoError(t, err)
