@@ -26,8 +26,8 @@ type sourcesOptions struct {
 
 func newSourcesCommand(a *app) *cobra.Command {
 	opts := sourcesOptions{}
-	cmd := &cobra.Command{Use: "sources", Short: "Where Mesos, Marathon and ZooKeeper come from: list, verify, lock, carry", Args: cobra.NoArgs,
-		Long: "The components of the cluster file name sources. check verifies them before a host is touched; lock records what was got\n" +
+	cmd := &cobra.Command{Use: "sources", Short: "Where Mesos, Marathon, ZooKeeper and Jenkins come from: list, verify, lock, carry", Args: cobra.NoArgs,
+		Long: "The components of the cluster file name sources, and jenkins names its war and plugins, or a release has them. check verifies them before a host is touched; lock records what was got\n" +
 			"in a .lock.yaml beside the cluster file; pack and unpack carry all of it into a network without internet.\n" +
 			"Files are kept in .jomctl/cache, and compared with their checksums at every use."}
 	systems := func(cmd *cobra.Command) *cobra.Command {
@@ -43,9 +43,9 @@ func newSourcesCommand(a *app) *cobra.Command {
 	lock := systems(&cobra.Command{Use: "lock", Short: "Fetch the cluster's sources and record exactly what was got", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSourcesLock(cmd.Context(), a, opts) }})
 	lock.Flags().BoolVar(&opts.update, "update", false, "take what is new instead of what is locked")
-	pack := systems(&cobra.Command{Use: "pack FILE", Short: "Put the locked sources into one archive, images too", Args: cobra.ExactArgs(1),
+	pack := systems(&cobra.Command{Use: "pack FILE", Short: "Put the locked sources into one archive: images, jenkins.war and plugins too", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runSourcesPack(cmd.Context(), a, opts, args[0]) }})
-	unpack := &cobra.Command{Use: "unpack FILE", Short: "Take the archive of pack into the cache of this machine", Args: cobra.ExactArgs(1),
+	unpack := &cobra.Command{Use: "unpack FILE", Short: "Take the archive of pack into the cache of this machine, Jenkins's files to where the cluster file has them", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runSourcesUnpack(cmd.Context(), a, args[0]) }}
 	cmd.AddCommand(list, check, lock, pack, unpack)
 	return cmd
@@ -97,6 +97,7 @@ type sourcesRun struct {
 	resolver *source.Resolver
 	checker  *source.Checker
 	facts    []source.Facts
+	jenkins  []source.Plan
 }
 
 func newSourcesRun(ctx context.Context, a *app, opts sourcesOptions) (*sourcesRun, error) {
@@ -106,6 +107,9 @@ func newSourcesRun(ctx context.Context, a *app, opts sourcesOptions) (*sourcesRu
 	}
 	r := &sourcesRun{app: a, cluster: cluster}
 	if r.resolver, err = source.NewResolver(cluster); err != nil {
+		return nil, err
+	}
+	if r.jenkins, err = jenkinsPlans(cluster); err != nil {
 		return nil, err
 	}
 	lock, err := source.ReadLock(source.LockFile(cluster))
@@ -145,7 +149,8 @@ func (r *sourcesRun) thisMachine(ctx context.Context) error {
 	return nil
 }
 
-// all resolves every component for every kind of host and hands it to do; what cannot work together is found at the end.
+// all resolves every component for every kind of host and hands it to do, and then what Jenkins is made of, which is the same on all
+// hosts; what cannot work together is found, too.
 func (r *sourcesRun) all(do func(source.Plan) source.Result) (results []source.Result, found source.Findings, err error) {
 	for _, facts := range r.facts {
 		var plans []source.Plan
@@ -163,6 +168,10 @@ func (r *sourcesRun) all(do func(source.Plan) source.Result) (results []source.R
 			found = append(found, result.Findings...)
 		}
 		found = append(found, source.Together(plans, r.cluster.Jenkins.Cloud.Line)...)
+	}
+	for _, plan := range r.jenkins {
+		result := do(plan)
+		results, found = append(results, result), append(found, result.Findings...)
 	}
 	return results, found, nil
 }
@@ -196,6 +205,12 @@ func (r *sourcesRun) fetch(ctx context.Context, images bool) ([]source.Result, s
 	if err = errors.Join(err, failed, ctx.Err()); err != nil || len(found) > 0 {
 		return results, found, err
 	}
+	var here []string
+	for _, plan := range r.jenkins {
+		here = append(here, plan.Component)
+	}
+	r.checker.Lock.Keep(source.KindWar, here)
+	r.checker.Lock.Keep(source.KindPlugin, here)
 	return results, nil, r.checker.Lock.Write(source.LockFile(r.cluster))
 }
 
@@ -242,7 +257,7 @@ func runSourcesPack(ctx context.Context, a *app, opts sourcesOptions, file strin
 		return fmt.Errorf("write the pack: %w", err)
 	}
 	for _, result := range results {
-		if result.Locked.SHA256 == "" && result.Plan.Kind == source.KindApt {
+		if result.Locked.SHA256 == "" && (result.Plan.Kind == source.KindApt || result.Plan.Kind == source.KindYum) {
 			a.say("Note: %s is not in the pack: it comes from the hosts' own package sources", result.Plan.Package)
 		}
 	}
@@ -263,9 +278,17 @@ func runSourcesUnpack(ctx context.Context, a *app, file string) error {
 		return err
 	}
 	defer in.Close()
-	manifest, err := source.Unpack(ctx, in, lock, &source.Cache{Dir: filepath.Join(cluster.StateDir(), "cache")})
+	cache := &source.Cache{Dir: filepath.Join(cluster.StateDir(), "cache")}
+	manifest, err := source.Unpack(ctx, in, lock, cache)
 	if err != nil {
 		return err
+	}
+	folders, err := placeJenkins(a.global.File, cache, manifest.Lock)
+	if err != nil {
+		return err
+	}
+	for _, folder := range folders {
+		a.say("Jenkins's files are in %s", folder)
 	}
 	if err := lock.Write(source.LockFile(cluster)); err != nil {
 		return err
@@ -302,7 +325,12 @@ func (a *app) writeSources(results []source.Result, found source.Findings) error
 }
 
 func (a *app) sourcesText(results []source.Result, found source.Findings) {
+	plugins := 0
 	for _, r := range results {
+		if r.Plan.Kind == source.KindPlugin && len(r.Findings) == 0 {
+			plugins++
+			continue
+		}
 		state := "ok"
 		if len(r.Findings) > 0 {
 			state = "refused"
@@ -311,6 +339,9 @@ func (a *app) sourcesText(results []source.Result, found source.Findings) {
 		for _, note := range append(r.Notes, r.Plan.Limits...) {
 			fmt.Fprintf(a.streams.Out, "          %s\n", ui.Clean(note))
 		}
+	}
+	if plugins > 0 {
+		fmt.Fprintf(a.streams.Out, "%-9s jenkins: %d plugins\n", "ok", plugins)
 	}
 	for _, f := range found {
 		fmt.Fprintf(a.streams.Out, "\n%s: %s\n", ui.Clean(f.Subject), ui.Clean(f.Problem))

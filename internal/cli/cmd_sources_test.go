@@ -23,6 +23,7 @@ hosts:
 components:
   mesos: {source: MESOS}
   marathon: {source: MARATHON}
+jenkins: {war: standin}
 `
 
 // serveFiles serves texts by their path.

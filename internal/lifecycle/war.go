@@ -26,6 +26,8 @@ type war struct {
 	sha256 string
 	// cache is the folder that keeps a copy, so that the user's file may go away.
 	cache string
+	// set are the plugins that come with it.
+	set pluginSet
 }
 
 // Refusal is something that the operation will not do, found before anything was changed. Its exit code is 3.
@@ -46,9 +48,10 @@ func warOf(c *config.Cluster, release *bundles.Release) war {
 	if c.Jenkins.War == "standin" {
 		return war{}
 	}
-	w := war{source: c.Jenkins.War, sha256: c.Jenkins.SHA256, cache: filepath.Join(c.StateDir(), "cache", "wars")}
+	w := war{source: c.Jenkins.War, sha256: c.Jenkins.SHA256, cache: warCache(c)}
 	if w.source == "" {
 		w.source = release.Core.URL
+		w.set = pluginsOf(c, release)
 	}
 	if w.remote() {
 		if w.sha256 == "" {
@@ -58,6 +61,13 @@ func warOf(c *config.Cluster, release *bundles.Release) war {
 	}
 	w.source = c.Resolve(w.source)
 	return w
+}
+
+func warCache(c *config.Cluster) string { return filepath.Join(c.StateDir(), "cache", "wars") }
+
+// WarCache is where a downloaded jenkins.war of a cluster is looked for before it is downloaded.
+func WarCache(c *config.Cluster, sha256 string) string {
+	return war{sha256: sha256, cache: warCache(c)}.path()
 }
 
 func (w war) real() bool { return w.source != "" }
@@ -76,8 +86,10 @@ func (w war) path() string {
 	return filepath.Join(w.cache, key, "jenkins.war")
 }
 
-// cached says whether the copy is there and is what it should be. A file that has changed since is fetched again.
-func (w war) cached() bool {
+// cached says whether the copy is there and is what it should be, and its plugins. A file that has changed since is fetched again.
+func (w war) cached() bool { return w.warCached() && w.set.there() }
+
+func (w war) warCached() bool {
 	info, err := os.Stat(w.path())
 	if err != nil {
 		return false
@@ -89,8 +101,31 @@ func (w war) cached() bool {
 	return err != nil || source.Size() == info.Size() && !source.ModTime().After(info.ModTime())
 }
 
-// fetch brings the war into the cache, verified. A cut-off or wrong one never gets the final name.
+// fetch brings the war into the cache, verified, and its plugins. A cut-off or wrong one never gets the final name.
 func (w war) fetch(ctx context.Context, say op.Say) error {
+	if !w.warCached() {
+		if err := w.fetchWar(ctx, say); err != nil {
+			return err
+		}
+	}
+	if w.set.there() {
+		return nil
+	}
+	return w.set.fetch(ctx, say)
+}
+
+// changes are what fetch does, for the preview.
+func (w war) changes() (lines []string) {
+	if !w.warCached() {
+		lines = append(lines, "copy "+w.source+" to "+w.path())
+	}
+	if !w.set.there() {
+		lines = append(lines, fmt.Sprintf("copy %d plugins of the release (%d MiB) to %s", len(w.set.files), w.set.size(), w.set.dir))
+	}
+	return lines
+}
+
+func (w war) fetchWar(ctx context.Context, say op.Say) error {
 	if w.remote() {
 		return w.download(ctx, say)
 	}

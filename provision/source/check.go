@@ -109,8 +109,10 @@ func (c *Checker) Check(ctx context.Context, p Plan) Result {
 			break
 		}
 		c.yum(ctx, &r, locked)
-	case KindDeb, KindRPM, KindArchive:
+	case KindDeb, KindRPM, KindArchive, KindWar:
 		c.file(ctx, &r, locked)
+	case KindPlugin:
+		c.plugin(ctx, &r, locked)
 	case KindImage:
 		c.image(ctx, &r, locked)
 	case KindPath:
@@ -118,7 +120,7 @@ func (c *Checker) Check(ctx context.Context, p Plan) Result {
 	case KindStandin:
 		r.note("the stand-in is part of jomctl")
 	}
-	if known && !c.Update {
+	if known && !c.Update && (p.pinned() == "" || p.pinned() == locked.SHA256) {
 		c.same(&r, locked)
 	}
 	c.refine(&r)
@@ -145,7 +147,17 @@ func (c *Checker) refine(r *Result) {
 
 // fetched says whether jomctl itself fetches something for a plan.
 func (p Plan) fetched() bool {
-	return p.Kind == KindApt && p.Repository != nil || p.Kind == KindYum && p.Yum != nil || p.Kind == KindDeb || p.Kind == KindRPM || p.Kind == KindArchive || p.Kind == KindImage
+	return p.Kind == KindApt && p.Repository != nil || p.Kind == KindYum && p.Yum != nil || p.Kind == KindDeb || p.Kind == KindRPM || p.Kind == KindArchive || p.Kind == KindImage ||
+		p.Kind == KindWar || p.Kind == KindPlugin
+}
+
+// pinned is the checksum that a release has for its war and plugins, or the cluster file for its war. What is new there is wanted, and no
+// change behind the lock's back.
+func (p Plan) pinned() string {
+	if p.Kind != KindWar && p.Kind != KindPlugin || p.Artefact == nil {
+		return ""
+	}
+	return p.Artefact.SHA256
 }
 
 // offline asks the lock and the cache alone.
@@ -155,7 +167,7 @@ func (c *Checker) offline(r *Result, locked Locked, known bool) {
 		r.note("nothing is fetched for it by jomctl")
 		return
 	}
-	if !known || locked.SHA256 == "" {
+	if !known || locked.SHA256 == "" || r.Plan.pinned() != "" && r.Plan.pinned() != locked.SHA256 {
 		r.find("nothing is locked for "+r.Plan.Facts.String(), fix)
 		return
 	}
@@ -222,11 +234,22 @@ func (c *Checker) file(ctx context.Context, r *Result, locked Locked) {
 	r.Locked.URL, r.Locked.SHA256, r.Locked.Size = at, a.SHA256, a.Size
 }
 
+// plugin takes a plugin of a release as it is locked there, so that no hundred addresses are asked; one in a folder is read.
+func (c *Checker) plugin(ctx context.Context, r *Result, locked Locked) {
+	if a := *r.Plan.Artefact; a.URL != "" && a.SHA256 != "" {
+		r.Artefact = &a
+		r.Locked.URL, r.Locked.SHA256, r.Locked.Size = a.URL, a.SHA256, a.Size
+		r.note("locked by the release, sha256 %s", a.SHA256)
+		return
+	}
+	c.file(ctx, r, locked)
+}
+
 func (c *Checker) local(r *Result, a *Artefact) {
 	sum, size, err := sumFile(a.File)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.find("there is no file "+a.File, "correct components."+r.Plan.Component+".source."+string(r.Plan.Kind))
+		r.find("there is no file "+a.File, "correct "+r.Plan.key())
 		return
 	case err != nil:
 		r.fail(err)

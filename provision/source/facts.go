@@ -25,8 +25,11 @@ type Facts struct {
 	Java int `json:"java,omitempty" yaml:"java,omitempty"`
 }
 
-// String is SYSTEM/SUITE/ARCH, with ? for what is not known.
+// String is SYSTEM/SUITE/ARCH, with ? for what is not known, and any where nothing is.
 func (f Facts) String() string {
+	if f.System+f.Suite+f.Arch == "" {
+		return "any"
+	}
 	parts := []string{f.System, f.Suite, f.Arch}
 	for i, part := range parts {
 		if part == "" {

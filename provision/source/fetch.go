@@ -51,7 +51,7 @@ func (c *Checker) Fetch(ctx context.Context, p Plan, images bool) (Fetched, Resu
 			return got, r, r.Findings
 		}
 	}
-	if err == nil && got.File != "" && p.Kind != KindImage {
+	if err == nil && got.File != "" && p.Kind != KindImage && p.Kind != KindWar && p.Kind != KindPlugin {
 		got.Inside, err = Inspect(got.File)
 	}
 	if err != nil {

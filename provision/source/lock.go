@@ -134,4 +134,9 @@ func (l *Lock) Set(one Locked) {
 	l.Sources = append(l.Sources, one)
 }
 
+// Keep leaves those of a kind whose component is among the given ones, and all other kinds.
+func (l *Lock) Keep(kind Kind, components []string) {
+	l.Sources = slices.DeleteFunc(l.Sources, func(one Locked) bool { return one.Kind == kind && !slices.Contains(components, one.Component) })
+}
+
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

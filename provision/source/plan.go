@@ -24,6 +24,9 @@ const (
 	KindImage   Kind = "image"
 	KindPath    Kind = "path"
 	KindStandin Kind = "standin"
+	// KindWar and KindPlugin are jenkins.war and a plugin, which are no matter of a host's system.
+	KindWar    Kind = "war"
+	KindPlugin Kind = "plugin"
 )
 
 // The components.
@@ -134,6 +137,17 @@ type Plan struct {
 
 // subject names the plan in findings.
 func (p Plan) subject() string { return p.Component + " (" + p.Title + ")" }
+
+// key is the key of cluster.yaml that names the file.
+func (p Plan) key() string {
+	switch p.Kind {
+	case KindWar:
+		return "jenkins.war"
+	case KindPlugin:
+		return "jenkins.plugins"
+	}
+	return "components." + p.Component + ".source." + string(p.Kind)
+}
 
 // Wanted is the source of a component in cluster.yaml.
 func Wanted(c *config.Cluster, component string) (config.Source, error) {
