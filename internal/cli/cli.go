@@ -46,6 +46,7 @@ func commands(a *app) []*cobra.Command {
 		newSupportBundleCommand(a),
 		newProveCommand(a),
 		newAgentsCommand(a), newControlCommand(a), newDestroyCommand(a),
+		newHomeCommand(a),
 		newResumeCommand(a),
 		newRollbackCommand(a),
 		newUnlockCommand(a),

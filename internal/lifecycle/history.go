@@ -11,6 +11,7 @@ import (
 	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/home/history"
 	"github.com/jomctl/jomctl/internal/home/owner"
+	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -43,6 +44,53 @@ func (c controller) historyRemote() git.Remote {
 		remote.KnownHosts = filepath.Join(home, ".ssh", "known_hosts")
 	}
 	return remote
+}
+
+// HomeHistory is the home of the controller, and how its history is kept. The error is a *Refusal where none is.
+func (e *Env) HomeHistory() (home string, config history.Config, err error) {
+	c := e.controller()
+	switch kept := c.history(); {
+	case kept != nil:
+		return c.home, *kept, nil
+	case e.Cluster.Jenkins.SCM == nil:
+		return "", history.Config{}, &Refusal{Problem: "the home has no history", Fix: "name a git repository in jenkins.scm, and run `jomctl install`"}
+	}
+	return "", history.Config{}, &Refusal{Problem: "this version of jomctl keeps the history of a home on target local only", Fix: "use jenkins.scm on target local"}
+}
+
+// RestoreHome is the plan that gives the home, or some files of it, an earlier state: the controller is stopped, pushes what it has,
+// and its next start lays the files down. changes are the lines of the preview.
+func RestoreHome(e *Env, order history.Order, changes []string) op.Plan {
+	done := false
+	step := op.Step{ID: "home-restore", Title: "Controller started again on the files of " + order.Commit[:12], Budget: e.controllerBudget(0),
+		Probe:   func(context.Context) (op.State, error) { return needed(done), nil },
+		Changes: func(context.Context) []string { return changes },
+		Do: func(ctx context.Context, say op.Say) error {
+			_, config, err := e.HomeHistory()
+			if err != nil {
+				return err
+			}
+			if err := config.Give(order); err != nil {
+				return err
+			}
+			if err := e.settle(ctx, say); err != nil {
+				return err
+			}
+			deployed, err := e.Marathon.Restart(ctx, e.AppID(), false)
+			if err != nil {
+				return err
+			}
+			if err := e.awaitDeployed(ctx, deployed.Version, stuckAfter, say); err != nil {
+				return err
+			}
+			if _, err := os.Stat(config.OrderFile()); err == nil {
+				return fmt.Errorf("the controller has not carried out %s: its log says why", config.OrderFile())
+			}
+			done = true
+			return nil
+		}}
+	ready := e.readyStep(0)
+	return op.Plan{Verb: "home restore", Stages: []op.Stage{{Name: "Home", Steps: []op.Step{step, ready}}}}
 }
 
 // historyFindings asks the repository of the home's history whether it can be reached.

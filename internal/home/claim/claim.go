@@ -111,7 +111,7 @@ func Take(ctx context.Context, repo *git.Repo, seen map[string]git.Hash, head gi
 		case lookErr != nil:
 			return Claimed{}, fmt.Errorf("claiming the history: %w", err)
 		case refs[git.Owner] == owner: // only the answer was lost
-		case refs[git.Owner] != seen[git.Owner] || refs[repo.Main()] != seen[repo.Main()]:
+		case errors.Is(err, git.ErrMoved), refs[git.Owner] != seen[git.Owner], refs[repo.Main()] != seen[repo.Main()], refs[git.Numbers] != seen[git.Numbers]:
 			return Claimed{}, fmt.Errorf("%w: %w", ErrTaken, err)
 		default:
 			return Claimed{}, fmt.Errorf("claiming the history: %w", err)

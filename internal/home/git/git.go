@@ -62,7 +62,7 @@ func Open(ctx context.Context, dir string, remote Remote) (*Repo, error) {
 	// The settings of a user must not reach in: hooks, signing, rewritten URLs, credential helpers. Repositories of other
 	// users may be used, as the path is the user's own word.
 	global := filepath.Join(dir, "jomhome.gitconfig")
-	if err := os.WriteFile(global, []byte("[safe]\n\tdirectory = *\n"), 0o600); err != nil {
+	if err := replaceFile(global, []byte("[safe]\n\tdirectory = *\n")); err != nil {
 		return nil, fmt.Errorf("making the repository %s: %w", dir, err)
 	}
 	r.env = append(os.Environ(), "GIT_DIR="+dir, "GIT_CONFIG_GLOBAL="+global, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",

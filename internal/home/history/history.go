@@ -137,6 +137,9 @@ func (r *Run) Open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := r.carryOut(ctx); err != nil {
+		return err
+	}
 	r.engine, err = homesync.New(ctx, options)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -261,12 +262,24 @@ func syncFolder(name string) error {
 
 // Difference is a file in which a home is not what a commit of its history says.
 type Difference struct {
+	// Name is the file's name in the history, Path that in the home where it is there and has another one.
 	Name string `json:"name"`
-	// What is missing (not in the home), extra (not in the commit) or changed.
-	What string `json:"what"`
+	Path string `json:"path,omitempty"`
+	What What   `json:"what"`
 }
 
-// Compare returns in which files a home and a commit differ, and which files of the home must not be kept, with the reason.
+// What is the kind of a difference.
+type What string
+
+// The differences: not in the home, not in the commit, or with another content.
+const (
+	Missing What = "missing"
+	Extra   What = "extra"
+	Changed What = "changed"
+)
+
+// Compare returns in which files a home and a commit differ, and which files of the home must not be kept as they are, with the
+// reason; those count as no difference.
 func Compare(ctx context.Context, repo *git.Repo, commit git.Hash, home string) ([]Difference, map[string]string, error) {
 	in := map[string]git.Hash{}
 	if err := repo.Tree(ctx, commit, func(e git.Entry) error { in[e.Path] = e.Hash; return nil }); err != nil {
@@ -306,9 +319,9 @@ func Compare(ctx context.Context, repo *git.Repo, commit git.Hash, home string) 
 		case err != nil:
 			refused[name] = err.Error()
 		case !has:
-			out = append(out, Difference{name, "extra"})
+			out = append(out, Difference{inHistory, name, Extra})
 		case git.BlobHash(keep.Normal(name, data)) != hash:
-			out = append(out, Difference{name, "changed"})
+			out = append(out, Difference{inHistory, name, Changed})
 		}
 		return nil
 	})
@@ -316,9 +329,10 @@ func Compare(ctx context.Context, repo *git.Repo, commit git.Hash, home string) 
 		return nil, nil, fmt.Errorf("comparing the home with its history: %w", err)
 	}
 	for name := range in {
-		if table.File(name) {
-			out = append(out, Difference{name, "missing"})
+		if _, broken := refused[name]; table.File(name) && !broken {
+			out = append(out, Difference{Name: name, What: Missing})
 		}
 	}
+	slices.SortFunc(out, func(a, b Difference) int { return strings.Compare(a.Name, b.Name) })
 	return out, refused, nil
 }

@@ -1,0 +1,63 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/jomctl/jomctl/internal/home/git"
+	"github.com/jomctl/jomctl/internal/home/restore"
+)
+
+// Order asks the next start of the controller to give its home, or some files of it, the state of an earlier commit.
+type Order struct {
+	Commit string `json:"commit"`
+	// Only are files and folders, as jobs/a; without them it is everything.
+	Only []string `json:"only,omitempty"`
+}
+
+// OrderFile is where an order waits.
+func (c Config) OrderFile() string { return filepath.Join(c.State, "restore.json") }
+
+// Give leaves an order.
+func (c Config) Give(o Order) error {
+	data, err := json.MarshalIndent(o, "", "  ")
+	if err != nil {
+		return err
+	}
+	temp := c.OrderFile() + ".new"
+	if err := os.WriteFile(temp, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("ordering a restore: %w", err)
+	}
+	return os.Rename(temp, c.OrderFile())
+}
+
+// carryOut does what is ordered. The files that are replaced are in the history, as the last controller pushed them.
+func (r *Run) carryOut(ctx context.Context) error {
+	file := r.Config.OrderFile()
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var order Order
+	if err == nil {
+		err = json.Unmarshal(data, &order)
+	}
+	var commit git.Hash
+	if err == nil {
+		commit, err = git.ParseHash(order.Commit)
+	}
+	written, removed := 0, 0
+	if err == nil {
+		written, removed, err = restore.Apply(ctx, r.repo, commit, r.Home, order.Only)
+	}
+	if err != nil {
+		return fmt.Errorf("carrying out the order %s: %w", file, err)
+	}
+	r.Say("as ordered, %d files have the state of %s again, and %d that it does not have are removed", written, commit, removed)
+	return os.Remove(file)
+}
