@@ -36,9 +36,8 @@ func (e *Env) ControlPlan(ctx context.Context, f FileChange, opts ControlOptions
 	}
 	stages := slices.Concat([]op.Stage{
 		{Name: "Cluster file", Steps: []op.Step{c.beginStep(), fileStep(f)}},
-	}, c.replacedStages(), []op.Stage{
 		{Name: "Fetched", Steps: []op.Step{e.warStep(), e.passwordStep()}},
-	}, c.hostStages(), []op.Stage{
+	}, c.hostStages(), c.replacedStages(), []op.Stage{
 		{Name: "ZooKeeper", Steps: zooKeeper},
 		{Name: "Coordination", Steps: []op.Step{e.quorumStep(), e.leaseStep(opts.Install.LeaseHeld, opts.Install.TakeLease)}},
 		{Name: "Mesos masters, one by one", Steps: c.masterSteps()},

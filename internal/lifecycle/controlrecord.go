@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,8 @@ type controlRecord struct {
 	Cluster string `json:"cluster"`
 	// Drained are the Mesos agents that were out of service before the change began, and stay so.
 	Drained []string `json:"drained,omitempty"`
+	// GivenUp are the hosts that go and could not be reached.
+	GivenUp []string `json:"givenUp,omitempty"`
 	// to is Cluster as it was read.
 	to *config.Cluster
 }
@@ -72,13 +75,14 @@ func (e *Env) cutOff() ([]provision.Finding, error) {
 }
 
 // WithJoining is an installed cluster together with the hosts that a change of the control hosts was bringing in when it was cut
-// off, for those who end everything.
+// off, and without those that it has given up, for those who end everything.
 func WithJoining(c *config.Cluster) (*config.Cluster, error) {
 	r, err := readControlRecord(c.File)
 	if err != nil || r == nil {
 		return c, err
 	}
 	all := c.Clone()
+	all.Hosts = slices.DeleteFunc(all.Hosts, func(h config.Host) bool { return slices.Contains(r.GivenUp, h.Name) })
 	for _, h := range r.to.Hosts {
 		if _, there := all.Host(h.Name); !there {
 			all.Hosts = append(all.Hosts, h)
@@ -100,7 +104,8 @@ func (c *controlChange) beginStep() op.Step {
 		},
 		Changes: func(context.Context) []string { return []string{"write " + path + ", until all is done"} },
 		Do: func(context.Context, op.Say) error {
-			data, err := json.MarshalIndent(controlRecord{Cluster: string(config.Show(declared(e.Cluster))), Drained: c.drained}, "", "  ")
+			data, err := json.MarshalIndent(controlRecord{Cluster: string(config.Show(declared(e.Cluster))), Drained: c.drained,
+				GivenUp: slices.Sorted(maps.Keys(c.dead))}, "", "  ")
 			if err != nil {
 				return err
 			}

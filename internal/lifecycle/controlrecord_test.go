@@ -96,3 +96,17 @@ func TestADamagedRecordStopsEverything(t *testing.T) {
 		require.ErrorContains(t, err, "control-change.json cannot be used")
 	}
 }
+
+func TestADestroyDoesNotAskAHostThatWasGivenUp(t *testing.T) {
+	before := installedCluster(t, controlFile(3))
+	change, err := ReplaceControl(before, "m1", hostsOf("m9")[0])
+	require.NoError(t, err)
+	c := compared(t, before, change)
+	c.dead["m1"] = os.ErrDeadlineExceeded
+	require.NoError(t, c.beginStep().Do(t.Context(), say))
+	all, err := WithJoining(before)
+	require.NoError(t, err)
+	require.Equal(t, "m2, m3, m9", hostNames(all))
+	_, still := before.Host("m1")
+	require.True(t, still)
+}
