@@ -1,0 +1,147 @@
+package images
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Docker is the Docker Engine that the docker program talks to, with its contexts, credentials and proxies.
+type Docker struct {
+	Program string    // docker by default
+	Log     io.Writer // what builds and pushes say; nil for nowhere
+}
+
+// talk runs docker with its output in the log as well.
+func (d Docker) talk(ctx context.Context, in io.Reader, args ...string) error {
+	_, err := d.exec(ctx, d.Log, in, args...)
+	return err
+}
+
+func (d Docker) run(ctx context.Context, args ...string) (string, error) {
+	return d.exec(ctx, nil, nil, args...)
+}
+
+// exec runs docker and gives its stdout; the end of what it said is in the error.
+func (d Docker) exec(ctx context.Context, log io.Writer, in io.Reader, args ...string) (string, error) {
+	program := d.Program
+	if program == "" {
+		program = "docker"
+	}
+	var out, said bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &said
+	if log != nil {
+		cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, log), io.MultiWriter(&said, log)
+	}
+	cmd.WaitDelay = 5 * time.Second // a context that nobody reads any more must not hold it
+	err := cmd.Run()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return "", fmt.Errorf("run %s: %w (apt-get install docker.io)", program, err)
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil:
+		return "", fmt.Errorf("%s %s: %w: %s", program, args[0], err, lastLines(said.String()+out.String(), 5))
+	}
+	return out.String(), nil
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "; ")
+}
+
+// Has says whether an image is there.
+func (d Docker) Has(ctx context.Context, ref string) (bool, error) {
+	out, err := d.run(ctx, "image", "ls", "--quiet", "--no-trunc", ref)
+	return strings.TrimSpace(out) != "", err
+}
+
+// ID gives the id of an image, after fetching it where it is not there.
+func (d Docker) ID(ctx context.Context, ref string) (string, error) {
+	id, err := d.run(ctx, "image", "inspect", "--format", "{{.Id}}", ref)
+	if err == nil {
+		return strings.TrimSpace(id), nil
+	}
+	if err := d.talk(ctx, nil, "pull", "--quiet", ref); err != nil {
+		return "", fmt.Errorf("fetch the base image %s: %w", ref, err)
+	}
+	id, err = d.run(ctx, "image", "inspect", "--format", "{{.Id}}", ref)
+	return strings.TrimSpace(id), err
+}
+
+// Build builds a context and names the image.
+func (d Docker) Build(ctx context.Context, ref string, args map[string]string, context io.Reader) error {
+	command := []string{"build", "--tag", ref, "--label", "jomctl=" + ref}
+	for _, key := range slices.Sorted(maps.Keys(args)) {
+		command = append(command, "--build-arg", key+"="+args[key])
+	}
+	return d.talk(ctx, context, append(command, "-")...)
+}
+
+// List gives the images whose names begin with Repository.
+func (d Docker) List(ctx context.Context) ([]Image, error) {
+	out, err := d.run(ctx, "image", "ls", "--no-trunc", "--filter", "reference="+Repository+"*", "--format", "{{.Repository}}:{{.Tag}}")
+	if err != nil || strings.TrimSpace(out) == "" {
+		return []Image{}, err
+	}
+	refs := strings.Fields(out)
+	slices.Sort(refs)
+	text, err := d.run(ctx, append([]string{"image", "inspect"}, refs...)...)
+	if err != nil {
+		return nil, err
+	}
+	var inspected []struct {
+		ID      string `json:"Id"`
+		Created time.Time
+		Size    int64
+	}
+	if err := json.Unmarshal([]byte(text), &inspected); err != nil {
+		return nil, fmt.Errorf("read docker's list of images: %w", err)
+	}
+	if len(inspected) != len(refs) {
+		return nil, fmt.Errorf("read docker's list of images: it tells of %d instead of %d", len(inspected), len(refs))
+	}
+	images := make([]Image, 0, len(refs))
+	for i, one := range inspected {
+		images = append(images, Image{Ref: refs[i], ID: one.ID, Created: one.Created, Bytes: one.Size})
+	}
+	return images, nil
+}
+
+// Push sends an image to a registry and gives its reference there with its digest.
+func (d Docker) Push(ctx context.Context, ref, registry string) (string, error) {
+	there := strings.TrimSuffix(registry, "/") + "/" + ref
+	if _, err := d.run(ctx, "tag", ref, there); err != nil {
+		return "", err
+	}
+	if err := d.talk(ctx, nil, "push", there); err != nil {
+		return "", err
+	}
+	out, err := d.run(ctx, "image", "inspect", "--format", "{{join .RepoDigests \"\\n\"}}", there)
+	if err != nil {
+		return "", err
+	}
+	name := there[:strings.LastIndex(there, ":")]
+	for _, digest := range strings.Fields(out) {
+		if strings.HasPrefix(digest, name+"@") {
+			return digest, nil
+		}
+	}
+	return "", fmt.Errorf("push %s: the registry gave no digest", there)
+}
+
+// Remove takes a name from an image.
+func (d Docker) Remove(ctx context.Context, ref string) error {
+	_, err := d.run(ctx, "image", "rm", ref)
+	return err
+}
