@@ -1,0 +1,109 @@
+package images
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/testkit"
+)
+
+// dockerBase brings a base image with one file into the machine's Docker Engine.
+func dockerBase(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("JOMCTL_TEST_LAB") != "1" {
+		t.Skip("needs JOMCTL_TEST_LAB=1: it builds images with the machine's Docker Engine")
+	}
+	if err := exec.Command("docker", "info").Run(); err != nil {
+		testkit.Missing(t, "a Docker Engine (apt-get install docker.io)")
+	}
+	var root bytes.Buffer
+	archive := tar.NewWriter(&root)
+	require.NoError(t, archive.WriteHeader(&tar.Header{Name: "of-the-base", Mode: 0o644, Size: 0}))
+	require.NoError(t, archive.Close())
+	ref := fmt.Sprintf("jomctl-test/base:%d", os.Getpid())
+	cmd := exec.Command("docker", "import", "-", ref)
+	cmd.Stdin = &root
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", ref).Run() })
+	return ref
+}
+
+// filesOf lists the regular files of an image with their sizes.
+func filesOf(t *testing.T, ref string) map[string]int64 {
+	t.Helper()
+	id, err := exec.Command("docker", "create", ref, "none").Output()
+	require.NoError(t, err)
+	defer func() { _ = exec.Command("docker", "rm", strings.TrimSpace(string(id))).Run() }()
+	out, err := exec.Command("docker", "export", strings.TrimSpace(string(id))).Output()
+	require.NoError(t, err)
+	files, archive := map[string]int64{}, tar.NewReader(bytes.NewReader(out))
+	for {
+		header, err := archive.Next()
+		if err != nil {
+			return files
+		}
+		files[header.Name] = header.Size
+	}
+}
+
+func TestDocker(t *testing.T) {
+	base, r, ctx := dockerBase(t), release(t), context.Background()
+	var said bytes.Buffer
+	engine := Docker{Log: &said}
+	chain, err := Controller(runtime, r)
+	require.NoError(t, err)
+	chain = chain[1:2] // the runtime needs a Debian, and the controller its user
+	built, err := Build(ctx, engine, base, chain, func(string) {})
+	require.NoError(t, err, said.String())
+	require.Len(t, built, 1)
+	ref := built[0].Ref
+	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", ref).Run() })
+	files := filesOf(t, ref)
+	assert.Contains(t, files, "of-the-base")
+	assert.EqualValues(t, 2, files["opt/jomctl/jenkins.war"])
+	assert.EqualValues(t, 3, files["opt/jomctl/plugins/git.jpi"])
+
+	again, err := Build(ctx, engine, base, chain, func(string) {})
+	require.NoError(t, err)
+	assert.Equal(t, []Built{{Ref: ref}}, again)
+	list, err := engine.List(ctx)
+	require.NoError(t, err)
+	refs := []string{}
+	for _, image := range list {
+		refs = append(refs, image.Ref)
+	}
+	assert.Contains(t, refs, ref)
+
+	server := httptest.NewServer(registry.New())
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	pushed, err := engine.Push(ctx, ref, address)
+	require.NoError(t, err, said.String())
+	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", address+"/"+ref).Run() })
+	assert.Regexp(t, "^"+address+"/jomctl/core@sha256:[0-9a-f]{64}$", pushed)
+
+	require.NoError(t, engine.Remove(ctx, ref))
+	there, err := engine.Has(ctx, ref)
+	require.NoError(t, err)
+	assert.False(t, there)
+	_, err = Build(ctx, engine, "127.0.0.1:1/gone:1", chain, func(string) {})
+	assert.ErrorContains(t, err, "fetch the base image 127.0.0.1:1/gone:1: docker pull: exit status 1: ")
+}
+
+func TestNoDocker(t *testing.T) {
+	_, err := Docker{Program: "no-such-docker"}.List(context.Background())
+	assert.ErrorContains(t, err, "run no-such-docker: ")
+	assert.ErrorContains(t, err, "apt-get install docker.io")
+}
