@@ -65,9 +65,12 @@ func (e *Env) warStep() op.Step {
 	if c.war.real() {
 		title = "jenkins.war fetched and verified"
 	}
+	if c.war.set.dir != "" {
+		title = "jenkins.war and the plugins of the release fetched and verified"
+	}
 	return op.Step{ID: "war", Title: title,
 		Probe:   func(context.Context) (op.State, error) { return needed(!c.war.real() || c.war.cached()), nil },
-		Changes: func(context.Context) []string { return []string{"copy " + c.war.source + " to " + c.war.path()} },
+		Changes: func(context.Context) []string { return c.war.changes() },
 		Do:      c.war.fetch,
 		Budget:  30 * time.Minute,
 	}

@@ -31,6 +31,9 @@ func (c controller) plugins() string {
 	if given := c.env.Cluster.Jenkins.Plugins; given != "" {
 		return c.env.Cluster.Resolve(given)
 	}
+	if c.war.set.dir != "" {
+		return c.war.set.dir
+	}
 	if !c.war.remote() {
 		beside := filepath.Join(filepath.Dir(c.war.source), "plugins")
 		if info, err := os.Stat(beside); err == nil && info.IsDir() {
@@ -57,7 +60,15 @@ type inventory struct {
 
 func (c controller) inventory() inventory {
 	all := inventory{have: map[string]home.Plugin{}}
+	if c.war.set.dir != "" {
+		for _, plugin := range c.releasePlugins() {
+			all.have[plugin.Name] = plugin
+		}
+	}
 	for _, dir := range []string{c.plugins(), filepath.Join(c.home, "plugins")} {
+		if dir == c.war.set.dir {
+			continue // nothing, or known from the lock
+		}
 		entries, err := os.ReadDir(dir)
 		if dir == "" || errors.Is(err, fs.ErrNotExist) {
 			continue // that a folder of the user's is not there is found with the programs
