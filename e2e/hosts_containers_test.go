@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,9 +26,9 @@ const (
 	agentImage      = "jomctl-lab/agent:1"
 )
 
-// buildImages builds the images of images/ on the lab's base image, besides the test: images waits for them. On top of the build agents'
-// one lies the stand-in, as no JVM can run the agent.jar of a stand-in.
-func (b *labBench) buildImages() (images func()) {
+// buildImages builds the images of images/ on the lab's base image, besides the test; what it sends says that they are there. On top of the
+// build agents' one lies the stand-in, as no JVM can run the agent.jar of a stand-in.
+func (b *labBench) buildImages() <-chan error {
 	b.t.Helper()
 	base := b.path("base")
 	require.NoError(b.t, os.Mkdir(base, 0o700))
@@ -42,7 +42,20 @@ func (b *labBench) buildImages() (images func()) {
 	b.must("cp", filepath.Join(bin, "standin"), base)
 	built := make(chan error, 1)
 	go func() { built <- buildAll(base) }()
-	return func() { b.t.Helper(); require.NoError(b.t, <-built) }
+	return built
+}
+
+// pushed brings the controller's image into the registry, besides the test, as soon as it is built.
+func (b *labBench) pushed(built <-chan error) <-chan error {
+	registry, done := provision.RegistryAddress(b.cluster()), make(chan error, 1)
+	go func() {
+		err := <-built
+		if err == nil {
+			err = b.push(registry, "a2", controllerImage)
+		}
+		done <- err
+	}()
+	return done
 }
 
 func buildAll(base string) error {
@@ -59,25 +72,27 @@ func buildAll(base string) error {
 	return nil
 }
 
-// push brings images of this machine into the cluster's registry by way of a host, as docs/hosts.md says, and not to that host itself.
-func (b *labBench) push(registry, host string, images ...string) {
-	b.t.Helper()
-	save := exec.Command("docker", append([]string{"save"}, images...)...)
+// push brings an image of this machine into the cluster's registry by way of a host, as docs/hosts.md says, and leaves nothing on that
+// host, as what it runs it is to pull.
+func (b *labBench) push(registry, host, image string) error {
+	save := exec.Command("docker", "save", image)
 	load := exec.Command("ssh", "-i", b.lab.KeyFile, "-o", "BatchMode=yes", "-o", "UserKnownHostsFile="+b.path(".jomctl", "known_hosts"), "-o", "LogLevel=ERROR",
 		"admin@"+b.lab.Host(host).Address, "sudo docker load -q")
-	var said bytes.Buffer
-	save.Stderr, load.Stdout, load.Stderr = &said, &said, &said
-	pipe, err := save.StdoutPipe()
-	require.NoError(b.t, err)
-	load.Stdin = io.Reader(pipe)
-	require.NoError(b.t, save.Start())
-	require.NoError(b.t, load.Run(), said.String())
-	require.NoError(b.t, save.Wait(), said.String())
-	for _, image := range images {
-		there := registry + "/" + strings.TrimPrefix(image, "jomctl-lab/")
-		b.on(host, fmt.Sprintf("docker tag %s %s && docker push -q %s && docker rmi %s %s", image, there, there, image, there))
+	var saved, loaded bytes.Buffer
+	save.Stderr, load.Stderr = &saved, &loaded
+	var err error
+	if load.Stdin, err = save.StdoutPipe(); err != nil {
+		return err
 	}
-	require.Empty(b.t, b.on(host, "docker images -q"), "what the host runs it must pull")
+	if err := save.Start(); err != nil {
+		return err
+	}
+	if err := errors.Join(load.Run(), save.Wait()); err != nil {
+		return fmt.Errorf("bring %s to %s: %w: %s%s", image, host, err, saved.String(), loaded.String())
+	}
+	there := registry + "/" + strings.TrimPrefix(image, "jomctl-lab/")
+	_, err = b.lab.Run(host, "sh", "-c", fmt.Sprintf("docker tag %s %s && docker push -q %s && docker rmi %s %s", image, there, there, image, there))
+	return err
 }
 
 // container is what a host's Docker Engine says of one.
@@ -129,7 +144,8 @@ func most(all map[string][]container) int {
 	return top
 }
 
-func intoContainers(b *labBench, images func()) {
+func intoContainers(b *labBench, pushed <-chan error) {
+	require.NoError(b.t, <-pushed)
 	client := b.jenkins()
 	require.NoError(b.t, client.EnsureJob(b.t.Context(), "kept", jenkins.FreestyleJob("mesos", "true", "from before the containers")))
 	registry := provision.RegistryAddress(b.cluster())
@@ -137,12 +153,12 @@ func intoContainers(b *labBench, images func()) {
 	b.describe(fmt.Sprintf("{war: standin, image: %q, cloud: {templates: [{label: mesos, idle: 2s, image: %q}]}}", controller, agent),
 		map[string]string{"a1": "attributes: {rack: r1}", "a2": "attributes: {rack: r2}"}, "m1", "a1", "a2")
 	r := b.install().exits(3)
-	require.Contains(b.t, r.errOut, "the cluster's registry has no "+agent+", "+controller)
+	require.Contains(b.t, r.errOut, "the cluster's registry has no "+agent)
 	require.Contains(b.t, r.errOut, "sudo docker push")
 	require.True(b.t, b.status().Ready, "the controller was left alone")
 
-	images()
-	b.push(registry, "a2", controllerImage, agentImage)
+	require.NoError(b.t, b.push(registry, "a2", agentImage))
+	require.Empty(b.t, b.on("a2", "docker images -q"))
 	require.Contains(b.t, b.run("resume", "--yes").ok().out, "Proof passed")
 	var proof struct {
 		Proof struct {

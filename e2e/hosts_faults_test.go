@@ -21,7 +21,8 @@ import (
 func TestHostsFaultsAgentsAndContainers(t *testing.T) {
 	needsLab(t)
 	b := newLabBenchOf(t, lab.Control("m1"), lab.Agent("a1"), lab.Agent("a2"), lab.Agent("a3"))
-	images, docker := b.buildImages(), make(chan error, 1)
+	built, docker := b.buildImages(), make(chan error, 1)
+	var pushed <-chan error
 	for _, part := range []struct {
 		name string
 		run  func(*labBench)
@@ -30,12 +31,12 @@ func TestHostsFaultsAgentsAndContainers(t *testing.T) {
 		{"a disk becomes full while programs come", fullOfPrograms},
 		{"a repository goes down between check and install", repositoryGone},
 		{"a disk becomes full and a host is cut off while agents start", func(b *labBench) { fullAndCutOff(b, docker) }},
-		{"the install is resumed", resumed},
+		{"the install is resumed", func(b *labBench) { resumed(b); pushed = b.pushed(built) }},
 		{"a host comes into the cluster", func(b *labBench) { require.NoError(b.t, <-docker); agentAdded(b) }},
 		{"a drain waits for the build that runs", agentDrained},
 		{"a further attribute keeps what runs, another one ends it", attributesChanged},
 		{"a host goes out of the cluster", agentRemoved},
-		{"controller and build agents move into containers", func(b *labBench) { intoContainers(b, images) }},
+		{"controller and build agents move into containers", func(b *labBench) { intoContainers(b, pushed) }},
 		{"the controller's container is killed", containerKilled},
 		{"destroy leaves no container", containersDestroyed},
 	} {
