@@ -70,7 +70,9 @@ func trusted(rewritten map[string]string, mirrors []string) (string, error) {
 	}
 	if len(strange) > 0 {
 		names := slices.Sorted(maps.Keys(strange))
-		return "", &UntrustedError{fmt.Sprintf("the update center is the Jenkins project's, but a mirror has put its own addresses into it: %s; everything else is as it was signed, checksums too", strings.Join(names, ", ")),
+		return "", &UntrustedError{
+			fmt.Sprintf("the update center is the Jenkins project's, but a mirror has put its own addresses into it: %s; everything else is as it was signed, checksums too",
+				strings.Join(names, ", ")),
 			fmt.Sprintf("take https://updates.jenkins.io/update-center.json, or say that downloads may come from there: --trust-mirror %s", names[0])}
 	}
 	return used, nil
