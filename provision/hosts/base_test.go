@@ -208,14 +208,14 @@ func TestAnotherPackageManagerIsWaitedFor(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, changed)
 	require.Len(t, said, 1)
-	assert.Contains(t, said[0], "a1: waiting for another package manager to end: E: Could not get lock")
+	assert.Contains(t, said[0], "a1: waiting for another package manager to end: Could not get lock")
 	assert.Contains(t, said[0], "process 42")
 
 	r.debian.Busy = 1 << 30
 	ctx, cancel := context.WithCancel(t.Context())
 	ctx = provision.WithSay(ctx, func(string, ...any) { cancel() })
 	_, err = Packages{Host: r.machine, Names: []string{"haproxy"}, Pause: time.Hour}.Apply(ctx)
-	require.ErrorContains(t, err, "did not end")
+	require.ErrorIs(t, err, context.Canceled)
 
 	r.debian.Busy = 0
 	_, err = Packages{Host: r.machine, Names: []string{"git", "no-such"}}.Apply(t.Context())
@@ -318,4 +318,35 @@ func TestAProgramThatDidNotArriveWholeIsNoticed(t *testing.T) {
 	assert.Equal(t, []string{"a1: upload /x"}, changes)
 	_, err = Upload{Host: r.machine, From: NewProgram("/no/such/program"), To: "/y"}.Apply(t.Context())
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestAnInstallationOfPackagesThatWasCutOffIsEnded(t *testing.T) {
+	r := newRig(t, "a1")
+	const policy = "/usr/sbin/policy-rc.d"
+	item := Packages{Host: r.machine, Names: []string{"git"}}
+	r.machine.Broken = func(operation, what string) error {
+		if operation == "remove" && what == policy {
+			return errors.New("connection lost")
+		}
+		return nil
+	}
+	_, err := item.Apply(t.Context())
+	require.ErrorContains(t, err, "connection lost")
+	assert.Contains(t, r.debian.Installed, "git")
+	r.machine.Broken = nil
+	done, changes, err := item.Probe(t.Context())
+	require.NoError(t, err)
+	assert.False(t, done, "services cannot be started there")
+	assert.Equal(t, []string{"a1: end an installation of packages that was cut off"}, changes)
+	_, err = item.Apply(t.Context())
+	require.NoError(t, err)
+	assert.NotContains(t, r.machine.Paths(), policy)
+	done, _, err = item.Probe(t.Context())
+	require.NoError(t, err)
+	assert.True(t, done)
+
+	r.machine.Put(policy, "#!/bin/sh\nexit 0\n", 0o755)
+	done, _, err = item.Probe(t.Context())
+	require.NoError(t, err)
+	assert.True(t, done, "the host's own stays")
 }

@@ -2,7 +2,6 @@ package hosts
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,10 +10,8 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/provision"
+	"github.com/jomctl/jomctl/provision/source"
 )
-
-//go:embed packages.sh
-var packagesScript string
 
 // The packages, by Debian's names.
 const (
@@ -97,31 +94,38 @@ type Packages struct {
 	Names []string
 	// DNF says that they are RPM packages, of which jomctl was not tested with real ones.
 	DNF bool
-	// Pause is the time between two tries while another package manager is at work; 0 means 3 s.
+	// Pause is the time between two tries while another package manager is at work; 0 means 5 s.
 	Pause time.Duration
 }
-
-// lockPatience is how long another package manager is waited for.
-const lockPatience = 15 * time.Minute
 
 // Title implements provision.Item.
 func (i Packages) Title() string { return "packages on " + i.Host.Name() }
 
 // Probe implements provision.Item.
 func (i Packages) Probe(ctx context.Context) (bool, []string, error) {
-	missing, err := i.missing(ctx)
-	if err != nil || len(missing) == 0 {
-		return err == nil, nil, err
+	missing, cutOff, err := i.missing(ctx)
+	switch {
+	case err != nil:
+		return false, nil, err
+	case len(missing) > 0:
+		return false, []string{i.Host.Name() + ": install " + strings.Join(missing, ", ")}, nil
+	case cutOff:
+		return false, []string{i.Host.Name() + ": end an installation of packages that was cut off"}, nil
 	}
-	return false, []string{i.Host.Name() + ": install " + strings.Join(missing, ", ")}, nil
+	return true, nil, nil
 }
 
-func (i Packages) missing(ctx context.Context) ([]string, error) {
+// missing are the packages that are not there; cutOff says that an installation did not come to its end.
+func (i Packages) missing(ctx context.Context) (missing []string, cutOff bool, err error) {
 	have, err := versions(ctx, i.Host, i.Names, i.DNF)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return slices.DeleteFunc(slices.Clone(i.Names), func(name string) bool { return have[name] != "" }), nil
+	missing = slices.DeleteFunc(slices.Clone(i.Names), func(name string) bool { return have[name] != "" })
+	if len(missing) == 0 && len(i.Names) > 0 && !i.DNF {
+		cutOff, err = source.Unfinished(ctx, i.Host)
+	}
+	return missing, cutOff, err
 }
 
 // versions are those of the packages that are installed as a whole.
@@ -149,46 +153,28 @@ func versions(ctx context.Context, m host.Machine, names []string, dnf bool) (ma
 
 // Apply implements provision.Item.
 func (i Packages) Apply(ctx context.Context) (bool, error) {
-	missing, err := i.missing(ctx)
-	if err != nil || len(missing) == 0 {
+	missing, cutOff, err := i.missing(ctx)
+	if err != nil || len(missing) == 0 && !cutOff {
 		return false, err
 	}
-	if i.DNF {
-		if _, err := i.Host.Run(ctx, append([]string{"dnf", "-y", "install"}, missing...)...); err != nil {
-			return true, fmt.Errorf("install %s on host %s: %w", strings.Join(missing, ", "), i.Host.Name(), err)
-		}
-		return true, nil
+	installer := source.Installer{Say: func(text string) { provision.Say(ctx, "%s", text) }, Pause: i.pause()}
+	if err := installer.System(ctx, i.Host, i.DNF, missing); err != nil {
+		return true, fmt.Errorf("install %s on host %s: %w", strings.Join(missing, ", "), i.Host.Name(), err)
 	}
-	return true, i.apt(ctx, missing)
+	return true, nil
 }
 
-// busy is the exit code of the script while another package manager is at work.
-const busy = 75
-
-func (i Packages) apt(ctx context.Context, names []string) error {
-	argv := append([]string{"/bin/sh", "-c", packagesScript, "jomctl-packages"}, names...)
-	pause := i.Pause
-	if pause == 0 {
-		pause = 3 * time.Second
+// pause is nil for the installer's own.
+func (i Packages) pause() func(context.Context) error {
+	if i.Pause == 0 {
+		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
-	for said := false; ; {
-		out, err := i.Host.Run(ctx, argv...)
-		if err == nil {
-			return nil
-		}
-		if out.Code != busy {
-			return fmt.Errorf("install %s on host %s: %w", strings.Join(names, ", "), i.Host.Name(), err)
-		}
-		if !said {
-			provision.Say(ctx, "%s: waiting for another package manager to end: %s", i.Host.Name(), strings.TrimSpace(out.Stderr))
-			said = true
-		}
+	return func(ctx context.Context) error {
 		select {
-		case <-limited.Done():
-			return fmt.Errorf("install %s on host %s: another package manager did not end: %w", strings.Join(names, ", "), i.Host.Name(), err)
-		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(i.Pause):
+			return nil
 		}
 	}
 }

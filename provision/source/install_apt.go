@@ -6,22 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/jomctl/jomctl/internal/host"
-)
-
-const (
-	policyPath = "/usr/sbin/policy-rc.d"
-	savedPath  = "/usr/sbin/policy-rc.d.before-jomctl"
-	// policyText keeps packages from starting their services during the installation (101: action forbidden by policy).
-	policyText = "#!/bin/sh\n# Put here by jomctl while it installs packages, and removed right after.\nexit 101\n"
-	// lockTries times the pause of 5 s is how long another apt is waited for: 15 minutes.
-	lockTries = 180
 )
 
 const (
@@ -74,7 +64,7 @@ func (i *Installer) debian(ctx context.Context, m host.Machine, p Plan, f Fetche
 	if path.IsAbs(target) {
 		defer func() { err = errors.Join(err, m.Remove(context.WithoutCancel(ctx), target)) }()
 	}
-	if err := i.aptInstall(ctx, m, append([]string{target}, p.ExtraPackages...)); err != nil {
+	if err := i.aptInstall(ctx, m, append([]string{"--allow-downgrades", "--allow-change-held-packages", target}, p.ExtraPackages...)); err != nil {
 		return programs, err
 	}
 	if programs, err = dpkgPrograms(ctx, m, name); err != nil {
@@ -148,8 +138,7 @@ func (i *Installer) repository(ctx context.Context, m host.Machine, p Plan, f Fe
 }
 
 func (i *Installer) aptInstall(ctx context.Context, m host.Machine, targets []string) error {
-	args := append([]string{"install", "-y", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages",
-		"-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"}, targets...)
+	args := append([]string{"install", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"}, targets...)
 	out, err := i.apt(ctx, m, args...)
 	if err == nil || !stale(out) {
 		return err
@@ -162,9 +151,9 @@ func (i *Installer) aptInstall(ctx context.Context, m host.Machine, targets []st
 	return err
 }
 
-// stale says that a package was not found because the lists on the host are missing or old.
+// stale says that a package was not found, perhaps because the lists on the host are missing or old.
 func stale(out host.Output) bool {
-	return has(out, "Unable to locate package", "has no installation candidate", "Unable to fetch some archives", "was not found")
+	return has(out, "have unmet dependencies", "Unable to locate package", "has no installation candidate", "Unable to fetch some archives", "was not found")
 }
 
 func has(out host.Output, texts ...string) bool {
@@ -229,37 +218,6 @@ func (i *Installer) configure(ctx context.Context, m host.Machine) error {
 		return fmt.Errorf("an earlier installation was interrupted and cannot be ended; see `dpkg --audit` on the host: %w", err)
 	}
 	return nil
-}
-
-// forbidStarts keeps packages from starting services until done is called. What an interrupted run left is recognised.
-func (i *Installer) forbidStarts(ctx context.Context, m host.Machine) (done func() error, err error) {
-	old, err := m.ReadFile(ctx, policyPath)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && string(old) == policyText:
-	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", policyPath, err)
-	default:
-		if _, err := m.WriteFile(ctx, savedPath, old, 0o755); err != nil {
-			return nil, fmt.Errorf("keep the host's own %s: %w", policyPath, err)
-		}
-	}
-	if _, err := m.WriteFile(ctx, policyPath, []byte(policyText), 0o755); err != nil {
-		return nil, fmt.Errorf("forbid the start of services: %w", err)
-	}
-	return func() error {
-		ctx := context.WithoutCancel(ctx)
-		saved, err := m.ReadFile(ctx, savedPath)
-		if errors.Is(err, fs.ErrNotExist) {
-			return m.Remove(ctx, policyPath)
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", savedPath, err)
-		}
-		if _, err := m.WriteFile(ctx, policyPath, saved, 0o755); err != nil {
-			return fmt.Errorf("restore the host's own %s: %w", policyPath, err)
-		}
-		return m.Remove(ctx, savedPath)
-	}, nil
 }
 
 // dpkgVersion is the version of a package that is installed as a whole, and empty for any other.

@@ -47,10 +47,7 @@ func (r *YumRepository) key() string { return path.Join(rpmKeysFolder, r.id()+".
 // redHat installs a package by dnf, or yum where that is not there: the verified file itself where one was fetched, with what else it needs from
 // its repository and the system's own.
 func (i *Installer) redHat(ctx context.Context, m host.Machine, p Plan, f Fetched) (programs Programs, err error) {
-	manager := "dnf"
-	if _, err := m.Run(ctx, "dnf", "--version"); err != nil {
-		manager = "yum"
-	}
+	manager := manager(ctx, m)
 	name, target := p.Package, p.Package
 	if p.Version != "" {
 		target += "-" + p.Version
@@ -92,6 +89,14 @@ func (i *Installer) redHat(ctx context.Context, m host.Machine, p Plan, f Fetche
 		return programs, err
 	}
 	return programs, mask(ctx, m, programs.Units)
+}
+
+// manager is dnf, or yum on systems that have no dnf.
+func manager(ctx context.Context, m host.Machine) string {
+	if _, err := host.Ask(ctx, m, "dnf", "--version"); err != nil {
+		return "yum"
+	}
+	return "dnf"
 }
 
 // write puts key and file of the repository on a host.

@@ -255,3 +255,18 @@ func TestTheRealDNFInstallsFromARepositoryOfCreaterepo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "mesos-libs-1-1.x86_64\n", path.Base(out.Stdout))
 }
+
+func TestPackagesOfTheSystemItself(t *testing.T) {
+	h, ctx := newFakeHost(), context.Background()
+	h.packages["git=2"], h.packages["haproxy=3"] = nil, nil
+	require.NoError(t, installer(&[]string{}).System(ctx, h, false, []string{"git", "haproxy"}))
+	require.Equal(t, map[string]string{"git": "2", "haproxy": "3"}, h.installed)
+	require.Equal(t, []string{policyText}, h.policies, "nothing is started")
+	require.NotContains(t, h.files, policyPath)
+	require.Equal(t, 0, h.count("apt-get -q install -y --no-install-recommends --allow"), "packages that somebody holds are left")
+
+	h = newFakeHost()
+	h.packages["git=2-1"] = nil
+	require.NoError(t, installer(&[]string{}).System(ctx, h, true, []string{"git"}))
+	require.Equal(t, 1, h.count("dnf -y --setopt=install_weak_deps=0 install git"))
+}

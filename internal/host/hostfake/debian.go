@@ -2,6 +2,7 @@ package hostfake
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jomctl/jomctl/internal/host"
@@ -23,7 +24,8 @@ func (m *Machine) Debian(packages ...string) *Debian {
 		d.Available[name] = "1.0"
 	}
 	m.On("dpkg-query", d.query)
-	m.On("sh jomctl-packages", d.install)
+	m.On("env", d.install)
+	m.On("dpkg", func([]string) (host.Output, error) { return Said("") }) // nothing is half installed
 	return d
 }
 
@@ -45,15 +47,25 @@ func (d *Debian) query(argv []string) (host.Output, error) {
 	return Said(out.String())
 }
 
-// install knows the script that installs packages.
+// install knows `env NAME=VALUE... apt-get -q install OPTION... NAME...`, and update.
 func (d *Debian) install(argv []string) (host.Output, error) {
 	d.machine.mu.Lock()
 	defer d.machine.mu.Unlock()
+	at := slices.Index(argv, "apt-get")
+	if at < 0 || at+2 >= len(argv) {
+		return Failed(127, "", strings.Join(argv, " ")+": not known here\n")
+	}
 	if d.Busy > 0 {
 		d.Busy--
-		return Failed(75, "", "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 42 (unattended-upgr)\n")
+		return Failed(100, "", "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 42 (unattended-upgr)\n")
 	}
-	for _, name := range argv[4:] {
+	if argv[at+2] == "update" {
+		return Said("")
+	}
+	for i, name := range argv[at+3:] {
+		if strings.HasPrefix(name, "-") || argv[at+2+i] == "-o" {
+			continue
+		}
 		version, ok := d.Available[name]
 		if !ok {
 			return Failed(1, "", "E: Unable to locate package "+name+"\n")
