@@ -227,6 +227,9 @@ func (s *set) arrange(jdk *space) {
 	s.war.outer = []*space{jdk, s.servlet}
 	s.servlet.fill()
 	s.war.fill()
+	if !s.war.knows("javax/servlet") && !s.war.knows("jakarta/servlet") { // a war for a container of somebody else's
+		s.servlet.unlisted = []string{"javax/servlet/", "jakarta/servlet/"}
+	}
 	for _, p := range s.plugins {
 		p.space.fill()
 		p.space.outer = []*space{jdk, s.servlet, s.war}

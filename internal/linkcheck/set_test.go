@@ -163,6 +163,11 @@ func TestPluginsOfTheWar(t *testing.T) {
 	}, report.Plugins)
 }
 
+func TestWarWithoutContainer(t *testing.T) {
+	own := classes(user("own/A", "javax/servlet/Filter"), user("own/B", "javax/servlets/Filter"))
+	assert.Equal(t, []string{"breaks own: missing class javax.servlets.Filter"}, lines(newRig(t, core).plugin("own", "", own).check()))
+}
+
 func TestImpliedPluginThatIsAbsent(t *testing.T) {
 	split := core.with("jenkins/split-plugins.txt", "javax-mail-api 2.450 1.0\n")
 	link := newRig(t, split).plugin("own", "", classes(user("own/A", "javax/mail/Session"))).check().Links[0]
