@@ -65,8 +65,9 @@ func (c *Cluster) MesosCredentials() (agent, marathon Credential, err error) {
 	}
 	read := func(principal string, secret Secret) Credential {
 		value, fault := secret.Resolve(c)
-		if fault == nil && (len(value) < leastSecret || !asciiText(value)) {
-			fault = fmt.Errorf("secret %s: must be %d or more characters of ASCII on one line: remove the file to have a new one generated", secret, leastSecret)
+		// Marathon makes an argument of its own of a secret in its environment, where a dash would begin the next one.
+		if fault == nil && (len(value) < leastSecret || !asciiText(value) || value[0] == '-') {
+			fault = fmt.Errorf("secret %s: must be %d or more characters of ASCII on one line, the first no dash: remove the file to have a new one generated", secret, leastSecret)
 		}
 		err = errors.Join(err, fault)
 		return Credential{Principal: principal, Secret: value}

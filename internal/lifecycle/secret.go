@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/provision"
@@ -63,23 +64,27 @@ func (e *Env) secretFindings() []provision.Finding {
 	return findings
 }
 
-// generate writes a new password of 144 random bits to the secret's file, mode 0600. A file that is there is never
+// generate writes a new password of about 144 random bits to the secret's file, mode 0600. A file that is there is never
 // replaced: somebody may be logging in with what it holds.
 func generate(secret config.Secret, c *config.Cluster) error {
 	path, _ := secret.Path(c)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("making the folder of secrets: %w", err)
 	}
-	bytes := make([]byte, 18)
-	if _, err := rand.Read(bytes); err != nil {
-		return fmt.Errorf("reading random bytes: %w", err)
+	text := "-"
+	for strings.HasPrefix(text, "-") { // which programs would take for a flag
+		bytes := make([]byte, 18)
+		if _, err := rand.Read(bytes); err != nil {
+			return fmt.Errorf("reading random bytes: %w", err)
+		}
+		text = base64.RawURLEncoding.EncodeToString(bytes)
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".secret-*")
 	if err != nil {
 		return fmt.Errorf("writing secret %s: %w", path, err)
 	}
 	defer os.Remove(temp.Name())
-	_, err = fmt.Fprintln(temp, base64.RawURLEncoding.EncodeToString(bytes))
+	_, err = fmt.Fprintln(temp, text)
 	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return fmt.Errorf("writing secret %s: %w", path, err)
 	}

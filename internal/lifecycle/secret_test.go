@@ -73,6 +73,19 @@ func TestSecretsThatNobodyWouldTakeAreFound(t *testing.T) {
 	}
 }
 
+func TestAGeneratedSecretIsNeverTakenForAFlag(t *testing.T) {
+	c := clusterWith(t, "")
+	for range 300 { // one in 64 would begin with a dash
+		require.NoError(t, generate(c.Jenkins.Admin.Password, c))
+		value, err := c.Jenkins.Admin.Password.Resolve(c)
+		require.NoError(t, err)
+		require.Len(t, value, 24)
+		require.NotEqual(t, byte('-'), value[0])
+		path, _ := c.Jenkins.Admin.Password.Path(c)
+		require.NoError(t, os.Remove(path))
+	}
+}
+
 func TestWithoutAuthenticationNothingIsGeneratedButTheAdminsPassword(t *testing.T) {
 	c := clusterWith(t, "")
 	require.Equal(t, []config.Secret{"file:.jomctl/secrets/admin"}, c.Generated())
