@@ -253,6 +253,9 @@ func TestWhatEndsWithTheTasksOfAnAgentIsNamed(t *testing.T) {
 	master.change(func() { master.agents["S2"].builds = []string{"jenkins-agent-2", "jenkins-agent-1"} })
 	require.Equal(t, []string{"lost on a2: a build agent (jenkins-agent-1)", "lost on a2: a build agent (jenkins-agent-2)",
 		"`jomctl agents drain a2` before lets builds end by themselves"}, env.running(t.Context(), a2, true))
+	master.change(func() { master.agents["S2"].builds, master.agents["S2"].off = nil, true })
+	require.Empty(t, env.running(t.Context(), a2, false))
+	require.Equal(t, []string{"a2 is drained, and comes back into service"}, env.running(t.Context(), a2, true))
 	require.Empty(t, env.lost(t.Context(), a2, provision.Service{}), "only what a Mesos agent offers ends anything")
 	env.Mesos.Masters = []string{"127.0.0.1:1"}
 	require.Contains(t, env.running(t.Context(), a2, true)[0], "what runs on a2 cannot be told")

@@ -30,13 +30,14 @@ func (e *Env) running(ctx context.Context, h config.Host, all bool) []string {
 		work, idle = nil, "a build agent"
 	}
 	var lines []string
-	controller := false
-	err = e.each(ctx, h, func(state cluster.State, agent cluster.Agent, _ bool) error {
+	controller, back := false, false
+	err = e.each(ctx, h, func(state cluster.State, agent cluster.Agent, out bool) error {
 		load := state.LoadOf(agent.ID, e.owners())
 		for _, task := range load.BuildAgents {
 			lines = append(lines, "lost on "+h.Name+": "+cmp.Or(work[task.ID], idle)+" ("+task.ID+")")
 		}
 		controller = controller || all && len(load.Controller) > 0
+		back = back || all && out // Mesos drains an identity, not a host
 		return nil
 	})
 	if err != nil {
@@ -48,6 +49,9 @@ func (e *Env) running(ctx context.Context, h config.Host, all bool) []string {
 	}
 	if controller {
 		lines = append(lines, "the controller runs on "+h.Name+": it is restarted on the same home, and builds that are no Pipelines end")
+	}
+	if back {
+		lines = append(lines, h.Name+" is drained, and comes back into service")
 	}
 	return lines
 }
