@@ -21,7 +21,7 @@ type Helpers struct{ Standin, Jomhome *Program }
 // Base are the items that a host needs before programs are installed from their sources, in order.
 func Base(c *config.Cluster, h config.Host, m host.Machine, f Facts, helpers Helpers, keeper *Keeper) []provision.Item {
 	items := []provision.Item{
-		Masks{Host: m, Services: Foreign()},
+		Masks{Host: m, Services: Foreign(f.Source().RedHat())},
 		Packages{Host: m, Names: packagesOf(c, h, f), DNF: f.Source().RedHat()},
 	}
 	if usesStandin(c) {
@@ -57,7 +57,12 @@ func usesStandin(c *config.Cluster) bool {
 func isImage(s config.Source) bool { return s.Image != "" || strings.HasSuffix(s.Catalog, "-image") }
 
 // Foreign are the services that packages bring and that are masked, as jomctl runs their programs by units of its own.
-func Foreign() []string { return append(host.ForeignUnits(), "docker-registry") }
+func Foreign(redHat bool) []string {
+	if redHat {
+		return append(host.ForeignUnits(), "docker-distribution")
+	}
+	return append(host.ForeignUnits(), "docker-registry")
+}
 
 // Masks keeps the services of others from being started.
 type Masks struct {

@@ -19,6 +19,7 @@ import (
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/host/hostfake"
 	"github.com/jomctl/jomctl/provision"
+	"github.com/jomctl/jomctl/provision/source"
 )
 
 // cluster has the control hosts and Mesos agents that are asked for, all of stand-ins: c1.. at 10.0.0.1.., a1.. at 10.0.1.1..
@@ -247,10 +248,12 @@ func TestPackagesThatAreThereInAnotherFormAreLeftOut(t *testing.T) {
 			[]string{"haproxy"}, []string{"docker-registry"}},
 		"ZooKeeper from an archive":             {"c1", func(c *config.Cluster) { c.Components.ZooKeeper.Source = config.Source{Archive: "z.tgz"} }, func(*Facts) {}, nil, []string{"zookeeper"}},
 		"an agent that authenticates":           {"a1", authenticated, func(*Facts) {}, []string{"libsasl2-modules"}, nil},
-		"a master that authenticates on a RHEL": {"c1", authenticated, func(f *Facts) { f.OS.ID, f.Packages = "rocky", nil }, []string{"cyrus-sasl-md5"}, nil},
+		"a master that authenticates on a RHEL": {"c1", authenticated, func(f *Facts) { f.OS.ID, f.OS.Version, f.OS.Codename, f.Packages = "rocky", "9.4", "", nil }, []string{"cyrus-sasl-md5"}, nil},
 		"stand-ins that authenticate": {"c1", func(c *config.Cluster) { authenticated(c); c.Components.Mesos.Source = config.Source{Standin: true} }, func(*Facts) {},
 			nil, []string{"libsasl2-modules"}},
-		"a RHEL": {"c1", real, func(f *Facts) { f.OS.ID, f.Packages = "rocky", nil }, []string{"java-17-openjdk-headless", "docker-distribution"}, []string{"", "zookeeper"}},
+		"a RHEL 10": {"c1", image, func(f *Facts) { f.OS.ID, f.OS.Version, f.OS.Codename, f.Packages = "almalinux", "10.1", "", nil }, []string{"java-21-openjdk-headless"}, nil},
+		"a RHEL 7":  {"c1", real, func(f *Facts) { f.OS.ID, f.OS.Version, f.OS.Codename, f.Packages = "centos", "7", "", nil }, []string{"java-11-openjdk-headless"}, nil},
+		"a RHEL":    {"c1", real, func(f *Facts) { f.OS.ID, f.OS.Version, f.OS.Codename, f.Packages = "rocky", "9.4", "", nil }, []string{"java-17-openjdk-headless", "docker-distribution"}, []string{"", "zookeeper"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, test.host, test.change)
@@ -349,4 +352,30 @@ func TestAnInstallationOfPackagesThatWasCutOffIsEnded(t *testing.T) {
 	done, _, err = item.Probe(t.Context())
 	require.NoError(t, err)
 	assert.True(t, done, "the host's own stays")
+}
+
+func TestWhatIsMissingIsInstalledAsTheSystemDoes(t *testing.T) {
+	c := cluster(t, 1, 1, func(c *config.Cluster) { c.Components.ZooKeeper.Source = config.Source{Archive: "z.tgz"} })
+	h, _ := c.Host("c1")
+	bare := goodFacts(h)
+	bare.Programs, bare.Jars, bare.Java = map[string]string{}, nil, nil
+	fixes := func(f Facts) string {
+		var all []string
+		_, found := Programs(c, h, f, Installed{})
+		for _, one := range found {
+			all = append(all, one.Fix)
+		}
+		return strings.Join(all, "\n")
+	}
+	assert.Contains(t, fixes(bare), "apt-get install -y haproxy, or use")
+	bare.OS = host.OS{ID: "rocky", Like: "rhel centos fedora", Version: "9.4"}
+	assert.Contains(t, fixes(bare), "dnf install -y docker-distribution, or use a registry of your own")
+	assert.Contains(t, fixes(bare), "use another source in components.zookeeper.source")
+	assert.NotContains(t, fixes(bare), "apt-get")
+
+	good := goodFacts(h)
+	found, findings := Programs(c, h, good, Installed{ZooKeeper: source.Programs{Jar: "/opt/jomctl/zookeeper-1/apache-zookeeper-3.8.4-bin/lib/zookeeper-3.8.4.jar"}})
+	require.Empty(t, findings)
+	assert.Equal(t, "/opt/jomctl/zookeeper-1/apache-zookeeper-3.8.4-bin/lib/*", found.ZooKeeper.Classpath)
+	assert.Contains(t, Foreign(true), "docker-distribution")
 }

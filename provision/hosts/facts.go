@@ -115,7 +115,7 @@ func hintOf(err error) string {
 
 // Source are the facts that a source must fit.
 func (f Facts) Source() source.Facts {
-	s := source.Facts{System: f.OS.ID, Like: strings.Fields(f.OS.Like), Suite: f.OS.Codename, Arch: source.DebianArch(f.Arch), Cgroup: f.Cgroup, Java: -1}
+	s := source.Facts{System: strings.ToLower(f.OS.ID), Like: strings.Fields(f.OS.Like), Suite: f.OS.Codename, Arch: source.DebianArch(f.Arch), Cgroup: f.Cgroup, Java: -1}
 	if s.RedHat() || s.Suite == "" {
 		s.Suite, _, _ = strings.Cut(f.OS.Version, ".")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,9 +26,18 @@ const (
 	packageSASL      = "libsasl2-modules" // with CRAM-MD5, which Mesos looks for when it authenticates
 )
 
-// redHat are the names that RHEL-like systems have for packages. They have none of ZooKeeper and of Docker's engine.
-func redHat(name string) string {
-	return map[string]string{packageJava: "java-17-openjdk-headless", packageJava17: "java-17-openjdk-headless", packageRegistry: "docker-distribution",
+// redHat is the name that RHEL-like systems of a major version have for a package, empty where they have none, as of ZooKeeper and of
+// Docker's engine. Java 17 came with 8 and went with 10.
+func redHat(name, major string) string {
+	java, java17 := "java-17-openjdk-headless", "java-17-openjdk-headless"
+	switch version, err := strconv.Atoi(major); {
+	case err != nil:
+	case version < 8:
+		java, java17 = "java-11-openjdk-headless", "java-11-openjdk-headless"
+	case version >= 10:
+		java, java17 = "java-21-openjdk-headless", ""
+	}
+	return map[string]string{packageJava: java, packageJava17: java17, packageRegistry: "docker-distribution",
 		packageDocker: "", packageZooKeeper: "", packageHAProxy: packageHAProxy, packageGit: packageGit, packageSASL: "cyrus-sasl-md5"}[name]
 }
 
@@ -58,7 +68,7 @@ func packagesOf(c *config.Cluster, h config.Host, f Facts) []string {
 	}
 	if f.Source().RedHat() {
 		for i, name := range names {
-			names[i] = redHat(name)
+			names[i] = redHat(name, f.Source().Suite)
 		}
 		names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
 	}

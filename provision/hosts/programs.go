@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"path"
 	"slices"
 
 	"github.com/jomctl/jomctl/internal/config"
@@ -52,6 +53,17 @@ func (p *finder) add(subject, problem, fix string) {
 	p.findings = append(p.findings, provision.Finding{Subject: p.host.Name + ": " + subject, Problem: problem, Fix: fix})
 }
 
+// install is the beginning of a fix: how the host's system installs a package, where it has one, or what else there is.
+func (p *finder) install(name string) string {
+	if !p.facts.Source().RedHat() {
+		return "apt-get install -y " + name + ", or use "
+	}
+	if name = redHat(name, p.facts.Source().Suite); name == "" {
+		return "use "
+	}
+	return "dnf install -y " + name + ", or use "
+}
+
 func (p *finder) zookeeper() {
 	z := &p.found.ZooKeeper
 	z.Version = p.installed.ZooKeeper.Version
@@ -60,15 +72,18 @@ func (p *finder) zookeeper() {
 		jar = zooKeeperJar
 	}
 	if jar == "" {
-		p.add("zookeeper", "there is no zookeeper.jar", "apt-get install -y zookeeper, or name another source in components.zookeeper.source")
+		p.add("zookeeper", "there is no zookeeper.jar", p.install("zookeeper")+"another source in components.zookeeper.source")
 	}
 	z.Classpath = jar
+	if base := path.Base(jar); base != "." && base != path.Base(zooKeeperJar) {
+		z.Classpath = path.Dir(jar) + "/*" // of the project's archive, which has all that it needs there
+	}
 	if jar == zooKeeperJar && slices.Contains(p.facts.Jars, slf4jSimple) {
 		z.Classpath += ":" + slf4jSimple
 	}
 	var found bool
 	if z.Java, found = provision.NewestJava(p.facts.javas(), zooKeeperJavas()); !found {
-		p.add("java", "ZooKeeper runs on Java 8, 11, 17 or 21, and there is none of them", "apt-get install -y default-jre-headless")
+		p.add("java", "ZooKeeper runs on Java 8, 11, 17 or 21, and there is none of them", p.install(packageJava)+"another Java in /usr/lib/jvm")
 	}
 }
 
@@ -77,7 +92,7 @@ func (p *finder) haproxy() {
 	p.found.HAProxy = provision.HAProxyProgram{Path: path, Version: p.facts.HAProxy}
 	switch {
 	case path == "":
-		p.add("haproxy", "there is no HAProxy", "apt-get install -y haproxy")
+		p.add("haproxy", "there is no HAProxy", p.install("haproxy")+"one of your own on the PATH")
 	case p.facts.HAProxy != "" && catalogue.Compare(p.facts.HAProxy, "2.2") < 0:
 		p.add("haproxy", path+" is "+p.facts.HAProxy+", but its checks are understood from 2.2 on", "install a newer HAProxy")
 	}
@@ -90,7 +105,7 @@ func (p *finder) registry() {
 		}
 	}
 	if p.found.Registry == "" {
-		p.add("registry", "there is no docker-registry", "apt-get install -y docker-registry, or name a registry of your own in registry.address")
+		p.add("registry", "there is no docker-registry", p.install(packageRegistry)+"a registry of your own in registry.address")
 	}
 }
 
@@ -100,7 +115,7 @@ func (p *finder) mesos() {
 		return
 	}
 	if in.Image != "" {
-		p.add("mesos", "masters and agents are not run from an image by this version of jomctl", "name a package or an archive in components.mesos.source")
+		p.add("mesos", "masters and agents are not run from an image: each restart of an agent in a container would end its tasks", "name a package or an archive in components.mesos.source")
 		return
 	}
 	if in.Master == "" || in.Agent == "" {
@@ -118,7 +133,7 @@ func (p *finder) marathon() {
 	*m = provision.MarathonProgram{Version: in.Version, Start: in.Marathon, Image: in.Image, Docker: p.facts.Programs["docker"], Library: p.installed.Mesos.Library}
 	if in.Image != "" {
 		if m.Docker == "" {
-			p.add("marathon", "comes as an image, and there is no docker", "apt-get install -y docker.io")
+			p.add("marathon", "comes as an image, and there is no docker", p.install(packageDocker)+"the engine of docker.com")
 		}
 		return
 	}
@@ -127,7 +142,7 @@ func (p *finder) marathon() {
 	}
 	var found bool
 	if m.Java, found = provision.NewestJava(p.facts.javas(), marathonJavas()); !found {
-		p.add("java", "Marathon needs Java 8, 11 or 17, and there is none of them", "apt-get install -y openjdk-17-jre-headless, or use {catalog: marathon-image}")
+		p.add("java", "Marathon needs Java 8, 11 or 17, and there is none of them", p.install(packageJava17)+"{catalog: marathon-image}")
 	}
 	if m.Library == "" {
 		p.add("marathon", "there is no libmesos.so for it", "use {catalog: marathon-image}, or a Mesos that was built with Java")

@@ -112,7 +112,7 @@ func osRelease(text string) Facts {
 			values[key] = strings.Trim(value, `"'`)
 		}
 	}
-	f := Facts{System: values["ID"], Like: strings.Fields(values["ID_LIKE"]), Suite: values["VERSION_CODENAME"]}
+	f := Facts{System: strings.ToLower(values["ID"]), Like: strings.Fields(values["ID_LIKE"]), Suite: values["VERSION_CODENAME"]}
 	if f.RedHat() || f.Suite == "" {
 		f.Suite, _, _ = strings.Cut(values["VERSION_ID"], ".")
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -227,6 +228,9 @@ func complete(p Plan, programs Programs) error {
 	return nil
 }
 
+// projectsJar is ZooKeeper's in the project's own archive; what it needs lies beside it.
+var projectsJar = regexp.MustCompile(`/lib/zookeeper-\d[^/]*\.jar$`)
+
 // learn takes programs from a list of the files of a package or folder.
 func (r *Programs) learn(files []string) {
 	take := func(to *string, file string) {
@@ -252,7 +256,7 @@ func (r *Programs) learn(files []string) {
 			take(&r.Marathon, file)
 		case name == "index.html" && strings.HasSuffix(path.Dir(file), "mesos/webui"):
 			take(&r.WebUI, path.Dir(file))
-		case name == "zookeeper.jar":
+		case name == "zookeeper.jar" || projectsJar.MatchString(file):
 			take(&r.Jar, file)
 		case strings.HasSuffix(name, ".service") && strings.HasSuffix(path.Dir(file), "systemd/system"):
 			r.Units = append(r.Units, name)

@@ -270,3 +270,21 @@ func TestPackagesOfTheSystemItself(t *testing.T) {
 	require.NoError(t, installer(&[]string{}).System(ctx, h, true, []string{"git"}))
 	require.Equal(t, 1, h.count("dnf -y --setopt=install_weak_deps=0 install git"))
 }
+
+// What /etc/os-release says on RHEL-like systems, as their packages have it.
+func TestSystemsLikeRHELAreKnown(t *testing.T) {
+	for text, want := range map[string]Facts{
+		"NAME=\"Rocky Linux\"\nVERSION=\"9.4 (Blue Onyx)\"\nID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"\nPLATFORM_ID=\"platform:el9\"\n": {System: "rocky", Suite: "9"},
+		"NAME=\"AlmaLinux\"\nVERSION=\"10.0 (Purple Lion)\"\nID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"10.0\"\n":                         {System: "almalinux", Suite: "10"},
+		"NAME=\"CentOS Linux\"\nVERSION=\"7 (Core)\"\nID=\"centos\"\nID_LIKE=\"rhel fedora\"\nVERSION_ID=\"7\"\n":                                             {System: "centos", Suite: "7"},
+		"NAME=\"Oracle Linux Server\"\nVERSION=\"8.10\"\nID=\"ol\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"8.10\"\nPLATFORM_ID=\"platform:el8\"\n":                  {System: "ol", Suite: "8"},
+		"NAME=\"Red Hat Enterprise Linux\"\nVERSION=\"9.4 (Plow)\"\nID=\"rhel\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"9.4\"\n":                                    {System: "rhel", Suite: "9"},
+		"NAME=\"Fedora Linux\"\nVERSION=\"42 (Server Edition)\"\nID=fedora\nVERSION_ID=42\nVERSION_CODENAME=\"\"\n":                                           {System: "fedora", Suite: "42"},
+		"NAME=\"openEuler\"\nVERSION=\"24.03 (LTS-SP1)\"\nID=\"openEuler\"\nVERSION_ID=\"24.03\"\n":                                                           {System: "openeuler", Suite: "24"},
+	} {
+		f := osRelease(text)
+		require.True(t, f.RedHat(), text)
+		require.False(t, f.Debian(), text)
+		require.Equal(t, want.System+"/"+want.Suite, f.System+"/"+f.Suite)
+	}
+}

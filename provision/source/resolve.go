@@ -214,14 +214,30 @@ func orUnknown(text string) string {
 	return text
 }
 
+// elsewhere is what takes the place of a Debian package on other systems.
+func elsewhere(component string) string {
+	switch component {
+	case ZooKeeper:
+		return "RHEL-like systems have no package of it: name the project's archive, {archive: FILE|URL of apache-zookeeper-VERSION-bin.tar.gz, sha256: ...}"
+	case Mesos:
+		return "use {yum: NAME, repository: URL, gpgkey: FILE}, an rpm or an archive"
+	}
+	return "use an rpm, an archive or an image"
+}
+
 // systemFits refuses what the host's system, cgroups and Java cannot run.
 func systemFits(p Plan) Findings {
 	var found Findings
 	add := func(problem, fix string) { found = append(found, Finding{p.subject(), problem, fix}) }
 	f := p.Facts
+	if p.Component == Mesos && p.Kind == KindImage {
+		// With the host's process ids and control groups, too: Docker ends what is in the container's own.
+		add("is an image, and in a container an agent takes its tasks along: their executors are in the agent's container, so that each of its restarts would end all builds and the controller",
+			"name a package, an archive or {path: DIR}; the programs of masters and agents come from one source")
+	}
 	if f.System != "" {
 		if (p.Kind == KindApt || p.Kind == KindDeb) && !f.Debian() {
-			add("is a Debian package, and the host runs "+f.System, "use an rpm, an archive or an image")
+			add("is a Debian package, and the host runs "+f.System, elsewhere(p.Component))
 		}
 		if (p.Kind == KindRPM || p.Kind == KindYum) && !f.RedHat() {
 			add("is an RPM package, and the host runs "+f.System, "use a Debian package, an archive or an image")

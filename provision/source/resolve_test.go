@@ -69,13 +69,15 @@ func TestResolveKinds(t *testing.T) {
 	require.Equal(t, Artefact{URL: "https://x.example/m.rpm", SHA256: sum}, *p.Artefact)
 	require.Equal(t, KindStandin, plan(Mesos, config.Source{Standin: true}, bookworm).Kind)
 	require.Equal(t, "/cluster/opt/mesos", plan(Mesos, config.Source{Path: "opt/mesos"}, bookworm).Path)
-	require.Equal(t, KindImage, plan(Mesos, config.Source{Image: "a/b@sha256:" + sum}, bookworm).Kind)
+	require.Equal(t, KindImage, plan(Marathon, config.Source{Image: "a/b@sha256:" + sum}, bookworm).Kind)
 }
 
 func TestResolveRefuses(t *testing.T) {
 	r := resolver(t)
 	v1 := bookworm
 	v1.Cgroup = 1
+	v2 := alma
+	v2.Cgroup = 2
 	noJava := bookworm
 	noJava.Java = -1
 	for name, test := range map[string]struct {
@@ -91,7 +93,9 @@ func TestResolveRefuses(t *testing.T) {
 		"arch of packages":  {Mesos, config.Source{Catalog: "clusterd"}, Facts{System: "debian", Suite: "bookworm", Arch: "riscv64"}, "for amd64 and arm64, and the host is riscv64"},
 		"arch of the line":  {Mesos, config.Source{Apt: "m", Repository: "deb [arch=arm64 signed-by=k] https://x a main"}, bookworm, "is for arm64, and the host is amd64"},
 		"cgroup v2 build":   {Mesos, config.Source{Catalog: "clusterd"}, v1, "works with cgroup v2, and the host has cgroup v1"},
-		"cgroup v1 build":   {Mesos, config.Source{Catalog: "mesos-openeuler"}, bookworm, "works with cgroup v1, and the host has cgroup v2"},
+		"cgroup v1 build":   {Mesos, config.Source{Catalog: "clusterd-rpm"}, v2, "works with cgroup v1, and the host has cgroup v2"},
+		"Mesos image":       {Mesos, config.Source{Image: "a/b@sha256:" + sum}, bookworm, "would end all builds and the controller (name a package"},
+		"ZooKeeper on RHEL": {ZooKeeper, config.Source{Apt: "zookeeper"}, alma, "no package of it: name the project's archive"},
 		"deb on RHEL":       {Mesos, config.Source{Deb: "m.deb"}, alma, "is a Debian package, and the host runs almalinux"},
 		"rpm on Debian":     {Mesos, config.Source{RPM: "m.rpm"}, noble, "is an RPM package, and the host runs ubuntu"},
 		"dead archive":      {Marathon, config.Source{Archive: "http://downloads.mesosphere.com/marathon/v1.5.0/marathon-1.5.0.tgz", SHA256: sum}, bookworm, "gone since 2023-02"},
@@ -121,7 +125,7 @@ func TestResolveRefuses(t *testing.T) {
 
 func TestUnknownFactsRefuseNothing(t *testing.T) {
 	r := resolver(t)
-	_, found := r.Resolve(Mesos, config.Source{Catalog: "mesos-openeuler"}, Facts{})
+	_, found := r.Resolve(Mesos, config.Source{RPM: "m.rpm"}, Facts{})
 	require.Empty(t, found)
 	_, found = r.Resolve(Marathon, config.Source{Catalog: "marathon-archive"}, Facts{})
 	require.Empty(t, found)
