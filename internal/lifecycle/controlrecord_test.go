@@ -110,3 +110,40 @@ func TestADestroyDoesNotAskAHostThatWasGivenUp(t *testing.T) {
 	_, still := before.Host("m1")
 	require.True(t, still)
 }
+
+// TestThePlanOfAChange is made of one that was cut off, for which nothing needs to run.
+func TestThePlanOfAChange(t *testing.T) {
+	local := func(count string) *config.Cluster {
+		return clusterWith(t, "local: {control: "+count+", address: 127.0.93.0}\n")
+	}
+	for _, way := range []struct{ from, to, first, gone string }{
+		{"1", "3", "zookeeper-c2", ""},
+		{"3", "5", "zookeeper-c4-of-4", ""},
+		{"5", "3", "zookeeper-gone-c4", "No longer in the file"},
+	} {
+		before, now := local(way.from), local(way.to)
+		now.File = before.File
+		env := environment(t, now)
+		c, err := env.compareControl(ControlOptions{Before: before})
+		require.NoError(t, err)
+		require.NoError(t, c.beginStep().Do(t.Context(), say))
+		if way.gone != "" {
+			require.NoError(t, os.MkdirAll(env.hostsDir()+"/c4", 0o700))
+		}
+		plan, warnings, err := env.ControlPlan(t.Context(), FileChange{Cluster: now}, ControlOptions{Before: before,
+			Install: InstallOptions{LeaseHeld: func() bool { return false }}})
+		require.NoError(t, err)
+		require.NotEmpty(t, warnings)
+		var names []string
+		for _, stage := range plan.Stages {
+			names = append(names, stage.Name)
+		}
+		want := []string{"Cluster file", "Fetched", "ZooKeeper", "Coordination", "Mesos masters, one by one", "Mesos leader", "Marathon, one by one", "Edge, registry",
+			"Mesos agents, one by one", "Controller"}
+		if way.gone != "" {
+			want = append(want, way.gone)
+		}
+		require.Equal(t, append(want, "Proof", "Record"), names, "nothing is taken away, and nothing is the installed cluster, before the rest works")
+		require.Equal(t, way.first, plan.Stages[2].Steps[0].ID)
+	}
+}
