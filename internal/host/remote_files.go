@@ -279,6 +279,25 @@ func createBeside(c *sftp.Client, name string) (*sftp.File, error) {
 	return c.OpenFile(temporary, flags)
 }
 
+// SpaceError is a disk on which no space is left, that of Dir.
+type SpaceError struct {
+	Dir string
+	Err error
+}
+
+// Error names the folder.
+func (e *SpaceError) Error() string {
+	return fmt.Sprintf("no space is left on the disk of %s: %v", e.Dir, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *SpaceError) Unwrap() error { return e.Err }
+
+// Hint says what helps. What was there before is still whole.
+func (e *SpaceError) Hint() string {
+	return "make room on the disk of " + e.Dir + " (`df -h " + e.Dir + "` on the host)"
+}
+
 // explainWrite says what SFTP's "failure" most often means.
 func explainWrite(c *sftp.Client, dir string, err error) error {
 	var status *sftp.StatusError
@@ -290,7 +309,7 @@ func explainWrite(c *sftp.Client, dir string, err error) error {
 	case statErr != nil:
 		return err
 	case disk.Bavail == 0 || disk.Files > 0 && disk.Favail == 0:
-		return fmt.Errorf("no space is left on the disk of %s: %w", dir, err)
+		return &SpaceError{Dir: dir, Err: err}
 	case disk.Flag&1 != 0:
 		return fmt.Errorf("the disk of %s is mounted read-only: %w", dir, err)
 	}

@@ -90,6 +90,9 @@ func TestAFullDiskIsSaid(t *testing.T) {
 	require.NoError(t, err)
 	_, err = r.WriteFile(t.Context(), name, make([]byte, 1<<20), 0o644)
 	require.ErrorContains(t, err, "no space is left on the disk of "+dir)
+	var full *SpaceError
+	require.ErrorAs(t, err, &full)
+	require.Contains(t, full.Hint(), "make room on the disk of "+dir)
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
