@@ -141,6 +141,7 @@ func fullOfPrograms(b *labBench) {
 	r := b.during("Hosts", func() { b.small("a1", folder, "1m") }).exits(1)
 	require.Contains(b.t, r.errOut, "a1: ")
 	require.Contains(b.t, r.errOut, "no space is left on the disk of "+folder)
+	require.Contains(b.t, r.errOut, "make room on the disk of "+folder)
 	require.Empty(b.t, b.on("a1", "find "+folder+" -type f"), "nothing half-written stays")
 	b.room("a1", folder)
 }
