@@ -3,6 +3,8 @@ package images
 import (
 	"archive/tar"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +20,17 @@ type Image struct {
 	Ref     string    `json:"ref"` // jomctl/controller:0123456789abcdef0123
 	ID      string    `json:"id"`  // sha256:...
 	Created time.Time `json:"created"`
-	Bytes   int64     `json:"bytes"` // with all that it stands on
+	Bytes   int64     `json:"bytes"`   // with all that it stands on
+	Content string    `json:"content"` // what it was made of, for people; empty for a link that is not run
+	// Names are further names, which it has for a registry, Digests those with its digest there.
+	Names   []string `json:"names"`
+	Digests []string `json:"digests"`
+}
+
+// Name is the reference without the tag.
+func (i Image) Name() string {
+	name, _, _ := strings.Cut(i.Ref, ":")
+	return name
 }
 
 // Engine is a Docker Engine.
@@ -129,33 +141,68 @@ func writeFile(archive *tar.Writer, f File) error {
 	if err := archive.WriteHeader(&header); err != nil {
 		return err
 	}
-	_, err = io.Copy(archive, file)
-	return err
+	sum := sha256.New()
+	if _, err = io.Copy(io.MultiWriter(archive, sum), file); err != nil {
+		return err
+	}
+	// It may have been changed since it was compared.
+	if got := hex.EncodeToString(sum.Sum(nil)); got != f.SHA256 {
+		return &MismatchError{f.Source, got, f.SHA256}
+	}
+	return nil
 }
 
-// Prune removes images of ours but the newest of each name, as many as keep, and those that are named in used. It gives what it
-// removed. An image that another one stands on stays until that one goes.
-func Prune(ctx context.Context, engine Engine, keep int, used []string) ([]Image, error) {
-	all, err := engine.List(ctx)
-	if err != nil {
-		return nil, err
+// Newest gives the newest image of a name (ControllerName, ...).
+func Newest(all []Image, name string) (Image, bool) {
+	for _, image := range byAge(all) {
+		if image.Name() == Repository+name {
+			return image, true
+		}
 	}
-	slices.SortFunc(all, func(a, b Image) int {
+	return Image{}, false
+}
+
+func byAge(all []Image) []Image {
+	return slices.SortedFunc(slices.Values(all), func(a, b Image) int {
 		if c := b.Created.Compare(a.Created); c != 0 {
 			return c
 		}
 		return strings.Compare(a.Ref, b.Ref)
 	})
-	seen, removed := map[string]int{}, []Image{}
-	for _, image := range all {
-		name, _, _ := strings.Cut(image.Ref, ":")
-		if seen[name]++; seen[name] <= keep || slices.Contains(used, image.Ref) {
-			continue
+}
+
+// NamedIn says whether one of the references, with a tag or a digest, means the image.
+func (i Image) NamedIn(used []string) bool {
+	return slices.ContainsFunc(used, func(ref string) bool {
+		return ref == i.Ref || slices.Contains(i.Names, ref) || slices.Contains(i.Digests, ref)
+	})
+}
+
+// Old gives all images but the newest of each name, as many as keep, and those that are named in used.
+func Old(all []Image, keep int, used []string) []Image {
+	seen, old := map[string]int{}, []Image{}
+	for _, image := range byAge(all) {
+		if seen[image.Name()]++; seen[image.Name()] > keep && !image.NamedIn(used) {
+			old = append(old, image)
 		}
-		if err := engine.Remove(ctx, image.Ref); err != nil {
-			return removed, fmt.Errorf("remove the image %s: %w", image.Ref, err)
+	}
+	return old
+}
+
+// Remove takes all names from images, and gives those that it took them from. An image that another one stands on stays until that
+// one goes; one that cannot be removed does not hold up the others.
+func Remove(ctx context.Context, engine Engine, old []Image) ([]Image, error) {
+	removed, failed := []Image{}, []error{}
+	for _, image := range old {
+		var err error
+		for _, ref := range append(slices.Clone(image.Names), image.Ref) {
+			err = errors.Join(err, engine.Remove(ctx, ref))
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("remove the image %s: %w", image.Ref, err))
+			continue
 		}
 		removed = append(removed, image)
 	}
-	return removed, nil
+	return removed, errors.Join(failed...)
 }

@@ -26,6 +26,7 @@ type engine struct {
 	files  map[string]map[string]string // context of each build
 	times  map[string]int               // order of creation
 	fail   string                       // name of the link whose build fails
+	stuck  string                       // image that cannot be removed
 }
 
 func newEngine() *engine {
@@ -77,6 +78,9 @@ func (e *engine) Push(_ context.Context, ref, registry string) (string, error) {
 }
 
 func (e *engine) Remove(_ context.Context, ref string) error {
+	if ref == e.stuck {
+		return errors.New("in use")
+	}
 	delete(e.images, ref)
 	return nil
 }
@@ -144,7 +148,7 @@ func TestWhatIsThereIsNotBuiltAgain(t *testing.T) {
 	assert.Equal(t, []bool{true, true, true}, made, "another base image of the same name")
 	assert.Equal(t, "debian:trixie-slim", e.images[names[0]+":"+tagOf(e, names[0], 1)]["BASE"])
 
-	_, err := Build(context.Background(), e, runtime.Base, Agent(runtime), func(string) {})
+	_, err := Build(context.Background(), e, runtime.Base, Agent(runtime, ""), func(string) {})
 	require.NoError(t, err)
 	list, err := e.List(context.Background())
 	require.NoError(t, err)
@@ -174,7 +178,7 @@ func TestWhatIsWrongIsNotBuilt(t *testing.T) {
 		change func(e *engine, run *Runtime, r *Release)
 		want   string
 	}{
-		{"another war", func(_ *engine, _ *Runtime, r *Release) { r.War.SHA256 = pluginSum }, "make the image core: WAR has the sha256 " + warSum + ", expected is " + pluginSum + ": remove the file, so that it is fetched again"},
+		{"another war", func(_ *engine, _ *Runtime, r *Release) { r.War.SHA256 = pluginSum }, "make the image core: WAR has the sha256 " + warSum + ", and must have " + pluginSum},
 		{"a plugin of which nothing is known", func(_ *engine, _ *Runtime, r *Release) { r.Plugins[0].SHA256 = "" }, "make the controller's image: no sha256 is known for "},
 		{"no such file", func(_ *engine, _ *Runtime, r *Release) { r.Jomhome += "x" }, "make the image controller: read a file of an image: open "},
 		{"a path out of the context", func(_ *engine, _ *Runtime, r *Release) { r.Seed[0].Path = "../../etc/passwd" }, `make the image controller: "../etc/passwd" is no path within a context`},
@@ -226,11 +230,71 @@ func TestPrune(t *testing.T) {
 		_, _, ref := make1(t, e, runtime, r)
 		refs = append(refs, ref)
 	}
-	removed, err := Prune(context.Background(), e, 2, []string{refs[0]})
+	all, err := e.List(context.Background())
 	require.NoError(t, err)
-	require.Len(t, removed, 1)
-	assert.Equal(t, refs[1], removed[0].Ref)
-	assert.Len(t, e.images, 5)
+	old := Old(all, 2, []string{refs[0]})
+	require.Len(t, old, 1, "the two newest, and the one that is named")
+	require.Equal(t, refs[1], old[0].Ref)
+	newest, found := Newest(all, ControllerName)
+	require.True(t, found)
+	assert.Equal(t, refs[3], newest.Ref)
+
+	old[0].Names = []string{"m1:5000/" + refs[1]}
+	e.stuck = "m1:5000/" + refs[1]
+	removed, err := Remove(context.Background(), e, append([]Image{old[0]}, all[0]))
+	require.ErrorContains(t, err, "remove the image "+refs[1]+": in use")
+	require.Len(t, removed, 1, "one that is stuck does not hold up the others")
+	e.stuck = ""
+	_, err = Remove(context.Background(), e, old)
+	require.NoError(t, err)
+	assert.NotContains(t, e.images, refs[1])
+}
+
+func TestWhatIsNamedByItsDigestIsKept(t *testing.T) {
+	image := Image{Ref: "jomctl/agent:1", Names: []string{"m1:5000/jomctl/agent:1"}, Digests: []string{"m1:5000/jomctl/agent@sha256:12"}}
+	for _, used := range []string{"jomctl/agent:1", "m1:5000/jomctl/agent:1", "m1:5000/jomctl/agent@sha256:12"} {
+		assert.Empty(t, Old([]Image{image}, 0, []string{used}), used)
+	}
+	assert.Len(t, Old([]Image{image}, 0, []string{"m1:5000/jomctl/agent@sha256:13"}), 1)
+}
+
+func TestRehearsalsHaveNamesOfTheirOwn(t *testing.T) {
+	e, r := newEngine(), release(t)
+	r.Standin, r.War, r.Plugins = r.Jomhome, File{}, nil
+	names, _, last := make1(t, e, runtime, r)
+	assert.Equal(t, []string{"jomctl/runtime", "jomctl/rehearsal-core", "jomctl/rehearsal-controller"}, names)
+	assert.Contains(t, e.files[last]["Dockerfile"], "USER jenkins")
+	assert.Contains(t, e.files[last]["seed/config.xml"], "<denyAnonymousReadAccess>true")
+	built, err := Build(context.Background(), e, runtime.Base, Agent(runtime, r.Standin), func(string) {})
+	require.NoError(t, err)
+	require.Len(t, built, 2)
+	assert.False(t, built[0].Made)
+	assert.Equal(t, "program", e.files[built[1].Ref]["standin"])
+	assert.Contains(t, e.files[built[1].Ref]["java"], "standin java")
+}
+
+func TestAFileThatChangesWhileItIsSent(t *testing.T) {
+	r := release(t)
+	r.War.SHA256 = pluginSum // as if it had been another one when it was compared
+	var wrong *MismatchError
+	require.ErrorAs(t, writeContext(io.Discard, []File{r.War}), &wrong)
+	assert.Equal(t, 3, wrong.ExitCode())
+	assert.Equal(t, &MismatchError{r.War.Source, warSum, pluginSum}, wrong)
+}
+
+func TestWhatARegistryRefuses(t *testing.T) {
+	for said, fix := range map[string]string{
+		`docker push: exit status 1: Get "https://10.0.0.1:5000/v2/": http: server gave HTTP response to HTTPS client`: `{"insecure-registries": ["10.0.0.1:5000"]}`,
+		"docker push: exit status 1: no basic auth credentials":                                                        "docker login 10.0.0.1:5000",
+		`Get "http://10.0.0.1:5000/v2/": dial tcp 10.0.0.1:5000: connect: connection refused`:                          "`jomctl install`",
+	} {
+		var refused *PushError
+		require.ErrorAs(t, explain(errors.New(said), "10.0.0.1:5000/team"), &refused)
+		assert.Contains(t, refused.Hint(), fix)
+		assert.EqualError(t, refused, said)
+	}
+	other := errors.New("disk full")
+	assert.Equal(t, other, explain(other, "x:1"))
 }
 
 func TestContextsAreAlwaysTheSame(t *testing.T) {

@@ -101,9 +101,11 @@ func (d Docker) List(ctx context.Context) ([]Image, error) {
 		return nil, err
 	}
 	var inspected []struct {
-		ID      string `json:"Id"`
-		Created time.Time
-		Size    int64
+		ID                    string `json:"Id"`
+		Created               time.Time
+		Size                  int64
+		RepoTags, RepoDigests []string
+		Config                struct{ Labels map[string]string }
 	}
 	if err := json.Unmarshal([]byte(text), &inspected); err != nil {
 		return nil, fmt.Errorf("read docker's list of images: %w", err)
@@ -113,7 +115,13 @@ func (d Docker) List(ctx context.Context) ([]Image, error) {
 	}
 	images := make([]Image, 0, len(refs))
 	for i, one := range inspected {
-		images = append(images, Image{Ref: refs[i], ID: one.ID, Created: one.Created, Bytes: one.Size})
+		image := Image{Ref: refs[i], ID: one.ID, Created: one.Created, Bytes: one.Size, Content: one.Config.Labels["org.jomctl.content"], Names: []string{}, Digests: append([]string{}, one.RepoDigests...)}
+		for _, name := range one.RepoTags {
+			if strings.HasSuffix(name, "/"+image.Ref) {
+				image.Names = append(image.Names, name)
+			}
+		}
+		images = append(images, image)
 	}
 	return images, nil
 }
@@ -125,7 +133,7 @@ func (d Docker) Push(ctx context.Context, ref, registry string) (string, error) 
 		return "", err
 	}
 	if err := d.talk(ctx, nil, "push", there); err != nil {
-		return "", err
+		return "", explain(err, registry)
 	}
 	out, err := d.run(ctx, "image", "inspect", "--format", "{{join .RepoDigests \"\\n\"}}", there)
 	if err != nil {

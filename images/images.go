@@ -4,11 +4,13 @@
 package images
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -24,9 +26,10 @@ const Repository = "jomctl/"
 
 // Link is one image of a chain.
 type Link struct {
-	Name  string            // mesos-base, runtime, core, controller or agent
-	Args  map[string]string // of the Dockerfile; BASE is given by the chain
-	Files []File            // besides those of the link's folder in contexts
+	Name   string            // mesos-base, runtime, core, controller or agent; a rehearsal's begin with rehearsal-
+	Folder string            // in contexts; empty: as Name
+	Args   map[string]string // of the Dockerfile; BASE is given by the chain
+	Files  []File            // in addition to those of the folder, or instead of one of the same path
 }
 
 // File is a file of a build context. It has a Source on disk or Content.
@@ -40,10 +43,12 @@ type File struct {
 
 // Release is what a controller's image is made of.
 type Release struct {
-	War     File // SHA256 is required
+	Content string // what it is, for people
+	War     File   // SHA256 is required
 	Plugins []File
 	Seed    []File // configuration that an empty home begins with, paths as in the home
 	Jomhome string // path of the program on disk
+	Standin string // path of the stand-in, for a rehearsal, which has neither war nor plugins
 }
 
 // Runtime is what controller and build agents have in common.
@@ -64,24 +69,41 @@ func (r Runtime) links() []Link {
 	return append(chain, Link{Name: "runtime", Args: args})
 }
 
+// The names of the images that are run; those of a rehearsal have names of their own, so that none is taken for a real one.
+const (
+	ControllerName = "controller"
+	AgentName      = "agent"
+	Rehearsal      = "rehearsal-"
+)
+
 // Controller is the chain of a controller's image: a change of the configuration alone makes only the last link anew.
 func Controller(runtime Runtime, release Release) ([]Link, error) {
+	last := Link{Name: ControllerName, Args: map[string]string{"CONTENT": release.Content},
+		Files: append([]File{{Path: "jomhome", Source: release.Jomhome, Mode: 0o755}}, inFolder("seed", release.Seed)...)}
+	if release.Standin != "" {
+		last.Name, last.Folder = Rehearsal+ControllerName, ControllerName
+		return append(runtime.links(), Link{Name: Rehearsal + "core", Files: standin(release.Standin)}, last), nil
+	}
 	release.War.Path = "jenkins.war"
 	for _, f := range append([]File{release.War}, release.Plugins...) {
 		if f.SHA256 == "" {
 			return nil, fmt.Errorf("make the controller's image: no sha256 is known for %s", f.Source)
 		}
 	}
-	return append(runtime.links(),
-		Link{Name: "core", Files: append([]File{release.War}, inFolder("plugins", release.Plugins)...)},
-		Link{Name: "controller", Files: append([]File{{Path: "jomhome", Source: release.Jomhome, Mode: 0o755}}, inFolder("seed", release.Seed)...)},
-	), nil
+	return append(runtime.links(), Link{Name: "core", Files: append([]File{release.War}, inFolder("plugins", release.Plugins)...)}, last), nil
 }
 
-// Agent is the chain of a build agent's image.
-func Agent(runtime Runtime) []Link {
-	return append(runtime.links(), Link{Name: "agent"})
+// Agent is the chain of a build agent's image. With the path of the stand-in it is that of a rehearsal, as no other Java runs the
+// agent.jar of a stand-in.
+func Agent(runtime Runtime, rehearsal string) []Link {
+	args := map[string]string{"CONTENT": runtime.Java}
+	if rehearsal != "" {
+		return append(runtime.links(), Link{Name: Rehearsal + AgentName, Args: args, Files: standin(rehearsal)})
+	}
+	return append(runtime.links(), Link{Name: AgentName, Args: args})
 }
+
+func standin(source string) []File { return []File{{Path: "standin", Source: source, Mode: 0o755}} }
 
 func inFolder(folder string, files []File) []File {
 	out := slices.Clone(files)
@@ -93,23 +115,11 @@ func inFolder(folder string, files []File) []File {
 
 // context gives all files of a link in order of their paths, each with its sha256, which is checked where one is expected.
 func (l Link) context() ([]File, error) {
-	folder := path.Join("contexts", l.Name)
-	entries, err := contexts.ReadDir(folder)
+	files, err := l.embedded()
 	if err != nil {
-		return nil, fmt.Errorf("there is no image %q: %w", l.Name, err)
+		return nil, err
 	}
-	files := slices.Clone(l.Files)
-	for _, entry := range entries {
-		text, err := contexts.ReadFile(path.Join(folder, entry.Name()))
-		if err != nil {
-			return nil, err
-		}
-		file := File{Path: entry.Name(), Content: text, Mode: 0o755}
-		if entry.Name() == "Dockerfile" {
-			file.Mode = 0o644
-		}
-		files = append(files, file)
-	}
+	files = append(files, l.Files...)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	for i := range files {
 		if err := files[i].seal(); err != nil {
@@ -120,6 +130,48 @@ func (l Link) context() ([]File, error) {
 		}
 	}
 	return files, nil
+}
+
+// embedded are the files of the link's folder, but those that the link brings itself.
+func (l Link) embedded() (files []File, err error) {
+	folder := path.Join("contexts", l.Name)
+	if l.Folder != "" {
+		folder = path.Join("contexts", l.Folder)
+	}
+	err = fs.WalkDir(contexts, folder, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := contexts.ReadFile(name)
+		file := File{Path: strings.TrimPrefix(name, folder+"/"), Content: text, Mode: 0o644}
+		if bytes.HasPrefix(text, []byte("#!")) {
+			file.Mode = 0o755
+		}
+		if !slices.ContainsFunc(l.Files, func(own File) bool { return own.Path == file.Path }) {
+			files = append(files, file)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the image %q: %w", l.Name, err)
+	}
+	return files, nil
+}
+
+// MismatchError is a file that is another one than it must be. Nothing is built with it.
+type MismatchError struct{ Place, Got, Want string }
+
+// Error shows both checksums.
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("%s has the sha256 %s, and must have %s", e.Place, e.Got, e.Want)
+}
+
+// ExitCode is that of a refusal.
+func (e *MismatchError) ExitCode() int { return 3 }
+
+// Hint is the fix.
+func (e *MismatchError) Hint() string {
+	return "the file is damaged, or another one: take it again from where it came, or correct the sha256 that it must have"
 }
 
 // seal finds the file's sha256 and compares it with the one that is expected.
@@ -135,7 +187,7 @@ func (f *File) seal() error {
 		return err
 	}
 	if f.SHA256 != "" && f.SHA256 != sum {
-		return fmt.Errorf("%s has the sha256 %s, expected is %s: remove the file, so that it is fetched again", f.Source, sum, f.SHA256)
+		return &MismatchError{f.Source, sum, f.SHA256}
 	}
 	f.SHA256 = sum
 	return nil
