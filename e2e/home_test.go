@@ -118,5 +118,34 @@ func TestAHomeComesBackFromItsHistory(t *testing.T) {
 	require.Regexp(t, `^Controller epoch 1 starts on \S+\nController epoch 2 starts on \S+$`, epochs)
 	b.browser(answer.URL).createJob("afterwards")
 	b.inHistory("jobs/afterwards/config.xml")
+	b.homeCommands(answer.URL)
+}
+
+// homeCommands looks at a home with a job `kept`, and gives that job its earlier state.
+func (b *bench) homeCommands(url string) {
+	t := b.t
+	testkit.Eventually(t, time.Minute, "the home is what is pushed", func(context.Context) bool { return b.run("home", "verify").code == 0 })
+	require.Contains(t, b.run("home", "status").ok().out, "everything, last")
+	var commits struct{ Commits []struct{ Commit, Subject string } }
+	b.run("home", "history", "jobs/kept", "-o", "json").ok().json(&commits)
+	require.NotEmpty(t, commits.Commits)
+	first := commits.Commits[len(commits.Commits)-1].Commit
+
+	web := b.browser(url)
+	web.createJob("third")
+	code, text := web.do(http.MethodPost, "/job/kept/config.xml", "<project><description>spoilt</description></project>")
+	require.Equal(t, 200, code, text)
+	testkit.Eventually(t, time.Minute, "the change is pushed", func(context.Context) bool {
+		return strings.Contains(b.run("home", "diff", first, "--only", "jobs/kept").ok().out, "+  <description>spoilt</description>")
+	})
+	require.Contains(t, b.run("home", "restore", "--at", "nonesuch", "--yes").exits(2).errOut, "no commit")
+	require.Contains(t, b.run("home", "restore", "--at", first, "--only", "jobs/kept", "--plan").ok().out, "change jobs/kept/config.xml")
+	b.run("home", "restore", "--at", first, "--only", "jobs/kept", "--yes").ok()
+	web = b.browser(url)
+	_, text = web.do(http.MethodGet, "/job/kept/config.xml", "")
+	require.Contains(t, text, "<description>kept</description>")
+	code, _ = web.do(http.MethodGet, "/job/third/config.xml", "")
+	require.Equal(t, 200, code, "what was not named stays")
+	testkit.Eventually(t, time.Minute, "the home is what is pushed", func(context.Context) bool { return b.run("home", "verify").code == 0 })
 	b.run("prove", "--yes", "--sleep", "1s").ok()
 }

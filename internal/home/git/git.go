@@ -79,6 +79,35 @@ func Open(ctx context.Context, dir string, remote Remote) (*Repo, error) {
 	return r, r.configure(remote)
 }
 
+// Recover removes what git processes that were killed have left: locks, which would stop every later one, and half packs. Only
+// the one owner of the repository may call it, when it has no git process.
+func (r *Repo) Recover() error {
+	r.clearCrash()
+	err := filepath.WalkDir(r.Dir, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == "objects":
+			return fs.SkipDir
+		case !entry.IsDir() && strings.HasSuffix(entry.Name(), ".lock"):
+			return os.Remove(path)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("removing old locks of the repository %s: %w", r.Dir, err)
+	}
+	return nil
+}
+
+// Tidy packs the objects of many small commits, when there are many.
+func (r *Repo) Tidy(ctx context.Context) error {
+	_, err := r.Run(ctx, "-c", "gc.auto=3000", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
+	return err
+}
+
 // configure writes the settings as one file: asking git for each would cost a process per setting.
 func (r *Repo) configure(remote Remote) error {
 	text := "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n\thooksPath = /dev/null\n\tlogAllRefUpdates = false\n" +
@@ -178,7 +207,8 @@ func (r *Repo) stream(ctx context.Context, in io.Reader, out io.Writer, args ...
 	said := &tail{}
 	cmd.Stderr = said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	// SIGTERM lets git take its lock files away; what does not end is killed after WaitDelay.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Run(); err != nil {
 		if cause := context.Cause(ctx); cause != nil {

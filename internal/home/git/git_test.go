@@ -161,3 +161,17 @@ func TestARemoteOutOfReachIsAnError(t *testing.T) {
 	_, err = repo.Refs(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+func TestLocksOfKilledProcessesAreRemoved(t *testing.T) {
+	repo := open(t, bare(t))
+	one := commit(t, repo, git.Hash{}, map[string]string{"f": "1"})
+	for _, name := range []string{"refs/heads/main.lock", "packed-refs.lock", "fast_import_crash_1"} {
+		require.NoError(t, os.WriteFile(filepath.Join(repo.Dir, name), nil, 0o600))
+	}
+	_, err := repo.Commit(t.Context(), git.Commit{Ref: repo.Main(), Parent: one, Message: "m", When: time.Now()}, nil)
+	require.ErrorContains(t, err, "committing to refs/heads/main")
+	require.NoError(t, repo.Recover())
+	require.NoFileExists(t, filepath.Join(repo.Dir, "fast_import_crash_1"))
+	commit(t, repo, one, map[string]string{"f": "2"})
+	require.NoError(t, repo.Tidy(t.Context()))
+}

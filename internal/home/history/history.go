@@ -177,6 +177,9 @@ func (r *Run) open(ctx context.Context) (*git.Repo, error) {
 	for range 2 {
 		repo, err := git.Open(ctx, dir, r.Config.remote())
 		if err == nil {
+			err = repo.Recover()
+		}
+		if err == nil {
 			if err = readable(ctx, repo); err == nil || ctx.Err() != nil {
 				return repo, err
 			}

@@ -20,6 +20,8 @@ func (e *Engine) commitLoop(ctx context.Context) {
 	defer scan.Stop()
 	numbers := time.NewTicker(e.o.Numbers)
 	defer numbers.Stop()
+	tidy := time.NewTicker(time.Hour)
+	defer tidy.Stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -34,6 +36,11 @@ func (e *Engine) commitLoop(ctx context.Context) {
 				e.o.Say("the next build numbers: %v", err)
 			}
 			notify(e.wake)
+		case <-tidy.C:
+			if err := e.o.Repo.Tidy(ctx); err != nil && ctx.Err() == nil {
+				e.o.Say("packing the local repository: %v", err)
+			}
+			continue
 		case <-scan.C:
 			e.mailbox.put(event{Overflow: true})
 		case <-e.mailbox.signal:
@@ -90,7 +97,7 @@ func (e *Engine) round(ctx context.Context, work dirty, first time.Time) error {
 		return err
 	}
 	e.tree.apply(done)
-	e.head = head
+	e.head, e.status.Files = head, len(e.tree.nodes)
 	if e.unpushed.IsZero() {
 		e.unpushed = first
 	}

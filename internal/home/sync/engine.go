@@ -60,7 +60,8 @@ type Engine struct {
 	status   Status
 }
 
-// New makes an engine whose local repository holds the history that the home is compared with.
+// New makes an engine, the one owner of its local repository, which holds the history that the home is compared
+// with.
 func New(ctx context.Context, o Options) (*Engine, error) {
 	for _, d := range []struct {
 		value *time.Duration
@@ -75,6 +76,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	}
 	if o.Alive == nil {
 		o.Alive = func() error { return nil }
+	}
+	if err := o.Repo.Recover(); err != nil {
+		return nil, err
 	}
 	refs, err := o.Repo.Refs(ctx)
 	if err != nil {

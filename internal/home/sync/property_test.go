@@ -178,7 +178,7 @@ func (c *chaos) settledWithout() {
 		return true
 	}
 	for end := time.Now().Add(patience); !same(); {
-		require.True(c.t, time.Now().Before(end), "%s", wrong)
+		require.True(c.t, time.Now().Before(end), "%s; %+v; %v", wrong, c.engine.Status(), c.said)
 		select {
 		case err := <-c.ended:
 			c.t.Fatalf("the engine ended: %v", err)

@@ -21,8 +21,9 @@ type watcher struct {
 	file *os.File
 	fd   int
 
-	mu    sync.Mutex
-	names map[int32]string // folder, relative to the home, of each watch
+	mu     sync.Mutex
+	closed bool             // the number of a closed file may be another file's by now
+	names  map[int32]string // folder, relative to the home, of each watch
 }
 
 // event is a name that changed. Name is relative to the home; Folder says that it is, or was, a folder.
@@ -44,12 +45,20 @@ func newWatcher(home string) (*watcher, error) {
 	return &watcher{home: home, fd: fd, file: os.NewFile(uintptr(fd), "inotify"), names: map[int32]string{}}, nil
 }
 
-func (w *watcher) close() { w.file.Close() }
+func (w *watcher) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	w.file.Close()
+}
 
 // add watches a folder. One that is watched already under another name (it was moved) gets the new name.
 func (w *watcher) add(name string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
 	wd, err := unix.InotifyAddWatch(w.fd, path.Join(w.home, name), mask)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return nil // gone again: its parent tells
@@ -65,6 +74,9 @@ func (w *watcher) add(name string) error {
 func (w *watcher) forget(folders []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
 	for wd, name := range w.names {
 		for _, folder := range folders {
 			if name == folder || strings.HasPrefix(name, folder+"/") {
