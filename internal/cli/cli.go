@@ -53,6 +53,7 @@ func commands(a *app) []*cobra.Command {
 		newConfigCommand(a),
 		newSourcesCommand(a),
 		newReleaseCommand(a),
+		newImagesCommand(a, dockerTools()),
 		newVersionCommand(a),
 		newSuperviseCommand(),
 	}
