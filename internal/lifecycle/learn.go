@@ -232,13 +232,23 @@ func (e *Env) baseStep(h config.Host) op.Step {
 // baseRounds is how often a host's base is gone over again; each round can only bring what an earlier one made visible.
 const baseRounds = 3
 
+// applyAll makes the items of a host in order, and beside them those that need no others: programs are sent while packages unpack.
 func applyAll(ctx context.Context, items []provision.Item) error {
-	for _, item := range items {
-		if _, err := item.Apply(ctx); err != nil {
-			return fmt.Errorf("%s: %w", item.Title(), err)
+	apply := func(apart bool) error {
+		for _, item := range items {
+			if hosts.Apart(item) != apart {
+				continue
+			}
+			if _, err := item.Apply(ctx); err != nil {
+				return fmt.Errorf("%s: %w", item.Title(), err)
+			}
 		}
+		return nil
 	}
-	return nil
+	beside := make(chan error, 1)
+	go func() { beside <- apply(true) }()
+	err := apply(false)
+	return errors.Join(err, <-beside)
 }
 
 // probeAll looks at all items of a host at once: on a distant host most of the time is spent on the way.

@@ -40,6 +40,15 @@ func Base(c *config.Cluster, h config.Host, m host.Machine, f Facts, helpers Hel
 	return kept
 }
 
+// Apart says that an item of Base needs none of the others, so that it can be made while they are.
+func Apart(item provision.Item) bool {
+	if k, ok := item.(kept); ok {
+		item = k.Item
+	}
+	_, ok := item.(Upload)
+	return ok
+}
+
 // BinPath is where a helper program lies on every host.
 func BinPath(name string) string { return host.RemoteDir + "/bin/" + name }
 

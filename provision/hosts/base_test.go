@@ -379,3 +379,17 @@ func TestWhatIsMissingIsInstalledAsTheSystemDoes(t *testing.T) {
 	assert.Equal(t, "/opt/jomctl/zookeeper-1/apache-zookeeper-3.8.4-bin/lib/*", found.ZooKeeper.Classpath)
 	assert.Contains(t, Foreign(true), "docker-distribution")
 }
+
+func TestUploadsAreApartFromTheRest(t *testing.T) {
+	r := newRig(t, "a1")
+	var apart, rest []string
+	for _, item := range Base(r.c, r.h, r.machine, r.facts, r.helpers, r.keeper) {
+		if Apart(item) {
+			apart = append(apart, item.Title())
+		} else {
+			rest = append(rest, item.Title())
+		}
+	}
+	assert.Equal(t, []string{BinPath("standin") + " on a1", BinPath("jomhome") + " on a1"}, apart)
+	assert.Equal(t, []string{"services of packages masked on a1", "packages on a1", "Docker Engine on a1"}, rest, "in order")
+}
