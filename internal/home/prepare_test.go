@@ -1,6 +1,7 @@
 package home
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -63,6 +64,44 @@ func TestTheFilesABadBootDestroysAreKept(t *testing.T) {
 	write(t, queue, "")
 	require.NoError(t, Prepare(c))
 	require.Equal(t, "<queue>three items</queue>", read(t, kept), "the empty file of a failed boot must not replace the copy")
+}
+
+func TestABadBootThatIsTriedAgainDestroysNoCopy(t *testing.T) {
+	dir := t.TempDir()
+	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir)}
+	config, kept := filepath.Join(c.Home, "config.xml"), filepath.Join(c.Home, beforeStart, "config.xml")
+	for _, text := range []string{"<hudson>with the cloud</hudson>", "<hudson/>", "<hudson/>", "<hudson/>", "<hudson>2</hudson>"} {
+		write(t, config, text)
+		require.NoError(t, Prepare(c))
+	}
+	require.Equal(t, "<hudson>2</hudson>", read(t, kept))
+	require.Equal(t, "<hudson/>", read(t, kept+".1"))
+	require.Equal(t, "<hudson>with the cloud</hudson>", read(t, kept+".2"))
+	for i := range 2 * generations {
+		write(t, config, fmt.Sprintf("<hudson>%d</hudson>", 10+i))
+		require.NoError(t, Prepare(c))
+	}
+	copies, err := filepath.Glob(kept + "*")
+	require.NoError(t, err)
+	require.Len(t, copies, generations)
+}
+
+func TestAStartWithOtherPluginsThanTheLocksIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir), PluginLock: []LockedPlugin{{"mesos", "2.0"}, {"git", "5.7.0"}}}
+	plugin := func(name, version string) {
+		pluginFile(t, filepath.Join(c.Home, "plugins", name+".jpi"), "Short-Name: "+name+"\nPlugin-Version: "+version+"\n")
+	}
+	plugin("mesos", "1.0.0")
+	err := Prepare(c)
+	require.ErrorContains(t, err, "mesos is 1.0.0 instead of 2.0")
+	require.ErrorContains(t, err, "git 5.7.0 is not there")
+	plugin("mesos", "2.0")
+	plugin("git", "5.7.0")
+	plugin("other", "1")
+	require.NoError(t, Prepare(c))
+	write(t, filepath.Join(c.Home, "plugins/git.jpi.disabled"), "")
+	require.ErrorContains(t, Prepare(c), "git is disabled")
 }
 
 func TestLoadControllerNamesEveryProblem(t *testing.T) {

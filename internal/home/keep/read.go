@@ -112,10 +112,8 @@ func readAll(file io.Reader, size int64) ([]byte, error) {
 
 // Check returns a *RefusedError for a content that must not be kept under the name.
 func Check(name string, data []byte) error {
-	if strings.HasSuffix(name, ".xml") {
-		if err := wellFormed(data); err != nil {
-			return &RefusedError{File: name, Reason: fmt.Sprintf("it is not well-formed XML (%v): the last good version is kept", err)}
-		}
+	if err := WellFormed(name, data); err != nil {
+		return &RefusedError{File: name, Reason: fmt.Sprintf("%v: the last good version is kept", err)}
 	}
 	if strings.HasPrefix(name, "nodes/") && bytes.Contains(data[:min(len(data), 4096)], []byte("jenkinsci.plugins.mesos.Mesos")) {
 		return &RefusedError{File: name, Reason: "a build agent that Mesos started, which is gone when its build is over", Silent: true}
@@ -150,6 +148,17 @@ func plainXML(data []byte) []byte {
 		data = charReference.ReplaceAll(data, []byte("?"))
 	}
 	return data
+}
+
+// WellFormed says whether Jenkins can read a file, as far as its syntax goes.
+func WellFormed(name string, data []byte) error {
+	if !strings.HasSuffix(name, ".xml") {
+		return nil
+	}
+	if err := wellFormed(data); err != nil {
+		return fmt.Errorf("it is not well-formed XML (%w)", err)
+	}
+	return nil
 }
 
 func wellFormed(data []byte) error {

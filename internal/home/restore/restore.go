@@ -173,8 +173,8 @@ func verify(below string, entries []git.Entry) error {
 		if git.BlobHash(data) != e.Hash {
 			return fmt.Errorf("%s was not written as the history has it", e.Path)
 		}
-		if err := keep.Check(e.Path, data); err != nil {
-			return err
+		if err := keep.WellFormed(e.Path, data); err != nil {
+			return fmt.Errorf("%s: %w", e.Path, err)
 		}
 	}
 	return nil
