@@ -156,7 +156,7 @@ func TestTheAWSModulePlansItsHosts(t *testing.T) {
 	require.Equal(t, []any{20000.0, 21000.0}, []any{ports["from_port"], ports["to_port"]})
 }
 
-func TestTheOpenStackModulePlansItsHosts(t *testing.T) {
+func TestTheOpenStackModuleMakesItsHostsAndTakesThemAway(t *testing.T) {
 	mirrored(t, "openstack")
 	cloud := newFakeOpenStack(t)
 	v := cloudVariables()
@@ -177,6 +177,21 @@ func TestTheOpenStackModulePlansItsHosts(t *testing.T) {
 	require.Equal(t, "public", values[`openstack_networking_floatingip_v2.host["m1"]`]["pool"])
 	require.Equal(t, "external-1", values["openstack_networking_router_v2.cluster"]["external_network_id"])
 	require.Empty(t, cloud.written(), "a plan makes nothing")
+
+	require.NoError(t, d.Apply(t.Context(), p))
+	hosts, err := d.Inventory(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"m1", "10.5.0.11"}, []string{hosts[0].Name, hosts[0].Address})
+	require.Regexp(t, `^192\.0\.2\.\d+$`, hosts[0].SSHAddress)
+	p, err = d.Plan(t.Context())
+	require.NoError(t, err)
+	why, err := d.tf.ShowPlanFileRaw(t.Context(), p.file)
+	require.NoError(t, err)
+	require.True(t, p.Empty(), why)
+	p, err = d.PlanDestroy(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, d.Apply(t.Context(), p))
+	require.Empty(t, cloud.left())
 }
 
 // moto starts the stand-in of AWS that many projects test with, which keeps what is made, and returns its address.

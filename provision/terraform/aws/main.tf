@@ -1,4 +1,4 @@
-# Instances in a network of their own. Validated and planned with the provider of 6.47.
+# Instances in a network of their own. Validated and planned with the provider 6.47.
 
 # Whose state this is: jomctl refuses to change another cluster's. Made first and removed last.
 resource "terraform_data" "identity" {

@@ -1,4 +1,4 @@
-# Instances in a network of their own. Validated and planned with the provider of 1.54 and 3.4.
+# Instances in a network of their own. Validated and planned with the providers 1.54 and 3.4.
 
 # Whose state this is: jomctl refuses to change another cluster's. Made first and removed last.
 resource "terraform_data" "identity" {
