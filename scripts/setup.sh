@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing. Installing needs root or sudo; where nothing is missing neither is used.
 set -euo pipefail
 
-packages=(zookeeper haproxy default-jre-headless python3-jenkins shellcheck openssh-server)
+packages=(zookeeper haproxy default-jre-headless python3-jenkins shellcheck openssh-server restic)
 missing=()
 for package in "${packages[@]}"; do
 	if ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed'; then

@@ -1,0 +1,76 @@
+package backup
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Proof is the result of a test restore.
+type Proof struct {
+	Time time.Time `json:"time"`
+	Verdict
+}
+
+// Record is what is known of a backup beside what the repository says.
+type Record struct {
+	ID        string   `json:"id"`
+	Unsettled []string `json:"unsettled,omitempty"`
+	// Proof is the last test restore, nil where there was none.
+	Proof *Proof `json:"proof,omitempty"`
+}
+
+// Counts says whether a test restore was opened, and nothing was wrong with it.
+func (r Record) Counts() bool { return r.Proof != nil && r.Proof.Counts() }
+
+// Records is the folder in which records are kept, one file each. They are notes: without them backups are proven again.
+type Records string
+
+func (r Records) file(id string) string { return filepath.Join(string(r), id+".json") }
+
+// Read returns the record of a backup; an empty one where there is none.
+func (r Records) Read(id string) (Record, error) {
+	record := Record{ID: id}
+	data, err := os.ReadFile(r.file(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return record, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &record)
+	}
+	if err != nil {
+		return Record{ID: id}, fmt.Errorf("reading the record of a backup (remove %s and verify it again): %w", r.file(id), err)
+	}
+	return record, nil
+}
+
+// Write replaces the record of a backup.
+func (r Records) Write(record Record) error {
+	data, err := json.MarshalIndent(record, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(string(r), 0o700)
+	}
+	temp := r.file(record.ID) + ".tmp"
+	if err == nil {
+		err = os.WriteFile(temp, append(data, '\n'), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(temp, r.file(record.ID))
+	}
+	if err != nil {
+		return fmt.Errorf("writing the record of a backup: %w", err)
+	}
+	return nil
+}
+
+// Remove removes the record of a backup that is gone.
+func (r Records) Remove(id string) error {
+	if err := os.Remove(r.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the record of a backup: %w", err)
+	}
+	return nil
+}
