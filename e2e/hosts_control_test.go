@@ -25,7 +25,7 @@ func TestHostsControlFromOneToThreeAndBack(t *testing.T) {
 	b.lab.Hosts = slices.DeleteFunc(slices.Clone(all), func(h terraform.Host) bool { return slices.Contains([]string{"m2", "m3", "m4"}, h.Name) })
 	b.file("mesos")
 	b.lab.Hosts = all
-	b.install().ok()
+	b.install(few...).ok()
 	b.task = b.ready(time.Minute).Controller.Task
 	for _, part := range []struct {
 		name string
@@ -55,9 +55,12 @@ type controlBench struct {
 	dead, task string
 }
 
+// few are builds that one Mesos agent of a small machine can run beside the controller.
+var few = []string{"--proof-builds", "3"}
+
 // change is a command that changes the control hosts.
 func (b *controlBench) change(args ...string) []string {
-	return append(append([]string{"control"}, args...), "--yes", "--accept-host-keys", "--proof-sleep", "1s")
+	return append(append(append([]string{"control"}, args...), "--yes", "--accept-host-keys", "--proof-sleep", "1s"), few...)
 }
 
 func (b *controlBench) at(name string) string { return name + "=" + b.lab.Host(name).Address }
