@@ -51,13 +51,15 @@ type Engine struct {
 	mailbox mailbox
 	wake    chan struct{} // there is something to push
 
-	mu       sync.Mutex // guards what follows, and the branch in the local repository
-	claimed  claim.Claimed
-	head     git.Hash
-	pushed   git.Hash
-	unpushed time.Time // since when there is something in commits that is not pushed
-	later    time.Time // the same, for what was committed after the push that is under way began
-	status   Status
+	mu      sync.Mutex // guards what follows, and the branch in the local repository
+	claimed claim.Claimed
+	head    git.Hash
+	pushed  git.Hash
+	// numbers is the commit of the next build numbers here, numbersPushed that of the remote.
+	numbers, numbersPushed git.Hash
+	unpushed               time.Time // since when there is something in commits that is not pushed
+	later                  time.Time // the same, for what was committed after the push that is under way began
+	status                 Status
 }
 
 // New makes an engine, the one owner of its local repository, which holds the history that the home is compared
@@ -85,7 +87,8 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{o: o, tree: newTree(o.Home), wake: make(chan struct{}, 1), claimed: o.Claimed,
-		head: refs[o.Repo.Main()], pushed: refs[git.Tracking(o.Repo.Main())]}
+		head: refs[o.Repo.Main()], pushed: refs[git.Tracking(o.Repo.Main())],
+		numbers: refs[git.Numbers], numbersPushed: refs[git.Tracking(git.Numbers)]}
 	if e.head != e.pushed {
 		e.unpushed = time.Now()
 	}

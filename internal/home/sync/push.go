@@ -52,18 +52,14 @@ func (e *Engine) push(ctx context.Context) error {
 		return e.failed(err)
 	}
 	e.mu.Lock()
-	head, pushed, owner := e.head, e.pushed, e.claimed.Owner
+	head, pushed, owner, mine, theirs := e.head, e.pushed, e.claimed.Owner, e.numbers, e.numbersPushed
 	e.later = time.Time{}
 	e.mu.Unlock()
-	refs, err := e.o.Repo.Refs(ctx)
-	if err != nil {
-		return e.failed(err)
-	}
 	var updates []git.Update
 	if head != pushed {
 		updates = append(updates, git.Update{Ref: e.o.Repo.Main(), Old: pushed, New: head})
 	}
-	if mine, theirs := refs[git.Numbers], refs[git.Tracking(git.Numbers)]; mine != theirs && !mine.IsZero() {
+	if mine != theirs && !mine.IsZero() {
 		updates = append(updates, git.Update{Ref: git.Numbers, Old: theirs, New: mine})
 	}
 	if len(updates) == 0 {
@@ -78,6 +74,9 @@ func (e *Engine) push(ctx context.Context) error {
 		return nil
 	}
 	e.done(head)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.numbersPushed = mine
 	return nil
 }
 
@@ -92,7 +91,11 @@ func (e *Engine) claim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.o.Claim, e.claimed, e.head, e.pushed = nil, claimed, claimed.Head, claimed.Head
+	refs, err := e.o.Repo.Refs(ctx)
+	if err != nil {
+		return err
+	}
+	e.o.Claim, e.claimed, e.head, e.pushed, e.numbersPushed = nil, claimed, claimed.Head, claimed.Head, refs[git.Tracking(git.Numbers)]
 	e.unpushed = time.Time{}
 	e.reportLocked(func(s *Status) { s.PushError, s.LastPush = "", time.Now() })
 	return nil
@@ -126,6 +129,7 @@ func (e *Engine) resolve(ctx context.Context, head, pushed, owner git.Hash, fail
 	if err != nil {
 		return failure // out of reach: try again later
 	}
+	e.refresh(refs)
 	at := refs[e.o.Repo.Main()]
 	switch {
 	case refs[git.Owner] != owner:
@@ -137,17 +141,16 @@ func (e *Engine) resolve(ctx context.Context, head, pushed, owner git.Hash, fail
 		e.done(head)
 		return nil
 	case at == pushed:
-		e.refresh(ctx, refs)
 		return failure // refused for a reason of the remote's own, as a hook or a full disk
 	}
 	return e.absorb(ctx, at)
 }
 
-// refresh makes sure that the remembered ref of the numbers is the remote's.
-func (e *Engine) refresh(ctx context.Context, refs map[string]git.Hash) {
-	if theirs := refs[git.Numbers]; !theirs.IsZero() {
-		_ = e.o.Repo.Set(ctx, git.Tracking(git.Numbers), theirs) // its object may not be here, then the next push says so
-	}
+// refresh remembers what the remote's numbers are.
+func (e *Engine) refresh(refs map[string]git.Hash) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.numbersPushed = refs[git.Numbers]
 }
 
 // absorb deals with commits that somebody other than a controller pushed to the branch: the files stay those of the home, and

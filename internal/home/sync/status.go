@@ -153,20 +153,25 @@ func (e *Engine) commitNumbers(ctx context.Context) error {
 			text.WriteString(strconv.Itoa(n) + " " + strings.Map(printable, job) + "\n")
 		}
 	}
-	refs, err := e.o.Repo.Refs(ctx)
-	if err != nil {
-		return err
-	}
-	if old := refs[git.Numbers]; !old.IsZero() {
+	e.mu.Lock()
+	old := e.numbers
+	e.mu.Unlock()
+	if !old.IsZero() {
 		if data, ok, err := e.o.Repo.File(ctx, old, numbersFile); err == nil && ok && bytes.Equal(data, text.Bytes()) {
 			return nil
 		}
 	}
-	_, err = e.o.Repo.Commit(ctx, git.Commit{Ref: git.Numbers, Force: true, Message: "Next build numbers", When: time.Now()}, func(c *git.Changes) error {
+	commit, err := e.o.Repo.Commit(ctx, git.Commit{Ref: git.Numbers, Force: true, Message: "Next build numbers", When: time.Now()}, func(c *git.Changes) error {
 		c.Write(numbersFile, text.Bytes(), false)
 		return nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.numbers = commit
+	return nil
 }
 
 // ParseNumbers reads the file of the next build numbers: job path to number.
