@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -122,8 +123,12 @@ func (c *controlChange) reach(ctx context.Context, force bool) error {
 		switch {
 		case err == nil && c.shrinks():
 			// A master of its that leads is started again, so that another one leads.
-			if err = c.was.own.look(ctx, m); err == nil {
-				_, err = c.was.own.find(ctx, m)
+			if err := c.was.own.look(ctx, m); err != nil {
+				return err
+			}
+			why, err := c.was.own.find(ctx, m)
+			if err == nil && why != "" && len(there([]string{controlRecordFile(c.env.Cluster.StateDir())})) == 0 { // it is cleaned when all is done
+				err = errors.New(why)
 			}
 			if err != nil {
 				return err
