@@ -11,27 +11,38 @@ if [ $# -eq 0 ]; then
 		fi
 	done
 fi
+# value sets found to that of a property.
+value() {
+	found=${2#*"
+$1="}
+	[ "$found" != "$2" ] || found=
+	found=${found%%"
+"*}
+}
 for name; do
 	service=jomctl-$name.service
 	echo "=== unit $name"
-	properties=$(systemctl show --no-pager -p LoadState -p LoadError -p ActiveState -p SubState -p Result -p MainPID -p NRestarts -p Job \
+	properties="
+$(systemctl show --no-pager -p LoadState -p LoadError -p ActiveState -p SubState -p Result -p MainPID -p NRestarts -p Job \
 		-p ExecMainStartTimestamp -p ExecMainExitTimestamp -p ExecMainCode -p ExecMainStatus -p UnitFileState -p FragmentPath \
-		-p DropInPaths -p NeedDaemonReload "$service") || exit 1
-	printf '%s\n' "$properties"
-	pid=$(printf '%s\n' "$properties" | sed -n 's/^MainPID=//p')
-	if [ "${pid:-0}" != 0 ] && [ -r "/proc/$pid/environ" ]; then
-		tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^JOMCTL_UNIT_DIGEST=\([0-9a-f]*\)$/Digest=\1/p'
+		-p DropInPaths -p NeedDaemonReload "$service")" || exit 1
+	printf '%s\n' "${properties#?}"
+	value MainPID "$properties"
+	if [ "${found:-0}" != 0 ] && [ -r "/proc/$found/environ" ]; then
+		digest=$(grep -az '^JOMCTL_UNIT_DIGEST=[0-9a-f]*$' "/proc/$found/environ" 2>/dev/null | tr -d '\0')
+		[ -z "$digest" ] || echo "Digest=${digest#*=}"
 	fi
-	job=$(printf '%s\n' "$properties" | sed -n 's/^Job=//p')
-	if [ "${job:-0}" != 0 ]; then
-		echo "JobType=$(systemctl list-jobs --no-legend --no-pager 2>/dev/null | awk -v id="$job" '$1 == id {print $3}')"
+	value Job "$properties"
+	if [ "${found:-0}" != 0 ]; then
+		echo "JobType=$(systemctl list-jobs --no-legend --no-pager 2>/dev/null | awk -v id="$found" '$1 == id {print $3}')"
 	fi
-	if [ -f "/run/jomctl/$name.exit" ]; then
-		sed -n '1s/^/Exit=/p' "/run/jomctl/$name.exit"
+	if [ -f "/run/jomctl/$name.exit" ] && read -r ended <"/run/jomctl/$name.exit"; then
+		echo "Exit=$ended"
 	fi
 	if [ -f "/etc/jomctl/$name.env" ]; then
-		echo "EnvSum=$(sha256sum <"/etc/jomctl/$name.env" | cut -d ' ' -f 1)"
-		echo "EnvMode=$(stat -c %a "/etc/jomctl/$name.env")"
+		sum=$(sha256sum <"/etc/jomctl/$name.env")
+		echo "EnvSum=${sum%% *}"
+		stat -c EnvMode=%a "/etc/jomctl/$name.env"
 	fi
 	if [ -f "$service" ]; then
 		echo "=== file"
