@@ -86,7 +86,7 @@ func (r *Repo) Commit(ctx context.Context, commit Commit, change func(*Changes) 
 		failed <- err
 	}()
 	var out strings.Builder
-	args := []string{"fast-import", "--quiet", "--done", "--date-format=raw"}
+	args := []string{"fast-import", "--quiet", "--done", "--date-format=raw", "--depth=0"}
 	if commit.Force {
 		args = append(args, "--force")
 	}

@@ -104,14 +104,15 @@ func (r *Repo) Recover() error {
 
 // Tidy packs the objects of many small commits, when there are many.
 func (r *Repo) Tidy(ctx context.Context) error {
-	_, err := r.Run(ctx, "-c", "gc.auto=3000", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
+	_, err := r.Run(ctx, "-c", "gc.auto=1000", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
 	return err
 }
 
-// configure writes the settings as one file: asking git for each would cost a process per setting.
+// configure writes the settings as one file: asking git for each would cost a process per setting. Most of a commit is the list of
+// all jobs, names and hashes that hardly get smaller by compression; Tidy makes deltas of them.
 func (r *Repo) configure(remote Remote) error {
 	text := "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n\thooksPath = /dev/null\n\tlogAllRefUpdates = false\n" +
-		"[gc]\n\tauto = 0\n[fetch]\n\trecurseSubmodules = false\n[pack]\n\tthreads = 1\n\twindowMemory = 64m\n" +
+		"\tlooseCompression = 0\n[gc]\n\tauto = 0\n[fetch]\n\trecurseSubmodules = false\n[pack]\n\tthreads = 1\n\twindowMemory = 64m\n\tcompression = 1\n" +
 		"[http]\n\tlowSpeedLimit = 100\n\tlowSpeedTime = 60\n[credential]\n\thelper =\n" +
 		fmt.Sprintf("[remote \"origin\"]\n\turl = %s\n", quote(remote.URL))
 	for _, ref := range []string{r.Main(), Owner, Numbers} {
