@@ -34,6 +34,11 @@ if [ "$what" != here ]; then
 	check=$!
 fi
 
+# For the installation of RPM packages, which only root can try.
+if [ "$what" != lab ] && [ "$(id -u)" -eq 0 ]; then
+	"$here/lab-packages.sh" dnf:dnf rpm:rpm createrepo-c:createrepo_c
+fi
+
 # Whole-command tests build the programs themselves, which the cache of results does not see. They share two cores with the clusters that
 # they start, so packages run one after the other.
 [ "$what" = lab ] || go test -count=1 -p 1 -timeout 35m ./... "$@"

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/testkit"
 )
 
 // wantedRPM is a plan and what was fetched for it: a package of a yum repository.
@@ -184,13 +185,13 @@ func (r *rootFolder) Run(ctx context.Context, argv ...string) (host.Output, erro
 // realYum is a repository of createrepo_c with two Mesos and what the newer one needs, all signed, over HTTP.
 func realYum(t *testing.T) (string, KeyRef) {
 	t.Helper()
-	for _, program := range []string{"dnf", "rpm", "createrepo_c"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("no %s (apt-get install --no-install-recommends dnf rpm createrepo-c): %v", program, err)
-		}
-	}
 	if os.Geteuid() != 0 {
 		t.Skip("rpm installs as root alone")
+	}
+	for _, program := range []string{"dnf", "rpm", "createrepo_c"} {
+		if _, err := exec.LookPath(program); err != nil {
+			testkit.Missing(t, program+" (apt-get install --no-install-recommends dnf rpm createrepo-c)")
+		}
 	}
 	dir, now := t.TempDir(), time.Now().Add(-time.Hour)
 	key := newRSAKey(t, 0, now)
