@@ -18,7 +18,8 @@ type Proof struct {
 
 // Record is what is known of a backup beside what the repository says.
 type Record struct {
-	ID        string   `json:"id"`
+	// ID is the backup's.
+	ID        string   `json:"-"`
 	Unsettled []string `json:"unsettled,omitempty"`
 	// Proof is the last test restore, nil where there was none.
 	Proof *Proof `json:"proof,omitempty"`

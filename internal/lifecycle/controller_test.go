@@ -178,7 +178,7 @@ func TestWhatIsNotActedUponIsSaid(t *testing.T) {
 	env := environment(t, clusterWith(t, "jenkins: {scm: {repository: /srv/git/home}}\nbackup: {repository: /srv/backup}\n"))
 	notes := strings.Join(env.Notes(), "\n")
 	require.NotContains(t, notes, "jenkins.scm", "target local keeps the history")
-	require.Contains(t, notes, "backup is kept")
+	require.Contains(t, notes, "backup is acted upon by `jomctl backup`, and nothing runs that by itself")
 	require.NotContains(t, notes, "maintenance")
 	require.Contains(t, notes, "lies under /tmp", "test folders do")
 }

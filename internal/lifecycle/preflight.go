@@ -57,11 +57,14 @@ func (e *Env) Notes() []string {
 		set  bool
 		name string
 	}{
-		{e.Cluster.Jenkins.SCM != nil && e.own != nil, "jenkins.scm"}, {e.Cluster.Backup != nil, "backup"}, {e.Cluster.Maintenance != nil, "maintenance"},
+		{e.Cluster.Jenkins.SCM != nil && e.own != nil, "jenkins.scm"}, {e.Cluster.Backup != nil && e.own != nil, "backup"}, {e.Cluster.Maintenance != nil, "maintenance"},
 	} {
 		if part.set {
 			notes = append(notes, part.name+" is kept in the file, but this version of jomctl does not act upon it")
 		}
+	}
+	if e.Cluster.Backup != nil && e.own == nil {
+		notes = append(notes, "backup is acted upon by `jomctl backup`, and nothing runs that by itself: let cron or a systemd timer do it (docs/backup.md)")
 	}
 	return notes
 }
