@@ -88,7 +88,7 @@ func (c *Checker) key(ctx context.Context, r *Result, key KeyRef, locked Locked)
 	}
 	if want != "" {
 		all := keys.fingerprints()
-		keys.keys = slices.DeleteFunc(slices.Clone(keys.keys), func(k *openpgp.Entity) bool { return fingerprintOf(k) != want })
+		keys.keys = slices.DeleteFunc(slices.Clone(keys.keys), func(k *openpgp.Entity) bool { return !slices.Contains(strings.Split(want, ", "), fingerprintOf(k)) })
 		if len(keys.keys) == 0 {
 			r.find(fmt.Sprintf("the key changed: %s has %s, and %s says %s", at, spaced(strings.Join(all, ", ")), who, spaced(want)),
 				"ask the owner whether the key was replaced; until then name the package by its checksum, {deb: URL, sha256: ...} or {rpm: URL, sha256: ...}")

@@ -198,11 +198,22 @@ func (c *Checker) signature(r *Result, got *Fetched) {
 		r.find(got.Locked.URL+": neither the package nor the index of its repository is signed, so that anybody on the way could change it",
 			"compare the file with another copy, and name it by its checksum: {rpm: URL, sha256: ...}")
 	case signer != nil:
-		r.keyFacts(signer)
-		got.Locked.KeyFingerprint, got.Locked.KeyExpires = r.Locked.KeyFingerprint, r.Locked.KeyExpires
+		got.Locked.signedBy(signer)
 		if !strings.Contains(got.Locked.Signed, signedPackage) {
 			got.Locked.Signed = strings.TrimPrefix(got.Locked.Signed+", "+signedPackage, ", ")
 		}
-		r.note("the package is signed by %s", spaced(r.Locked.KeyFingerprint))
+		r.note("the package is signed by %s", spaced(fingerprintOf(signer)))
+	}
+}
+
+// signedBy adds the key of a package to that of the index, which may be another one. The end is that of the key that ends first.
+func (l *Locked) signedBy(signer *openpgp.Entity) {
+	fingerprint := fingerprintOf(signer)
+	if strings.Contains(l.KeyFingerprint, fingerprint) {
+		return
+	}
+	l.KeyFingerprint = strings.TrimPrefix(l.KeyFingerprint+", "+fingerprint, ", ")
+	if end, ok := expiry(signer); ok && (l.KeyExpires == "" || day(end) < l.KeyExpires) {
+		l.KeyExpires = day(end)
 	}
 }

@@ -40,7 +40,7 @@ type Locked struct {
 	// Image is repository@digest, ImageID the digest of its configuration, by which an engine that loaded the archive knows it.
 	Image   string `yaml:"image,omitempty" json:"image,omitempty"`
 	ImageID string `yaml:"imageID,omitempty" json:"imageID,omitempty"`
-	// KeyFingerprint is that of the key that signed, KeyExpires its end, YYYY-MM-DD, and KeySHA256 the checksum of the key's file.
+	// KeyFingerprint is that of the key that signed (of a yum repository two, "A, B", where index and package have different ones), KeyExpires its end, YYYY-MM-DD, and KeySHA256 the checksum of the key's file.
 	KeyFingerprint string `yaml:"keyFingerprint,omitempty" json:"keyFingerprint,omitempty"`
 	KeyExpires     string `yaml:"keyExpires,omitempty" json:"keyExpires,omitempty"`
 	KeySHA256      string `yaml:"keySHA256,omitempty" json:"keySHA256,omitempty"`

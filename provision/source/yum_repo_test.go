@@ -83,9 +83,11 @@ type fakeYum struct {
 	*fakeRepo
 	// index and packages sign; nil signs nothing.
 	index, published *openpgp.Entity
-	signed           time.Time
-	checksum         string
-	entries          string
+	// also are further keys in the file.
+	also     []*openpgp.Entity
+	signed   time.Time
+	checksum string
+	entries  string
 }
 
 func newFakeYum(t *testing.T) *fakeYum {
@@ -123,7 +125,7 @@ func (y *fakeYum) publish() *fakeYum {
 // plan is a plan for the package mesos of this repository.
 func (y *fakeYum) plan() Plan {
 	file := filepath.Join(y.t.TempDir(), "key.asc")
-	require.NoError(y.t, os.WriteFile(file, publicKey(y.t, y.published), 0o600))
+	require.NoError(y.t, os.WriteFile(file, publicKey(y.t, append([]*openpgp.Entity{y.published}, y.also...)...), 0o600))
 	return Plan{Component: Mesos, Kind: KindYum, Title: "yum mesos", Package: "mesos", Facts: alma,
 		Yum: newYumRepository(y.server.URL+"/", nil, KeyRef{File: file}, alma)}
 }

@@ -141,6 +141,28 @@ func TestAYumIndexThatLosesItsSignatureIsRefused(t *testing.T) {
 	require.Empty(t, c.Check(ctx, y.plan()).Findings)
 }
 
+func TestIndexAndPackageMayHaveKeysOfTheirOwn(t *testing.T) {
+	y, c, ctx := newFakeYum(t), checker(t), context.Background()
+	packager := newKey(t, 500)
+	y.also = append(y.also, packager)
+	y.add("1", "1", "x86_64", mesosRPM(t, "1", "1", packager))
+	y.publish()
+	got, _, err := c.Fetch(ctx, y.plan(), false)
+	require.NoError(t, err)
+	require.Equal(t, fingerprintOf(y.index)+", "+fingerprintOf(packager), got.Locked.KeyFingerprint)
+	require.Equal(t, day(today.AddDate(-1, 0, 500)), got.Locked.KeyExpires)
+	c.Lock.Set(got.Locked)
+	again, _, err := c.Fetch(ctx, y.plan(), false)
+	require.NoError(t, err)
+	require.Equal(t, got.Locked, again.Locked)
+
+	// A key that came into the file since is none.
+	y.index, y.also = newKey(t, 0), append(y.also, newKey(t, 0))
+	y.also[1] = y.index
+	y.publish()
+	require.Contains(t, c.Check(ctx, y.plan()).Findings.Error(), "is signed by key ")
+}
+
 func TestYumMirrorsAndVariables(t *testing.T) {
 	y, c := newFakeYum(t), checker(t)
 	y.add("1", "1", "x86_64", mesosRPM(t, "1", "1", nil))
