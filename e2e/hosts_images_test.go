@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -97,10 +98,39 @@ func TestImagesOfARehearsalRun(t *testing.T) {
 
 	controllerRuns(t, refs["rehearsal-controller"])
 	agentRuns(t, refs["rehearsal-agent"])
+	realAgentRuns(t, b)
 
 	require.Contains(t, b.run("images", "list").ok().out, "stand-in for Jenkins 2.568.3 (release default)")
 	require.Contains(t, b.run("images", "prune", "--plan", "--keep", "0").ok().out, refs["rehearsal-agent"], "the file names no image")
 	pushes(t, b)
+}
+
+// realAgentRuns makes the image of build agents of a real release on the same links, and asks its java for the heap that the agent gets.
+func realAgentRuns(t *testing.T, b *bench) {
+	r := b.run("images", "build", "--agent", "--release", "default", "--base", "jomctl-lab/base:1", "--java", "default-jre-headless", "--user-id", "1500", "-o", "json").ok()
+	var built builtImages
+	require.NoError(t, json.Unmarshal([]byte(r.out), &built))
+	ref := built.refs()["agent"]
+	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", ref).Run() })
+	agentRuns(t, ref)
+	heap := docker(t, "run", "--rm", "--memory", "512m", ref, "java -server -Xmx32m -XX:+PrintFlagsFinal -cp agent.jar -version 2>/dev/null | awk '$2 == \"MaxHeapSize\" {print $4}'")
+	require.Equal(t, "268435456", heap, "half of the container's memory instead of the plugin's 32 MB")
+}
+
+// refused looks at what an engine says of a registry without TLS that it was not told of.
+func refused(t *testing.T, b *bench, ref string) {
+	gateway := docker(t, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+	listener, err := net.Listen("tcp", net.JoinHostPort(gateway, "0"))
+	require.NoError(t, err)
+	server := httptest.NewUnstartedServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	require.NoError(t, server.Listener.Close())
+	server.Listener = listener
+	server.Start()
+	defer server.Close()
+	address := listener.Addr().String()
+	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", address+"/"+ref).Run() })
+	r := b.run("images", "push", ref, "--registry", address).exits(3)
+	require.Contains(t, r.errOut, `put {"insecure-registries": ["`+address+`"]} into /etc/docker/daemon.json`)
 }
 
 // pushes sends a small image of the name of a build agent's to a registry that speaks plain HTTP: the real one's layers take a minute.
@@ -116,6 +146,7 @@ func pushes(t *testing.T, b *bench) {
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", ref, address+"/"+ref).Run() })
+	refused(t, b, ref)
 	pushed := b.run("images", "push", ref, "--registry", address).ok()
 	found := regexp.MustCompile(`(?m)^  cloud: \{templates: \[\{label: mesos, image: "(` + address + `/jomctl/agent@sha256:[0-9a-f]{64})"\}\]\}$`).FindStringSubmatch(pushed.out)
 	require.Len(t, found, 2, pushed.out)
