@@ -89,9 +89,7 @@ func (b *Backups) password(ctx context.Context, say func(string, ...any)) error 
 	if err != nil || there {
 		return err
 	}
-	blind := b.Repository
-	blind.PasswordFile, blind.Password = "", "-" // whether there is a repository is seen before the password is
-	switch _, err := blind.Exists(ctx); {
+	switch _, err := b.blind().Exists(ctx); {
 	case errors.Is(err, backup.ErrWrongPassword):
 		return &Refusal{Problem: fmt.Sprintf("%s is missing, and the repository %s was made with it", b.Repository.PasswordFile, b.Repository.Location),
 			Fix: "bring the file back: without it no backup can be read; or name another repository"}
@@ -100,6 +98,13 @@ func (b *Backups) password(ctx context.Context, say func(string, ...any)) error 
 	}
 	say("generating %s (mode 0600)", b.secret)
 	return generate(b.secret, b.env.Cluster)
+}
+
+// blind is the repository with another password: whether there is one is seen before the password is.
+func (b *Backups) blind() backup.Repository {
+	blind := b.Repository
+	blind.PasswordFile, blind.Password = "", "-"
+	return blind
 }
 
 // Make makes a backup.
@@ -120,10 +125,12 @@ func (b *Backups) Make(ctx context.Context, say func(string, ...any)) (backup.Ta
 
 // List returns the backups, the newest first.
 func (b *Backups) List(ctx context.Context) ([]Backup, error) {
-	snapshots, err := b.Repository.List(ctx, b.env.Cluster.Name)
-	if errors.Is(err, backup.ErrNoRepository) && !b.known() {
-		return []Backup{}, nil
+	if !b.known() {
+		if there, err := b.blind().Exists(ctx); err == nil && !there {
+			return []Backup{}, nil
+		}
 	}
+	snapshots, err := b.Repository.List(ctx, b.env.Cluster.Name)
 	if err != nil {
 		return nil, err
 	}
