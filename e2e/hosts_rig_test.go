@@ -102,13 +102,13 @@ func (b *labBench) fileWith(mesos, key string) {
 // install is a command that installs without asking and is proven by short builds.
 func (b *labBench) install(more ...string) result {
 	b.t.Helper()
-	return b.run(append([]string{"install", "--yes", "--accept-host-keys", "--proof-sleep", "1s"}, more...)...)
+	return b.begin(more...)()
 }
 
-// begin is install in the background; end waits for it.
-func (b *labBench) begin() (end func() result) {
+// begin is install in the background; end waits for it. Packages for many hosts take longer than other commands may.
+func (b *labBench) begin(more ...string) (end func() result) {
 	b.t.Helper()
-	args := []string{"install", "--yes", "--accept-host-keys", "--proof-sleep", "1s"}
+	args := append([]string{"install", "--yes", "--accept-host-keys", "--proof-sleep", "1s"}, more...)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	cmd := b.command(ctx, args...)
 	var out, errOut bytes.Buffer
