@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -125,6 +126,9 @@ func TestAHomeIsExchangedAndTheOldOneKept(t *testing.T) {
 	put(t, dir, "restored/newer", "")
 	_, err = Exchange(filepath.Join(dir, "home"), filepath.Join(dir, "restored"), now)
 	require.ErrorIs(t, err, ErrOccupied)
+	_, err = Exchange(filepath.Join(dir, "home"), filepath.Join(dir, "none"), now.Add(time.Hour))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.FileExists(t, filepath.Join(dir, "home/new"))
 	kept, err = Exchange(filepath.Join(dir, "gone"), filepath.Join(dir, "restored"), now)
 	require.NoError(t, err)
 	require.Empty(t, kept)

@@ -102,11 +102,12 @@ func Exchange(home, restored string, now time.Time) (kept string, err error) {
 	if err := os.Chmod(restored, info.Mode().Perm()); err != nil {
 		return "", fmt.Errorf("putting the restored home in place: %w", err)
 	}
-	if err := swap(restored, home); err != nil {
+	// It takes the other's name first, so that whenever this is cut off, nothing that looks like a restored home is the only one there was.
+	if err := os.Rename(restored, kept); err != nil {
 		return "", fmt.Errorf("putting the restored home in place: %w", err)
 	}
-	if err := os.Rename(restored, kept); err != nil {
-		return restored, fmt.Errorf("the restored home is in place, but the one before it could not be named %s and is still %s: %w", kept, restored, err)
+	if err := swap(kept, home); err != nil {
+		return "", errors.Join(fmt.Errorf("putting the restored home in place: %w", err), os.Rename(kept, restored))
 	}
 	return kept, nil
 }

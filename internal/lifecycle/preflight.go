@@ -1,10 +1,12 @@
 package lifecycle
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
+	"github.com/jomctl/jomctl/internal/backup"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -65,6 +67,11 @@ func (e *Env) Notes() []string {
 	}
 	if e.Cluster.Backup != nil && e.own == nil {
 		notes = append(notes, "backup is acted upon by `jomctl backup`, and nothing runs that by itself: let cron or a systemd timer do it (docs/backup.md)")
+		if b, err := e.Backups(); err != nil {
+			notes = append(notes, err.Error())
+		} else if err := b.Repository.Ready(); errors.Is(err, backup.ErrNotInstalled) {
+			notes = append(notes, "`jomctl backup` needs restic, which is not installed: apt-get install restic")
+		}
 	}
 	return notes
 }
