@@ -80,12 +80,12 @@ func buildRehearsal(t *testing.T, b *bench) builtImages {
 	return built
 }
 
-func TestImagesOfARehearsalRun(t *testing.T) {
+func TestHostsImagesOfARehearsalRun(t *testing.T) {
 	if os.Getenv("JOMCTL_TEST_LAB") != "1" {
 		t.Skip("needs JOMCTL_TEST_LAB=1: it builds and runs images with the machine's Docker Engine")
 	}
-	if exec.Command("docker", "image", "inspect", "jomctl-lab:bookworm").Run() != nil {
-		testkit.Missing(t, "a Docker Engine with the lab's base image (scripts/lab-image.sh)")
+	if out, err := exec.Command("../scripts/lab-image.sh").CombinedOutput(); err != nil {
+		testkit.Missing(t, "a Docker Engine with the lab's base image: "+string(out))
 	}
 	b := newBench(t)
 	b.write("apiVersion: jomctl/v1\nname: ci\ntarget: local\n")
