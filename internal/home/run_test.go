@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 		playController(how)
 		return
 	}
+	if config := os.Getenv(runVariable); config != "" {
+		os.Exit(playJomhome(config))
+	}
 	os.Exit(m.Run())
 }
 

@@ -143,7 +143,15 @@ func (e *Engine) Flush(ctx context.Context) error {
 	if err := e.commitNumbers(ctx); err != nil {
 		return err
 	}
-	return e.push(ctx)
+	for {
+		if err := e.push(ctx); err != nil {
+			return err
+		}
+		// A push that was cut off may have come through: then the first one only finds that out.
+		if head, pushed := e.Head(); head == pushed {
+			return nil
+		}
+	}
 }
 
 // Head is the last commit that was made, and the last one that is known to be pushed.
