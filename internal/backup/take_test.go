@@ -191,3 +191,36 @@ func TestTheLockOfADeadRunGoesAndOfALivingOneStays(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, removed, 1)
 }
+
+// What restic 0.14 writes about a file that it may not read, and about one that a build has removed meanwhile.
+func TestAFileThatCannotBeReadIsNoBackup(t *testing.T) {
+	home := newHome(t)
+	program := filepath.Join(t.TempDir(), "restic")
+	script := func(item string) string {
+		return `#!/bin/sh
+case $1 in
+backup)
+	echo '{"message_type":"summary","total_files_processed":1,"total_bytes_processed":2,"data_added":351,"snapshot_id":"28114267"}'
+	echo '{"message_type":"error","error":{"Op":"open","Path":"b","Err":13},"during":"archival","item":"` + item + `"}' >&2
+	echo 'Warning: at least one source file could not be read' >&2
+	exit 3;;
+snapshots) echo '[{"id":"28114267ff"}]';;
+forget) echo "$@" >"$0.forgotten";;
+esac
+`
+	}
+	r := Repository{Location: "/r", Password: "x", Program: program}
+	require.NoError(t, os.WriteFile(program, []byte(script(filepath.Join(home, "jobs/gone/config.xml"))), 0o755))
+	taken, err := r.Take(t.Context(), home, tags, quiet)
+	require.NoError(t, err)
+	require.Equal(t, "28114267ff", taken.ID)
+	require.NoFileExists(t, program+".forgotten")
+
+	require.NoError(t, os.WriteFile(program, []byte(script(filepath.Join(home, "credentials.xml"))), 0o755))
+	_, err = r.Take(t.Context(), home, tags, quiet)
+	require.ErrorIs(t, err, ErrForbidden)
+	require.ErrorContains(t, err, "credentials.xml: cannot be read")
+	forgotten, err := os.ReadFile(program + ".forgotten")
+	require.NoError(t, err)
+	require.Equal(t, "forget 28114267\n", string(forgotten))
+}
