@@ -109,6 +109,9 @@ func (b *Backups) blind() backup.Repository {
 
 // Make makes a backup.
 func (b *Backups) Make(ctx context.Context, say func(string, ...any)) (backup.Taken, error) {
+	if _, err := os.Stat(b.Home); errors.Is(err, fs.ErrNotExist) {
+		return backup.Taken{}, &Refusal{Problem: "there is no home to back up: " + b.Home, Fix: "run `jomctl install`"}
+	}
 	if err := b.prepare(ctx, say); err != nil {
 		return backup.Taken{}, err
 	}
