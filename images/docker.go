@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -50,13 +51,17 @@ func (d Docker) exec(ctx context.Context, log io.Writer, in io.Reader, args ...s
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case err != nil:
-		return "", fmt.Errorf("%s %s: %w: %s", program, args[0], err, lastLines(said.String()+out.String(), 5))
+		// Not wrapped: docker's exit code is not that of who calls.
+		return "", fmt.Errorf("%s %s: %v: %s", program, args[0], err, lastLines(said.String()+out.String(), 5))
 	}
 	return out.String(), nil
 }
 
+// lastLines is the end of an output, without the colours that builds have even where nobody looks, and without empty lines.
 func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+	text = regexp.MustCompile(`\x1b\[[0-9;]*m`).ReplaceAllString(text, "")
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.TrimSpace(line) == "" })
 	return strings.Join(lines[max(0, len(lines)-n):], "; ")
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -106,4 +107,13 @@ func TestNoDocker(t *testing.T) {
 	_, err := Docker{Program: "no-such-docker"}.List(context.Background())
 	assert.ErrorContains(t, err, "run no-such-docker: ")
 	assert.ErrorContains(t, err, "apt-get install docker.io")
+}
+
+func TestWhatDockerSaysIsNotItsExitCode(t *testing.T) {
+	docker := filepath.Join(t.TempDir(), "docker")
+	require.NoError(t, os.WriteFile(docker, []byte("#!/bin/sh\nprintf 'a\\nb\\nc\\n\\033[91mE: no such package\\033[0m\\n\\033[0m\\n' >&2\nexit 100\n"), 0o700))
+	_, err := Docker{Program: docker}.Has(context.Background(), "x")
+	require.EqualError(t, err, docker+" image: exit status 100: a; b; c; E: no such package")
+	var coder interface{ ExitCode() int }
+	assert.NotErrorAs(t, err, &coder, "an exit code would become that of jomctl")
 }

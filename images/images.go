@@ -98,6 +98,7 @@ func Controller(runtime Runtime, release Release) ([]Link, error) {
 func Agent(runtime Runtime, rehearsal string) []Link {
 	args := map[string]string{"CONTENT": runtime.Java}
 	if rehearsal != "" {
+		args["CONTENT"] = "the stand-in as java"
 		return append(runtime.links(), Link{Name: Rehearsal + AgentName, Args: args, Files: standin(rehearsal)})
 	}
 	return append(runtime.links(), Link{Name: AgentName, Args: args})

@@ -74,7 +74,7 @@ func runImagesBuild(ctx context.Context, a *app, tools imageTools, opts imagesBu
 	for _, chain := range chains {
 		links, err := images.Build(ctx, engine, recipe.runtime.Base, chain, func(text string) { a.say("%s", text) })
 		if err != nil {
-			return err
+			return buildFailed(err, recipe.runtime)
 		}
 		for _, link := range links {
 			if !slices.ContainsFunc(built, func(b images.Built) bool { return b.Ref == link.Ref }) {
@@ -95,6 +95,21 @@ func runImagesBuild(ctx context.Context, a *app, tools imageTools, opts imagesBu
 		answer = append(answer, one)
 	}
 	return a.writeBuilt(recipe, answer)
+}
+
+// buildFailed adds what can be done to what the engine said.
+func buildFailed(err error, runtime images.Runtime) error {
+	for said, fix := range map[string]string{
+		"has no installation candidate": fmt.Sprintf("%s has not all of the packages: --base with another image, or --java with a package that it has", runtime.Base),
+		"Unable to locate package":      fmt.Sprintf("%s has not all of the packages: --base with another image, or --java with a package that it has", runtime.Base),
+		"fetch the base image":          "--base with an image that this machine's Docker Engine has or reaches, as that of a mirror",
+		"useradd: UID":                  "--user-id with another number: the base image has a user of that one",
+	} {
+		if strings.Contains(err.Error(), said) {
+			return &refusedError{err, fix}
+		}
+	}
+	return err
 }
 
 func (a *app) writeBuilt(recipe imageRecipe, built []builtImage) error {

@@ -82,8 +82,8 @@ func (a *app) imageFiles(ctx context.Context, r imageRecipe, plans []source.Plan
 	var files []images.File
 	for _, plan := range plans {
 		name := strings.TrimPrefix(plan.Component, "plugin ")
-		file := images.File{Path: name + ".jpi", Source: plan.Artefact.File, SHA256: plan.Artefact.SHA256}
-		f := fetch.File{Name: name + ".hpi", Version: plan.Version, URL: plan.Artefact.URL, SHA256: plan.Artefact.SHA256, Size: plan.Artefact.Size}
+		file := images.File{Path: name + ".jpi", Source: plan.Artefact.File, SHA256: strings.ToLower(plan.Artefact.SHA256)}
+		f := fetch.File{Name: name + ".hpi", Version: plan.Version, URL: plan.Artefact.URL, SHA256: strings.ToLower(plan.Artefact.SHA256), Size: plan.Artefact.Size}
 		if plan.Component == jenkinsWar {
 			file.Path, f.Name = jenkinsWar, jenkinsWar
 		}

@@ -218,6 +218,16 @@ func TestImagesThatAreNotBuilt(t *testing.T) {
 	code, _, errOut = b.images("build", "--standin")
 	require.Equal(t, 1, code)
 	require.Contains(t, errOut, "no room")
+	for said, fix := range map[string]string{
+		"E: Package 'openjdk-21-jre-headless' has no installation candidate": "--java with a package that it has",
+		"useradd: UID 1000 is not unique":                                    "--user-id with another number",
+	} {
+		b.engine.broken = errors.New(said)
+		code, _, errOut = b.images("build", "--standin")
+		require.Equal(t, 3, code)
+		require.Contains(t, errOut, said)
+		require.Contains(t, errOut, fix)
+	}
 }
 
 func TestImagesPush(t *testing.T) {
@@ -266,7 +276,7 @@ func TestImagesListAndPrune(t *testing.T) {
 	first := b.engine.all[1]
 	b.write("cluster.yaml", "apiVersion: jomctl/v1\nname: ci\ntarget: local\njenkins: {cloud: {templates: [{label: mesos, image: \""+first.Digests[0]+"\"}]}}\n")
 	out, _ := b.done("list")
-	require.Regexp(t, tagOf(first.Ref)+` +1\.5 MiB +1970-01-01 00:00:01 +yes +openjdk`, out)
+	require.Regexp(t, tagOf(first.Ref)+` +1\.5 MiB +1970-01-01 00:00:01 +yes +the stand-in as java`, out)
 	require.Equal(t, 1, strings.Count(out, " yes "))
 	out, _ = b.done("list", "-o", "json")
 	require.Len(t, decode(t, out)["images"], 5)
