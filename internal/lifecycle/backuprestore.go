@@ -106,6 +106,9 @@ func (r *InPlace) restoreStep() op.Step {
 			if err == nil && !verdict.Counts() {
 				err = &Refusal{Problem: "the backup is not whole: " + verdict.Problems[0], Fix: "choose another one (`jomctl backups`); the home is as it was"}
 			}
+			if err == nil {
+				err = keepAdmin(r.beside, r.b.env.Cluster, say)
+			}
 			if err == nil && r.marker != nil {
 				err = claim.WriteMarker(r.beside, *r.marker)
 			}
