@@ -34,6 +34,11 @@ func (e *Env) ControlPlan(ctx context.Context, f FileChange, opts ControlOptions
 	if err != nil {
 		return op.Plan{}, nil, err
 	}
+	proof := Prove(e, opts.Install.Proof).Stages[0] // what was proven before was another cluster
+	registered := []op.Step{e.frameworkStep()}
+	if c.moved() { // a controller that was started again registers only when a build wants it to
+		proof.Steps, registered = append(proof.Steps, registered...), nil
+	}
 	stages := slices.Concat([]op.Stage{
 		{Name: "Cluster file", Steps: []op.Step{c.beginStep(), fileStep(f)}},
 		{Name: "Fetched", Steps: []op.Step{e.warStep(), e.passwordStep()}},
@@ -47,9 +52,9 @@ func (e *Env) ControlPlan(ctx context.Context, f FileChange, opts ControlOptions
 		{Name: "Mesos agents, one by one", Steps: c.agentSteps()},
 	}, e.imageStages(), []op.Stage{
 		{Name: "Controller", Steps: slices.Concat(c.quietSteps(), []op.Step{e.filesStep(), e.appStep(opts.Install.ControllerTimeout),
-			e.readyStep(opts.Install.ControllerTimeout), e.frameworkStep()})},
+			e.readyStep(opts.Install.ControllerTimeout)}, registered)},
 	}, c.leavingStages(), []op.Stage{
-		Prove(e, opts.Install.Proof).Stages[0], // what was proven before was another cluster
+		proof,
 		// Until here an install of the changed file is refused, whose order is not that of a change.
 		{Name: "Record", Steps: []op.Step{c.endStep()}},
 	})

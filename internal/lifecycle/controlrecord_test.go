@@ -2,6 +2,8 @@ package lifecycle
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -145,5 +147,28 @@ func TestThePlanOfAChange(t *testing.T) {
 		}
 		require.Equal(t, append(want, "Proof", "Record"), names, "nothing is taken away, and nothing is the installed cluster, before the rest works")
 		require.Equal(t, way.first, plan.Stages[2].Steps[0].ID)
+	}
+}
+
+func TestAControllerThatWasMovedRegistersWithItsFirstBuild(t *testing.T) {
+	before := installedCluster(t, strings.ReplaceAll(controlFile(3), "10.0.0.", "127.0.99.")) // where nobody listens
+	for name, want := range map[string]string{"m1": "Proof", "m2": "Controller"} {
+		change, err := ReplaceControl(before, name, NewHost{Name: "m9", Address: "127.0.99.9"})
+		require.NoError(t, err)
+		env, err := lookHosts(change.Cluster, Access{})
+		require.NoError(t, err)
+		require.NoError(t, (&controlChange{env: env}).beginStep().Do(t.Context(), say))
+		opts := ControlOptions{Before: before, Install: InstallOptions{LeaseHeld: func() bool { return false }}}
+		_, _, err = env.ControlPlan(t.Context(), change, opts)
+		require.ErrorContains(t, err, "cannot be reached")
+		opts.Force = true
+		plan, warnings, err := env.ControlPlan(t.Context(), change, opts)
+		require.NoError(t, err)
+		require.Contains(t, strings.Join(warnings, "\n"), name+" cannot be reached")
+		for _, stage := range plan.Stages {
+			if slices.Contains(ids(stage.Steps), "framework") {
+				require.Equal(t, want, stage.Name, name)
+			}
+		}
 	}
 }
