@@ -170,9 +170,14 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 	keepsHome := e.KeptHome() != opts.Home
 	state := e.Cluster.StateDir()
 	paths := []string{e.hostsDir(), filepath.Join(state, "shared"), e.proofFile()}
-	if !keepsHome { // the account in a home that stays has this password
+	generated := e.Cluster.Generated()
+	if keepsHome { // the account in a home that stays has the admin's password
+		generated = generated[1:]
+	} else {
 		paths = append(paths, filepath.Join(state, "secrets", "admin.hash"))
-		if path, isFile := e.Cluster.Jenkins.Admin.Password.Path(e.Cluster); isFile && filepath.Dir(path) == filepath.Join(state, "secrets") {
+	}
+	for _, secret := range generated {
+		if path, isFile := secret.Path(e.Cluster); isFile && filepath.Dir(path) == filepath.Join(state, "secrets") {
 			paths = append(paths, path)
 		}
 	}

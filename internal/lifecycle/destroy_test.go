@@ -16,11 +16,12 @@ func TestDestroyLeavesNoEmptyFolderOfSecrets(t *testing.T) {
 	for name, foreign := range map[string]bool{"ours alone": false, "a file of the user": true} {
 		t.Run(name, func(t *testing.T) {
 			c := &config.Cluster{APIVersion: config.APIVersion, Name: "ci", Target: config.TargetLocal, File: filepath.Join(t.TempDir(), "cluster.yaml")}
+			c.Components.Mesos.Authentication, c.Components.Marathon.BasicAuth = true, &config.BasicAuth{}
 			config.Default(c)
 			env := environment(t, c)
 			secrets := filepath.Join(c.StateDir(), "secrets")
 			require.NoError(t, os.MkdirAll(secrets, 0o700))
-			for _, file := range []string{"admin", "admin.hash"} {
+			for _, file := range []string{"admin", "admin.hash", "mesos-agent", "mesos-marathon", "marathon"} {
 				require.NoError(t, os.WriteFile(filepath.Join(secrets, file), []byte("x"), 0o600))
 			}
 			if foreign {
