@@ -26,17 +26,18 @@ finish() {
 }
 trap finish EXIT
 
+# For the installation of RPM packages, which only root can try. It comes before labs are made ready, which installs packages too: apt
+# waits for no other apt that reads its lists.
+if [ "$what" != lab ] && [ "$(id -u)" -eq 0 ]; then
+	"$here/lab-packages.sh" dnf:dnf rpm:rpm createrepo-c:createrepo_c
+fi
+
 # What labs stand on takes minutes on a fresh machine, and is made while other tests wait for their clusters.
 if [ "$what" != here ]; then
 	"$here/lab-apt-cache.sh" answers || stop+=(lab-apt-cache.sh)
 	docker version >/dev/null 2>&1 || stop+=(lab-docker.sh)
 	setsid "$here/lab-check.sh" >"$scratch/terraform" 2>"$scratch/talk" </dev/null &
 	check=$!
-fi
-
-# For the installation of RPM packages, which only root can try.
-if [ "$what" != lab ] && [ "$(id -u)" -eq 0 ]; then
-	"$here/lab-packages.sh" dnf:dnf rpm:rpm createrepo-c:createrepo_c
 fi
 
 # Whole-command tests build the programs themselves, which the cache of results does not see. They share two cores with the clusters that
@@ -55,5 +56,5 @@ fi
 [ "$code" -eq 0 ] || exit "$code"
 export JOMCTL_TEST_LAB=1
 PATH=$(cat "$scratch/terraform"):$PATH
-go test -count=1 -p 1 -timeout 35m ./provision/terraform ./e2e/lab/... "$@"
+go test -count=1 -p 1 -timeout 35m ./provision/terraform ./images ./e2e/lab/... "$@"
 go test -count=1 -timeout 35m -run '^Test(Real)?Hosts' ./e2e "$@"
