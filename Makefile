@@ -25,7 +25,7 @@ test-here: setup build ## everything that needs no machines
 	@scripts/test.sh here
 
 test-lab: setup build ## clusters on lab hosts with systemd, from packages of a signed repository; needs root, or Docker and a built lab image (JOMCTL_TEST_SEVEN=1: also seven hosts at once)
-	@scripts/test.sh lab
+	@scripts/test-lab.sh
 
 test-fast: ## unit tests alone: no packages, no root, no network
 	$(GO) test ./...
