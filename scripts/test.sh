@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test with the real parts switched on: a missing one fails instead of skipping. `test.sh here` leaves out those that need
-# machines, which test-lab.sh runs.
+# Runs the tests with the real parts switched on: a missing one fails instead of skipping. `test.sh here` leaves out those that need
+# machines, which test-lab.sh runs; beside the others it runs all of them but the longest.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,7 +29,7 @@ trap finish EXIT
 
 # Hosts that start and clusters that elect leave a machine idle for much of the time, so the labs go on beside the other tests.
 if [ "$what" = all ]; then
-	setsid "$here/test-lab.sh" "$@" >"$scratch/labs" 2>&1 </dev/null &
+	setsid "$here/test-lab.sh" -short "$@" >"$scratch/labs" 2>&1 </dev/null &
 	labs=$!
 fi
 
