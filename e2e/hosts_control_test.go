@@ -21,9 +21,6 @@ import (
 
 // TestHostsControlFromOneToThreeAndBack lets the control hosts of one cluster come and go. Its parts build on each other.
 func TestHostsControlFromOneToThreeAndBack(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes as long as two other labs; run make test-lab")
-	}
 	needsLab(t)
 	b := &controlBench{labBench: newLabBenchOf(t, lab.Control("m1"), lab.Agent("a1"), lab.Control("m2"), lab.Control("m3"), lab.Control("m4"))}
 	b.control = []string{"m1"}
