@@ -47,8 +47,31 @@ func previewText(preview op.PlanPreview) string {
 	return text.String()
 }
 
-// changesShown is how many changes of one step the preview lists; nobody reads on when each folder has a line.
+// changesShown is how many changes of one kind the preview lists for a step: nobody reads on when each folder has a line.
 const changesShown = 3
+
+// writeChanges leaves out changes only where many begin with the same word. What is lost is listed in full.
+func writeChanges(w io.Writer, changes []string) {
+	kind := func(line string) string {
+		word, _, _ := strings.Cut(line, " ")
+		return word
+	}
+	total, shown, more := map[string]int{}, map[string]int{}, 0
+	for _, line := range changes {
+		total[kind(line)]++
+	}
+	for _, line := range changes {
+		k := kind(line)
+		if shown[k]++; k != "lost" && shown[k] > changesShown && total[k] > changesShown+1 {
+			more++
+			continue
+		}
+		fmt.Fprintf(w, "          %s\n", ui.Clean(line))
+	}
+	if more > 0 {
+		fmt.Fprintf(w, "          and %d more (all of them with --plan -o json)\n", more)
+	}
+}
 
 func writeStage(w io.Writer, stage op.StagePreview) {
 	done := 0
@@ -69,13 +92,7 @@ func writeStage(w io.Writer, stage op.StagePreview) {
 		case step.State != op.Done:
 			fmt.Fprintf(w, "  %-7s %s\n", step.State, step.Title)
 		}
-		for i, line := range step.Changes {
-			if i == changesShown && len(step.Changes) > changesShown+1 {
-				fmt.Fprintf(w, "          and %d more (all of them with --plan -o json)\n", len(step.Changes)-i)
-				break
-			}
-			fmt.Fprintf(w, "          %s\n", ui.Clean(line))
-		}
+		writeChanges(w, step.Changes)
 	}
 	if done > 0 {
 		fmt.Fprintf(w, "  (%d done)\n", done)
