@@ -18,7 +18,7 @@ setup: ## the Debian packages that target local and the tests need
 demo: setup build ## a Jenkins on Mesos on this machine, proven
 	@scripts/demo.sh
 
-test: setup build ## everything but the longest lab, with the real ZooKeeper, HAProxy, sshd, Terraform, Docker and hosts with systemd; half an hour
+test: setup build ## everything but the long labs, with the real ZooKeeper, HAProxy, sshd, Terraform, Docker and hosts with systemd; half an hour
 	@scripts/test.sh
 
 test-here: setup build ## everything that needs no machines

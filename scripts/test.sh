@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests with the real parts switched on: a missing one fails instead of skipping. `test.sh here` leaves out those that need
-# machines, which test-lab.sh runs; beside the others it runs all of them but the longest.
+# machines. test-lab.sh runs all of those, this the short ones.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,10 +27,10 @@ finish() {
 }
 trap finish EXIT
 
-# Hosts that start and clusters that elect leave a machine idle for much of the time, so the labs go on beside the other tests. The
-# longest of them changes control hosts, which another test does on target local.
+# Hosts that start and clusters that elect leave a machine idle for much of the time, so the labs go on beside the other tests. Those that
+# walk a cluster through its whole life take as long as all other tests together, and are left to test-lab.sh.
 if [ "$what" = all ]; then
-	setsid "$here/test-lab.sh" -skip '^TestHostsControl' "$@" >"$scratch/labs" 2>&1 </dev/null &
+	setsid "$here/test-lab.sh" -skip '^TestHosts' "$@" >"$scratch/labs" 2>&1 </dev/null &
 	labs=$!
 fi
 
