@@ -70,9 +70,6 @@ func (c *Changes) Write(path string, data []byte, executable bool) {
 	_ = c.out.WriteByte('\n')
 }
 
-// Empty starts from no files at all instead of the parent's.
-func (c *Changes) Empty() { _, _ = c.out.WriteString("deleteall\n") }
-
 // Commit makes a commit and moves its ref. Nothing is changed when it returns an error, whether from git or from change.
 func (r *Repo) Commit(ctx context.Context, commit Commit, change func(*Changes) error) (Hash, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)

@@ -71,8 +71,6 @@ type dirty struct {
 	all bool
 }
 
-func (d *dirty) empty() bool { return !d.all && len(d.files) == 0 && len(d.folders) == 0 }
-
 // many is when looking at everything costs less than remembering names.
 const many = 20000
 

@@ -88,12 +88,6 @@ func (w *watcher) forget(folders []string) {
 	}
 }
 
-func (w *watcher) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.names)
-}
-
 // read hands events to tell until the context ends or the watcher is closed.
 func (w *watcher) read(ctx context.Context, tell func(event)) error {
 	stop := context.AfterFunc(ctx, w.close)
