@@ -27,6 +27,8 @@ type Sources struct {
 	JenkinsError error
 	URL          string
 	AppID        string
+	// Home asks for the history of the controller's home; nil where none is kept.
+	Home func(ctx context.Context) *Home
 }
 
 // patience is how long a part that hangs may keep a report waiting. A real controller is asked nine times in a row, checks
@@ -41,6 +43,7 @@ func Collect(ctx context.Context, s Sources) Report {
 	s.Mesos.Patience, s.Marathon.Patience = time.Millisecond, time.Millisecond
 	r := Report{Cluster: s.Cluster.Name, Target: string(s.Cluster.Target), URL: s.URL, Checked: time.Now().UTC()}
 	var standins standins
+	var home *Home
 	var group sync.WaitGroup
 	for _, part := range []func(){
 		func() { r.Hosts = collectHosts(ctx, s) },
@@ -48,11 +51,19 @@ func Collect(ctx context.Context, s Sources) Report {
 		func() { r.Mesos, standins.mesos = collectMesos(ctx, s) },
 		func() { r.Marathon, standins.marathon = collectMarathon(ctx, s) },
 		func() { r.Controller, standins.jenkins = collectController(ctx, s) },
+		func() {
+			if s.Home != nil {
+				home = s.Home(ctx)
+			}
+		},
 	} {
 		group.Go(part)
 	}
 	group.Wait()
 	place(&r, s.Cluster)
+	if r.Controller.Home = home; home != nil && home.Owner == "" {
+		home.Owner = r.Controller.Host
+	}
 	r.Components = components(&r, s.Cluster, standins)
 	judge(&r)
 	return r
@@ -61,51 +72,6 @@ func Collect(ctx context.Context, s Sources) Report {
 // standins say of each program that answered whether it is a stand-in; nil when none answered.
 type standins struct {
 	mesos, marathon, jenkins *bool
-}
-
-// collectHosts asks all hosts at the same time: one that hangs keeps none of the others from answering.
-func collectHosts(ctx context.Context, s Sources) []Host {
-	hosts := make([]Host, len(s.Machines))
-	var group sync.WaitGroup
-	for i, machine := range s.Machines {
-		group.Go(func() { hosts[i] = collectHost(ctx, s.Cluster, machine) })
-	}
-	group.Wait()
-	return hosts
-}
-
-func collectHost(ctx context.Context, c *config.Cluster, machine host.Machine) Host {
-	out := Host{Name: machine.Name(), Address: machine.Address(), Roles: []string{}, Units: []Unit{}}
-	if h, ok := c.Host(machine.Name()); ok {
-		for _, role := range h.Roles {
-			out.Roles = append(out.Roles, string(role))
-		}
-	}
-	units, err := machine.Units().List(ctx)
-	if err != nil {
-		out.Error = err.Error()
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		out.Error, out.Silent = fmt.Sprintf("%v (no answer within %s)", err, patience), true
-	}
-	for _, unit := range units {
-		out.Units = append(out.Units, unitOf(unit))
-	}
-	return out
-}
-
-func unitOf(status host.Status) Unit {
-	unit := Unit{Name: status.Name, State: "stopped", PID: status.PID, Restarts: status.Restarts, Log: status.LogFile, Problem: status.Problem}
-	switch {
-	case status.Running:
-		unit.State, unit.Since = "running", &status.Since
-	case status.Active:
-		unit.State = "waiting"
-	}
-	if status.LastExit != nil {
-		unit.LastExit = status.LastExit.String()
-	}
-	return unit
 }
 
 func collectZooKeeper(ctx context.Context, s Sources) ZooKeeper {
@@ -145,13 +111,21 @@ func collectMesos(ctx context.Context, s Sources) (Mesos, *bool) {
 	}
 	slices.SortFunc(out.Agents, func(a, b Agent) int { return strings.Compare(a.Host, b.Host) })
 	for _, framework := range state.Frameworks {
-		f := Framework{ID: framework.ID, Name: framework.Name, Active: framework.Active, Used: amount(framework.Used), Tasks: []Task{}}
+		f := Framework{ID: framework.ID, Name: framework.Name, Active: framework.Active, Used: amount(framework.Used), Tasks: []Task{}, Reregistered: moment(framework.Reregistered)}
 		for _, task := range framework.Tasks {
-			f.Tasks = append(f.Tasks, Task{ID: task.ID, Host: task.Host, State: task.State})
+			f.Tasks = append(f.Tasks, Task{ID: task.ID, Name: task.Name, Host: task.Host, State: task.State, Size: amount(task.Resources), Since: moment(task.Since)})
 		}
 		out.Frameworks = append(out.Frameworks, f)
 	}
 	return out, standin
+}
+
+// moment reads Unix seconds; 0 is never.
+func moment(seconds float64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(seconds * 1000)).UTC()
 }
 
 func amount(r cluster.Resources) Resources { return Resources{CPUs: r.CPUs, Mem: r.Mem, Disk: r.Disk} }
@@ -217,7 +191,7 @@ func asAdmin(ctx context.Context, client *jenkins.Client, out *Controller) error
 	out.Quieting = info.QuietingDown
 	queue, queueErr := client.Queue(ctx)
 	for _, item := range queue {
-		out.Queue = append(out.Queue, QueueItem{Job: item.Job, Why: item.Why})
+		out.Queue = append(out.Queue, QueueItem{Job: item.Job, Why: item.Why, Since: begun(item.Wait), Stuck: item.Stuck})
 	}
 	nodes, nodesErr := client.Nodes(ctx)
 	for _, node := range nodes {
@@ -225,11 +199,20 @@ func asAdmin(ctx context.Context, client *jenkins.Client, out *Controller) error
 			continue
 		}
 		out.Nodes++
+		out.BuildAgents = append(out.BuildAgents, BuildAgent{Name: node.Name, Offline: node.Offline, Busy: !node.Idle, Reason: node.Reason})
 		if !node.Idle {
 			out.Busy++
 		}
 	}
 	return errors.Join(queueErr, nodesErr)
+}
+
+// begun is when something began that has lasted so long, to the second, so that it is the same in two reports.
+func begun(lasted time.Duration) time.Time {
+	if lasted <= 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(-lasted).UTC().Round(time.Second)
 }
 
 // place says on which host the controller is.

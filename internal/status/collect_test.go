@@ -25,8 +25,12 @@ type machine struct {
 	list          func(ctx context.Context) error // where set, it is asked first
 }
 
-func (m *machine) Name() string      { return m.name }
-func (m *machine) Address() string   { return m.address }
+func (m *machine) Name() string    { return m.name }
+func (m *machine) Address() string { return m.address }
+func (m *machine) Dir() string     { return "/var/lib/jomctl" }
+func (m *machine) Run(context.Context, ...string) (host.Output, error) {
+	return host.Output{Stdout: "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda1 41152736 20971520 18874368 53% /\n"}, nil
+}
 func (m *machine) Units() host.Units { return fakeUnits{m: m} }
 
 type fakeUnits struct {
@@ -164,6 +168,8 @@ func TestAHealthyClusterGivesNoFindings(t *testing.T) {
 	require.Equal(t, []string{"control"}, report.Hosts[0].Roles)
 	require.Len(t, report.Hosts[0].Units, 4)
 	require.Equal(t, "running", report.Hosts[2].Units[0].State)
+	require.Equal(t, &Disk{Mount: "/", Total: 40188, Used: 20480, Free: 18432}, report.Hosts[1].Disk)
+	require.InDelta(t, 52.6, report.Hosts[1].Disk.Percent(), 0.1)
 	require.True(t, report.ZooKeeper.Quorum)
 	for _, component := range report.Components {
 		require.Equal(t, "real", component.Kind, component.Name)

@@ -61,6 +61,24 @@ type Host struct {
 	Error   string   `json:"error,omitempty"`
 	// Silent says that there was no answer in time, and no refusal either: the host is away, or has much to do.
 	Silent bool `json:"silent,omitempty"`
+	// Disk is the disk that jomctl's files on the host are on, nil where it could not be asked.
+	Disk *Disk `json:"disk,omitempty"`
+}
+
+// Disk is a file system, in MiB. Used and Free are what df says, so that they are less than Total by what is kept for root.
+type Disk struct {
+	Mount string `json:"mount"`
+	Total int64  `json:"total"`
+	Used  int64  `json:"used"`
+	Free  int64  `json:"free"`
+}
+
+// Percent is how much of what users may use is used, 0 to 100.
+func (d Disk) Percent() float64 {
+	if d.Used+d.Free <= 0 {
+		return 0
+	}
+	return 100 * float64(d.Used) / float64(d.Used+d.Free)
 }
 
 // Unit is one program that a host keeps running. State is running, waiting (for its next start) or stopped.
@@ -133,13 +151,19 @@ type Framework struct {
 	Active bool      `json:"active"`
 	Used   Resources `json:"used"`
 	Tasks  []Task    `json:"tasks"`
+	// Reregistered is when its scheduler came back last; zero where it never had to.
+	Reregistered time.Time `json:"reregistered,omitzero"`
 }
 
 // Task is one Mesos task.
 type Task struct {
-	ID    string `json:"id"`
-	Host  string `json:"host"`
-	State string `json:"state"`
+	ID    string    `json:"id"`
+	Name  string    `json:"name,omitempty"`
+	Host  string    `json:"host"`
+	State string    `json:"state"`
+	Size  Resources `json:"size"`
+	// Since is when it got into State.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Marathon is Marathon and its apps.
@@ -182,11 +206,41 @@ type Controller struct {
 	Busy      int  `json:"busy"`
 	// Queue are the waiting builds with the reason that each one waits.
 	Queue []QueueItem `json:"queue"`
-	Error string      `json:"error,omitempty"`
+	// BuildAgents are the Nodes by name.
+	BuildAgents []BuildAgent `json:"buildAgents,omitempty"`
+	// Home is what the controller says about the history of its home, nil where none is kept.
+	Home  *Home  `json:"home,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// BuildAgent is one build agent as Jenkins sees it.
+type BuildAgent struct {
+	Name    string `json:"name"`
+	Offline bool   `json:"offline,omitempty"`
+	Busy    bool   `json:"busy,omitempty"`
+	// Reason says why it is offline.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Home is the history of the controller's home.
+type Home struct {
+	// Epoch is the number of the controller generation that owns the home, Owner the host that it is on.
+	Epoch int64  `json:"epoch"`
+	Owner string `json:"owner,omitempty"`
+	// Unpushed is since when there is a change that the repository does not have; zero when it has all.
+	Unpushed time.Time `json:"unpushed,omitzero"`
+	LastPush time.Time `json:"lastPush,omitzero"`
+	Files    int       `json:"files"`
+	// Problem is why something is not kept or not pushed, or why the controller was not started.
+	Problem string `json:"problem,omitempty"`
 }
 
 // QueueItem is one waiting build.
 type QueueItem struct {
 	Job string `json:"job"`
 	Why string `json:"why"`
+	// Since is when it began to wait.
+	Since time.Time `json:"since,omitzero"`
+	// Stuck means that Jenkins sees no node that could ever run it.
+	Stuck bool `json:"stuck,omitempty"`
 }
