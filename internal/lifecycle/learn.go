@@ -187,9 +187,10 @@ func (e *Env) baseStep(h config.Host) op.Step {
 	o := e.own
 	m := o.remotes[h.Name]
 	items := func() []provision.Item {
+		with := o.needs(h.Name)
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		return hosts.Base(e.Cluster, h, m, o.facts[h.Name], o.helpers, o.keeper)
+		return hosts.Base(e.Cluster, h, m, o.facts[h.Name], o.helpers, o.keeper, with...)
 	}
 	return op.Step{ID: "base-" + h.Name, Title: h.Name + " has its packages and helpers",
 		Probe: func(ctx context.Context) (op.State, error) {
@@ -227,6 +228,18 @@ func (e *Env) baseStep(h config.Host) op.Step {
 			return o.keeper.Offered(ctx, m, values)
 		},
 	}
+}
+
+// needs are the components of a host with what was fetched for them.
+func (o *ownHosts) needs(name string) []source.Need {
+	o.mu.Lock()
+	plans := o.plans[name]
+	o.mu.Unlock()
+	var all []source.Need
+	for _, plan := range plans {
+		all = append(all, source.Need{Plan: plan, Fetched: o.fetched(plan)})
+	}
+	return all
 }
 
 // baseRounds is how often a host's base is gone over again; each round can only bring what an earlier one made visible.

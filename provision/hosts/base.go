@@ -13,16 +13,18 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/provision"
+	"github.com/jomctl/jomctl/provision/source"
 )
 
 // Helpers are the programs that hosts get.
 type Helpers struct{ Standin, Jomhome *Program }
 
-// Base are the items that a host needs before programs are installed from their sources, in order.
-func Base(c *config.Cluster, h config.Host, m host.Machine, f Facts, helpers Helpers, keeper *Keeper) []provision.Item {
+// Base are the items that a host needs before programs are installed from their sources, in order. Those sources that are packages of
+// the host's system may come along, as one transaction is much faster than two.
+func Base(c *config.Cluster, h config.Host, m host.Machine, f Facts, helpers Helpers, keeper *Keeper, with ...source.Need) []provision.Item {
 	items := []provision.Item{
 		Masks{Host: m, Services: Foreign(f.Source().RedHat())},
-		Packages{Host: m, Names: packagesOf(c, h, f), DNF: f.Source().RedHat()},
+		Packages{Host: m, Names: packagesOf(c, h, f), DNF: f.Source().RedHat(), With: with},
 	}
 	if usesStandin(c) {
 		items = append(items, Upload{Host: m, From: helpers.Standin, To: BinPath("standin")})

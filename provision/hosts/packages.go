@@ -104,6 +104,8 @@ type Packages struct {
 	Names []string
 	// DNF says that they are RPM packages, of which jomctl was not tested with real ones.
 	DNF bool
+	// With are packages of components: those of which the host has none yet come in the same transaction. They are not looked for alone.
+	With []source.Need
 	// Pause is the time between two tries while another package manager is at work; 0 means 5 s.
 	Pause time.Duration
 }
@@ -168,10 +170,18 @@ func (i Packages) Apply(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	installer := source.Installer{Say: func(text string) { provision.Say(ctx, "%s", text) }, Pause: i.pause()}
-	if err := installer.System(ctx, i.Host, i.DNF, missing); err != nil {
+	if err := installer.System(ctx, i.Host, i.DNF, missing, i.with(missing)...); err != nil {
 		return true, fmt.Errorf("install %s on host %s: %w", strings.Join(missing, ", "), i.Host.Name(), err)
 	}
 	return true, nil
+}
+
+// with are the packages that come along, if there is anything to install at all.
+func (i Packages) with(missing []string) []source.Need {
+	if len(missing) == 0 {
+		return nil
+	}
+	return i.With
 }
 
 // pause is nil for the installer's own.

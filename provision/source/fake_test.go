@@ -219,17 +219,24 @@ func (h *fakeHost) dnf(args []string) (host.Output, error) {
 		h.lockedFor--
 		return failed(1, "error: can't create transaction lock on /var/lib/rpm/.rpm.lock (Resource temporarily unavailable)")
 	}
-	verb, target := args[2], args[len(args)-1]
-	if h.keepsNewer && verb == "install" {
+	if h.keepsNewer && args[2] == "install" {
 		return host.Output{Stdout: "Nothing to do.\n"}, nil
 	}
-	if !path.IsAbs(target) {
-		return host.Output{}, h.installOne(target)
+	for _, target := range args[3:] {
+		if strings.HasPrefix(target, "-") {
+			continue
+		}
+		if path.IsAbs(target) {
+			if _, ok := h.files[target]; !ok {
+				return failed(1, "Can not load RPM file: "+target)
+			}
+			target = "mesos=1.11.1-2.el8"
+		}
+		if err := h.installOne(target); err != nil {
+			return failed(1, err.Error())
+		}
 	}
-	if _, ok := h.files[target]; !ok {
-		return failed(1, "Can not load RPM file: "+target)
-	}
-	return host.Output{}, h.installOne("mesos=1.11.1-2.el8")
+	return host.Output{}, nil
 }
 
 func (h *fakeHost) rpm(verb, name string) (host.Output, error) {

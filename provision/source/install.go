@@ -150,29 +150,34 @@ func (i *Installer) Install(ctx context.Context, m host.Machine, p Plan, f Fetch
 	if programs, err = i.install(ctx, m, p, f); err != nil {
 		return programs, true, fmt.Errorf("%s: install %s: %w", m.Name(), p.subject(), err)
 	}
+	return programs, true, i.record(ctx, m, p, f, programs)
+}
+
+// record keeps on the host what was installed for a component, if that is all that the component needs.
+func (i *Installer) record(ctx context.Context, m host.Machine, p Plan, f Fetched, programs Programs) error {
 	if err := complete(p, programs); err != nil {
-		return programs, true, fmt.Errorf("%s: %s: %w", m.Name(), p.subject(), err)
+		return fmt.Errorf("%s: %s: %w", m.Name(), p.subject(), err)
 	}
 	want, err := i.stamp(p, f)
 	if err != nil {
-		return programs, true, err
+		return err
 	}
 	text, err := json.MarshalIndent(receipt{want, programs}, "", "  ")
 	if err != nil {
-		return programs, true, err
+		return err
 	}
 	if _, err := m.WriteFile(ctx, receiptPath(m, p.Component), append(text, '\n'), 0o644); err != nil {
-		return programs, true, fmt.Errorf("%s: record what was installed: %w", m.Name(), err)
+		return fmt.Errorf("%s: record what was installed: %w", m.Name(), err)
 	}
-	return programs, true, nil
+	return nil
 }
 
 func (i *Installer) install(ctx context.Context, m host.Machine, p Plan, f Fetched) (Programs, error) {
 	switch p.Kind {
 	case KindApt, KindDeb:
-		return i.debian(ctx, m, p, f)
+		return alone(i.debian(ctx, m, []string{"--allow-downgrades", "--allow-change-held-packages"}, nil, []Need{{p, f, true}}))
 	case KindRPM, KindYum:
-		return i.redHat(ctx, m, p, f)
+		return alone(i.redHat(ctx, m, nil, []Need{{p, f, true}}))
 	case KindArchive:
 		return i.archive(ctx, m, p, f)
 	case KindImage:
@@ -183,6 +188,14 @@ func (i *Installer) install(ctx context.Context, m host.Machine, p Plan, f Fetch
 		return i.standin(ctx, m, p)
 	}
 	return Programs{}, fmt.Errorf("kind %q is not known", p.Kind)
+}
+
+// alone are the programs of one component, where there are any.
+func alone(programs []Programs, err error) (Programs, error) {
+	if err != nil || len(programs) == 0 {
+		return Programs{}, err
+	}
+	return programs[0], nil
 }
 
 // mask keeps the package's own units from ever being started: jomctl runs the programs by its own.

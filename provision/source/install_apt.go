@@ -47,33 +47,69 @@ func (r *Repository) name(parts ...string) string {
 	return host + "-" + hex.EncodeToString(sum[:4])
 }
 
-// debian installs a package by apt-get, from a repository or from an uploaded file.
-func (i *Installer) debian(ctx context.Context, m host.Machine, p Plan, f Fetched) (programs Programs, err error) {
+// debian installs packages by apt-get in one transaction: the system's own by their names, and those of components from a repository or
+// from an uploaded file. The answer has the programs of the components, in their order.
+func (i *Installer) debian(ctx context.Context, m host.Machine, options, names []string, wanted []Need) (programs []Programs, err error) {
 	done, err := i.forbidStarts(ctx, m)
 	if err != nil {
-		return programs, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	if err := i.repair(ctx, m); err != nil {
-		return programs, err
+		return nil, err
 	}
-	name, target, err := i.target(ctx, m, p, f)
+	if err := i.repositories(ctx, m, wanted); err != nil {
+		return nil, err
+	}
+	targets := slices.Clone(names)
+	own := make([]string, len(wanted))
+	for n, w := range wanted {
+		name, target, err := i.target(ctx, m, w)
+		if err != nil {
+			return nil, w.about(err)
+		}
+		if path.IsAbs(target) {
+			defer func() { err = errors.Join(err, m.Remove(context.WithoutCancel(ctx), target)) }()
+		}
+		own[n], targets = name, append(append(targets, target), w.Plan.ExtraPackages...)
+	}
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	if err := i.aptInstall(ctx, m, append(slices.Clone(options), distinct(targets)...)); err != nil {
+		return nil, err
+	}
+	for n, w := range wanted {
+		one, err := settle(ctx, m, w, own[n])
+		if err != nil {
+			return nil, w.about(err)
+		}
+		programs = append(programs, one)
+	}
+	return programs, nil
+}
+
+// distinct are the words in their order, each once.
+func distinct(words []string) []string {
+	var all []string
+	for _, word := range words {
+		if !slices.Contains(all, word) {
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
+// settle looks at what a package has brought, and keeps it as it is: at its version, and its own services from being started.
+func settle(ctx context.Context, m host.Machine, w Need, name string) (Programs, error) {
+	programs, err := dpkgPrograms(ctx, m, name)
 	if err != nil {
 		return programs, err
 	}
-	if path.IsAbs(target) {
-		defer func() { err = errors.Join(err, m.Remove(context.WithoutCancel(ctx), target)) }()
-	}
-	if err := i.aptInstall(ctx, m, append([]string{"--allow-downgrades", "--allow-change-held-packages", target}, p.ExtraPackages...)); err != nil {
-		return programs, err
-	}
-	if programs, err = dpkgPrograms(ctx, m, name); err != nil {
-		return programs, err
-	}
-	if want := f.Locked.Version; want != "" && programs.Version != want {
+	if want := w.Fetched.Locked.Version; want != "" && programs.Version != want {
 		return programs, fmt.Errorf("package %s is %s after the installation, not %s", name, programs.Version, want)
 	}
-	if p.Repository != nil || p.Kind == KindDeb {
+	if w.Plan.Repository != nil || w.Plan.Kind == KindDeb {
 		// An upgrade that nobody asked for would replace programs that run.
 		if _, err := m.Run(ctx, "apt-mark", "hold", name); err != nil {
 			return programs, fmt.Errorf("hold package %s at its version: %w", name, err)
@@ -82,19 +118,22 @@ func (i *Installer) debian(ctx context.Context, m host.Machine, p Plan, f Fetche
 	return programs, mask(ctx, m, programs.Units)
 }
 
+// uploaded says whether a Debian package comes as a file of this machine.
+func (i *Installer) uploaded(w Need) bool {
+	return w.Plan.Kind == KindDeb || i.Upload && w.Fetched.File != ""
+}
+
 // target is what apt-get is to install, and the name of the package.
-func (i *Installer) target(ctx context.Context, m host.Machine, p Plan, f Fetched) (name, target string, err error) {
+func (i *Installer) target(ctx context.Context, m host.Machine, w Need) (name, target string, err error) {
+	p, f := w.Plan, w.Fetched
 	switch {
-	case p.Kind == KindDeb || i.Upload && f.File != "":
+	case i.uploaded(w):
 		if name = f.Inside.Package; name == "" {
 			return "", "", fmt.Errorf("%s is no Debian package", f.File)
 		}
 		target, err = upload(ctx, m, f, ".deb")
 		return name, target, err
 	case p.Repository != nil:
-		if err := i.repository(ctx, m, p, f); err != nil {
-			return "", "", err
-		}
 		return p.Package, p.Package + "=" + f.Locked.Version, nil
 	case p.Version != "":
 		return p.Package, p.Package + "=" + p.Version, nil
@@ -102,37 +141,76 @@ func (i *Installer) target(ctx context.Context, m host.Machine, p Plan, f Fetche
 	return p.Package, p.Package, nil
 }
 
-// repository writes key and line of the repository, reads its index, and compares what apt will fetch with the lock. A line
-// that does not work goes again, as it would keep all of apt from working.
-func (i *Installer) repository(ctx context.Context, m host.Machine, p Plan, f Fetched) (err error) {
-	if f.Key == nil || f.Locked.Version == "" {
-		return errors.New("its repository was not verified before")
-	}
-	keyring, list := p.Repository.keyring(), p.Repository.list(p.Facts.Arch)
-	if _, err := m.WriteFile(ctx, keyring, f.Key, 0o644); err != nil {
-		return fmt.Errorf("write the repository's key: %w", err)
-	}
-	line := "# Written by jomctl.\n" + p.Repository.Line(keyring, p.Facts.Arch) + "\n"
-	written, err := m.WriteFile(ctx, list, []byte(line), 0o644)
-	if err != nil {
-		return fmt.Errorf("write the repository's line: %w", err)
-	}
+// repositories writes keys and lines of the repositories, reads the index of each once, and compares what apt will fetch with the lock.
+// Lines that do not work go again, as they would keep all of apt from working.
+func (i *Installer) repositories(ctx context.Context, m host.Machine, wanted []Need) (err error) {
+	var written, read []string
 	defer func() {
-		if err != nil && written {
+		if err == nil {
+			return
+		}
+		for _, list := range written {
 			err = errors.Join(err, m.Remove(context.WithoutCancel(ctx), list))
 		}
 	}()
+	for _, w := range wanted {
+		if w.Plan.Repository == nil || i.uploaded(w) {
+			continue
+		}
+		list := w.Plan.Repository.list(w.Plan.Facts.Arch)
+		wrote, err := writeRepository(ctx, m, w, list)
+		if wrote {
+			written = append(written, list)
+		}
+		if err == nil && !slices.Contains(read, list) {
+			err = i.readRepository(ctx, m, w.Plan.Repository, list)
+			read = append(read, list)
+		}
+		if err == nil {
+			err = agrees(ctx, m, w)
+		}
+		if err != nil {
+			return w.about(err)
+		}
+	}
+	return nil
+}
+
+func writeRepository(ctx context.Context, m host.Machine, w Need, list string) (written bool, err error) {
+	p, f := w.Plan, w.Fetched
+	if f.Key == nil || f.Locked.Version == "" {
+		return false, errors.New("its repository was not verified before")
+	}
+	keyring := p.Repository.keyring()
+	if _, err := m.WriteFile(ctx, keyring, f.Key, 0o644); err != nil {
+		return false, fmt.Errorf("write the repository's key: %w", err)
+	}
+	line := "# Written by jomctl.\n" + p.Repository.Line(keyring, p.Facts.Arch) + "\n"
+	if written, err = m.WriteFile(ctx, list, []byte(line), 0o644); err != nil {
+		return false, fmt.Errorf("write the repository's line: %w", err)
+	}
+	return written, nil
+}
+
+// readRepository has apt read the index of one line.
+func (i *Installer) readRepository(ctx context.Context, m host.Machine, r *Repository, list string) error {
 	// Only this list: other repositories of the host may be down, and are none of our business.
 	if _, err := i.apt(ctx, m, "update", "-o", "Dir::Etc::sourcelist="+list, "-o", "Dir::Etc::sourceparts=-",
 		"-o", "APT::Get::List-Cleanup=0", "-o", "APT::Update::Error-Mode=any"); err != nil {
-		return fmt.Errorf("read the repository %s: %w", p.Repository.URI, err)
+		return fmt.Errorf("read the repository %s: %w", r.URI, err)
 	}
-	out, err := m.Run(ctx, "apt-cache", "show", p.Package+"="+f.Locked.Version)
+	return nil
+}
+
+// agrees refuses a package that is another one for the host than was verified on this machine.
+func agrees(ctx context.Context, m host.Machine, w Need) error {
+	p, want := w.Plan, w.Fetched.Locked
+	out, err := m.Run(ctx, "apt-cache", "show", p.Package+"="+want.Version)
 	if err != nil {
-		return fmt.Errorf("the host sees no %s %s: %w", p.Package, f.Locked.Version, err)
+		return fmt.Errorf("the host sees no %s %s: %w", p.Package, want.Version, err)
 	}
-	if got := stanza(out.Stdout)["SHA256"]; got != f.Locked.SHA256 {
-		return &MismatchError{p.Package + " " + f.Locked.Version + " as the host sees it", "sha256", f.Locked.SHA256, got}
+	if got := stanza(out.Stdout)["SHA256"]; got != want.SHA256 {
+		return &MismatchError{p.Package + " " + want.Version + " as the host sees it", "sha256", want.SHA256, got}
 	}
 	return nil
 }

@@ -44,51 +44,86 @@ func (r *YumRepository) file(signed string) string {
 
 func (r *YumRepository) key() string { return path.Join(rpmKeysFolder, r.id()+".asc") }
 
-// redHat installs a package by dnf, or yum where that is not there: the verified file itself where one was fetched, with what else it needs from
-// its repository and the system's own.
-func (i *Installer) redHat(ctx context.Context, m host.Machine, p Plan, f Fetched) (programs Programs, err error) {
+// redHat installs packages by dnf, or yum where that is not there, in one transaction: the system's own by their names, and those of components
+// as the verified file itself where one was fetched, with what else it needs from its repository and the system's own. The answer has the
+// programs of the components, in their order.
+func (i *Installer) redHat(ctx context.Context, m host.Machine, names []string, wanted []Need) (programs []Programs, err error) {
 	manager := manager(ctx, m)
-	name, target := p.Package, p.Package
+	var options, targets, own []string
+	for _, w := range wanted {
+		name, target, option, err := i.rpmTarget(ctx, m, w)
+		if path.IsAbs(target) {
+			defer func() { err = errors.Join(err, m.Remove(context.WithoutCancel(ctx), target)) }()
+		}
+		if err != nil {
+			return nil, w.about(err)
+		}
+		own, options, targets = append(own, name), append(options, option...), append(targets, target)
+	}
+	all := slices.Concat(targets, names)
+	for _, w := range wanted {
+		all = append(all, w.Plan.ExtraPackages...)
+	}
+	options = distinct(options)
+	if err := i.dnf(ctx, m, manager, "install", slices.Concat(options, distinct(all))...); err != nil {
+		return nil, err
+	}
+	for n, w := range wanted {
+		version, err := rpmInstalled(ctx, m, own[n])
+		// A newer one may have been there, which an installation leaves alone.
+		if want := w.Fetched.Locked.Version; err == nil && want != "" && version != want {
+			version, err = i.downgrade(ctx, m, manager, own[n], want, append(slices.Clone(options), targets[n]))
+		}
+		var one Programs
+		if err == nil {
+			one, err = rpmPrograms(ctx, m, own[n], version)
+		}
+		if err == nil {
+			err = mask(ctx, m, one.Units)
+		}
+		if err != nil {
+			return nil, w.about(err)
+		}
+		programs = append(programs, one)
+	}
+	return programs, nil
+}
+
+// downgrade takes a package back to the version that is wanted.
+func (i *Installer) downgrade(ctx context.Context, m host.Machine, manager, name, want string, args []string) (string, error) {
+	if err := i.dnf(ctx, m, manager, "downgrade", args...); err != nil {
+		return "", err
+	}
+	version, err := rpmInstalled(ctx, m, name)
+	if err != nil || version != want {
+		return version, errors.Join(err, fmt.Errorf("package %s is %s after the installation, not %s", name, version, want))
+	}
+	return version, nil
+}
+
+// rpmTarget is what dnf is to install, with its options, and the name of the package. The target is an absolute path where it was
+// uploaded, also beside an error.
+func (i *Installer) rpmTarget(ctx context.Context, m host.Machine, w Need) (name, target string, options []string, err error) {
+	p, f := w.Plan, w.Fetched
+	name, target = p.Package, p.Package
 	if p.Version != "" {
 		target += "-" + p.Version
 	}
-	var options []string
 	if p.Kind == KindRPM || p.Yum != nil {
-		if target, err = upload(ctx, m, f, ".rpm"); err != nil {
-			return programs, err
-		}
-		defer func() { err = errors.Join(err, m.Remove(context.WithoutCancel(ctx), target)) }()
 		if name = f.Inside.Package; name == "" {
-			return programs, fmt.Errorf("%s is no RPM package", f.File)
+			return "", "", nil, fmt.Errorf("%s is no RPM package", f.File)
+		}
+		if target, err = upload(ctx, m, f, ".rpm"); err != nil {
+			return "", "", nil, err
 		}
 	}
 	if p.Yum != nil && !i.Upload {
 		if err := p.Yum.write(ctx, m, f); err != nil {
-			return programs, err
+			return "", target, nil, err
 		}
 		options = []string{"--enablerepo=" + p.Yum.id()}
 	}
-	if err := i.dnf(ctx, m, manager, "install", append(append(options, target), p.ExtraPackages...)...); err != nil {
-		return programs, err
-	}
-	version, err := rpmInstalled(ctx, m, name)
-	if err != nil {
-		return programs, err
-	}
-	if want := f.Locked.Version; want != "" && version != want {
-		// A newer one was there, which an installation leaves alone.
-		if err := i.dnf(ctx, m, manager, "downgrade", append(options, target)...); err != nil {
-			return programs, err
-		}
-		if version, err = rpmInstalled(ctx, m, name); err != nil || version != want {
-			return programs, errors.Join(err, fmt.Errorf("package %s is %s after the installation, not %s", name, version, want))
-		}
-	}
-	programs, err = rpmPrograms(ctx, m, name, version)
-	if err != nil {
-		return programs, err
-	}
-	return programs, mask(ctx, m, programs.Units)
+	return name, target, options, nil
 }
 
 // manager is dnf, or yum on systems that have no dnf.

@@ -18,22 +18,6 @@ const (
 	lockTries = 180
 )
 
-// System installs packages from the system's own sources: by dnf or yum, or by apt-get. None of their services is started.
-func (i *Installer) System(ctx context.Context, m host.Machine, redHat bool, names []string) (err error) {
-	if redHat {
-		return i.dnf(ctx, m, manager(ctx, m), "install", names...)
-	}
-	done, err := i.forbidStarts(ctx, m)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	if err := i.repair(ctx, m); err != nil || len(names) == 0 {
-		return err
-	}
-	return i.aptInstall(ctx, m, names)
-}
-
 // Unfinished says whether an installation of packages on a Debian was cut off so that services cannot be started there: System without
 // names puts that right.
 func Unfinished(ctx context.Context, m host.Machine) (bool, error) {
