@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // Proof is the result of a test restore.
@@ -55,12 +57,8 @@ func (r Records) Write(record Record) error {
 	if err == nil {
 		err = os.MkdirAll(string(r), 0o700)
 	}
-	temp := r.file(record.ID) + ".tmp"
 	if err == nil {
-		err = os.WriteFile(temp, append(data, '\n'), 0o600)
-	}
-	if err == nil {
-		err = os.Rename(temp, r.file(record.ID))
+		err = wholefile.Write(r.file(record.ID), append(data, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the record of a backup: %w", err)

@@ -25,7 +25,7 @@ var layers = map[string]int{
 	"status": 1,
 	// The rest is 0.
 	"config": 0, "op": 0, "ui": 0, "host": 0, "cluster": 0, "jenkins": 0, "home": 0, "backup": 0,
-	"provision": 0, "bundles": 0, "probe": 0, "images": 0, "standin": 0, "testkit": 0, "linkcheck": 0,
+	"provision": 0, "bundles": 0, "probe": 0, "images": 0, "standin": 0, "testkit": 0, "linkcheck": 0, "wholefile": 0,
 }
 
 // sideways are the imports within the lowest layer that are allowed.
@@ -81,7 +81,7 @@ func forbidden(from, to string, test bool) string {
 		return "only cli imports ui"
 	case source == "op":
 		return "op imports nothing of the project"
-	case target == "config":
+	case target == "config", target == "wholefile":
 		return ""
 	case below < above:
 		return ""

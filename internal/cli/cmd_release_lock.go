@@ -22,6 +22,7 @@ import (
 	"github.com/jomctl/jomctl/bundles/updatecenter"
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/ui"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // centerOptions are the flags of commands that read update centers.
@@ -196,16 +197,10 @@ func (a *app) writeLocked(dir string, lock *resolve.Lock, diff resolve.Diff, kno
 
 // replaceFile never leaves half a file.
 func replaceFile(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".release-")
-	if err != nil {
+	if err := wholefile.Write(path, data, 0o644); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(data)
-	if err := errors.Join(err, temp.Chmod(0o644), temp.Sync(), temp.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return os.Rename(temp.Name(), path)
+	return nil
 }
 
 // ownPlugins reads the plugin files of a folder.

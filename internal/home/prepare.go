@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // beforeStart is the folder in the home that keeps the last config.xml and queue.xml from before a start. A boot that
@@ -185,14 +187,5 @@ func copyFile(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(to), ".jomhome-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name())
-	_, err = file.Write(data)
-	if err := errors.Join(err, file.Chmod(info.Mode().Perm()), file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), to)
+	return wholefile.Write(to, data, info.Mode().Perm())
 }

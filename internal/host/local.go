@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // Local is a host of target local: a loopback address and a folder on this machine.
@@ -84,34 +86,7 @@ func (l *Local) WriteFile(_ context.Context, path string, data []byte, mode fs.F
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return false, err
 	}
-	return true, writeAtomic(path, data, mode)
-}
-
-// writeAtomic never leaves a half-written file under path.
-func writeAtomic(path string, data []byte, mode fs.FileMode) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = file.Close()
-			_ = os.Remove(file.Name())
-		}
-	}()
-	if _, err := file.Write(data); err != nil {
-		return err
-	}
-	if err := file.Chmod(mode.Perm()); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	return true, wholefile.Write(path, data, mode)
 }
 
 // Run runs a command on this machine with this program's environment.

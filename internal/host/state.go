@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // The files of a unit's folder.
@@ -116,7 +118,7 @@ func writeJSON(path string, value any) error {
 	if err != nil {
 		return err
 	}
-	return writeAtomic(path, append(text, '\n'), 0o600)
+	return wholefile.Write(path, append(text, '\n'), 0o600)
 }
 
 // lockFile takes an flock, waiting for it at most for the given time. Closing the file gives it back.

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 const lockVersion = "jomctl/lock/v1"
@@ -95,16 +96,7 @@ func (l *Lock) Write(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".lock-")
-	if err != nil {
-		return fmt.Errorf("write the lock: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write the lock: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := wholefile.Write(path, text, 0o644); err != nil {
 		return fmt.Errorf("write the lock: %w", err)
 	}
 	return nil

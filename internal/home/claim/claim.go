@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/home/git"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // Owner is what the owner ref holds in its one file.
@@ -187,20 +188,8 @@ func WriteMarker(home string, m Marker) error {
 		return err
 	}
 	name := filepath.Join(home, MarkerFile)
-	err = os.MkdirAll(filepath.Dir(name), 0o755)
-	var file *os.File
-	if err == nil {
-		file, err = os.CreateTemp(filepath.Dir(name), ".home-*")
-	}
-	if err == nil {
-		_, err = file.Write(append(data, '\n'))
-		err = errors.Join(err, file.Sync(), file.Close())
-		if err == nil {
-			err = os.Rename(file.Name(), name)
-		}
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
+	if err = os.MkdirAll(filepath.Dir(name), 0o755); err == nil {
+		err = wholefile.Write(name, append(data, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the marker of the home %s: %w", home, err)

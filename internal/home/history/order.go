@@ -11,6 +11,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/home/restore"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // Order asks the next start of the controller to give its home, or some files of it, the state of an earlier commit.
@@ -29,11 +30,10 @@ func (c Config) Give(o Order) error {
 	if err != nil {
 		return err
 	}
-	temp := c.OrderFile() + ".new"
-	if err := os.WriteFile(temp, append(data, '\n'), 0o600); err != nil {
+	if err := wholefile.Write(c.OrderFile(), append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("ordering a restore: %w", err)
 	}
-	return os.Rename(temp, c.OrderFile())
+	return nil
 }
 
 // carryOut does what is ordered. The files that are replaced are in the history, as the last controller pushed them.

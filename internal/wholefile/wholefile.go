@@ -1,0 +1,25 @@
+// Package wholefile replaces files so that a reader, also one after a loss of power, finds the old content or the new and never a part.
+package wholefile
+
+import (
+	"io/fs"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+)
+
+// Write puts data under path with exactly mode, whatever the umask says. The folder must be there. The data is on disk before the name
+// changes. The temporary file lies beside path, as a rename does not cross file systems and a secret must not pass through /tmp. Errors
+// are those of the os package and name a path.
+func Write(path string, data []byte, mode fs.FileMode) error {
+	// WriteFile of the library would keep the mode of the file that is replaced.
+	file, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode.Perm()))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Cleanup() }()
+	if _, err := file.Write(data); err != nil {
+		return err
+	}
+	return file.CloseAtomicallyReplace()
+}
