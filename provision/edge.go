@@ -62,7 +62,7 @@ func (f *Fleet) haproxyCfg(h config.Host) []string {
 	)
 	control := f.config.HostsWith(config.RoleControl)
 	login, _ := f.marathonCheck()
-	lines = append(lines, f.frontend(h, "controller", EdgeControllerPort, f.config.Jenkins.App.HTTPPort, controllerHosts(f.config),
+	lines = append(lines, f.frontend(h, "controller", EdgeControllerPort, f.config.Jenkins.App.HTTPPort, ControllerHosts(f.config),
 		"http-check send meth GET uri /login ver HTTP/1.1 hdr Host edge",
 		"http-check expect status 200")...)
 	lines = append(lines, f.frontend(h, "mesos-master", EdgeMasterPort, MasterPort, control,
@@ -97,8 +97,8 @@ func (f *Fleet) frontend(h config.Host, name string, port, serverPort int, serve
 	return lines
 }
 
-// controllerHosts are the hosts that the controller can be on: the home's where it is on one host's disk, else all.
-func controllerHosts(c *config.Cluster) []config.Host {
+// ControllerHosts are the hosts that the controller can be on: the home's where it is on one host's disk, else all.
+func ControllerHosts(c *config.Cluster) []config.Host {
 	if h, ok := HomeHost(c); ok {
 		return []config.Host{h}
 	}

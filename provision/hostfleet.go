@@ -191,7 +191,7 @@ func (f *Fleet) Registry(h config.Host) Service {
 // or the next one where the controller itself may run on a control host.
 func EdgeAgentPort(c *config.Cluster) int {
 	port := c.Jenkins.App.AgentPort
-	if slices.ContainsFunc(controllerHosts(c), func(h config.Host) bool { return h.Is(config.RoleControl) }) {
+	if slices.ContainsFunc(ControllerHosts(c), func(h config.Host) bool { return h.Is(config.RoleControl) }) {
 		return port + 1
 	}
 	return port
@@ -221,7 +221,7 @@ func (f *Fleet) agentFrontend(h config.Host) []string {
 		"  http-check send meth GET uri /tcpSlaveAgentListener/ ver HTTP/1.1 hdr Host edge",
 		"  http-check expect status 200",
 	}
-	for i, server := range controllerHosts(f.config) {
+	for i, server := range ControllerHosts(f.config) {
 		line := fmt.Sprintf("  server %s %s check port %d", server.Name, hostPort(server.Address, app.AgentPort), app.HTTPPort)
 		if i > 0 {
 			line += " backup"

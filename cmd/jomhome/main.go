@@ -11,7 +11,8 @@ import (
 )
 
 const usage = `usage: jomhome run --config FILE   run the controller that FILE describes
-       jomhome check URL           exit 0 if URL answers 200`
+       jomhome check URL           exit 0 if URL answers 200
+       jomhome home FILE QUESTION  answer jomctl's question (JSON) about the home that FILE describes`
 
 func main() {
 	args := os.Args[1:]
@@ -21,6 +22,8 @@ func main() {
 	switch {
 	case len(args) == 3 && args[0] == "run" && args[1] == "--config":
 		os.Exit(run(args[2]))
+	case len(args) == 3 && args[0] == "home":
+		os.Exit(answerHome(args[1], args[2]))
 	case len(args) == 2 && args[0] == "check":
 		if err := home.Check(context.Background(), args[1]); err != nil {
 			fmt.Fprintln(os.Stderr, "jomhome:", err)

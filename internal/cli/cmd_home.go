@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,9 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jomctl/jomctl/internal/config"
-	"github.com/jomctl/jomctl/internal/home/claim"
-	"github.com/jomctl/jomctl/internal/home/git"
-	"github.com/jomctl/jomctl/internal/home/history"
+	"github.com/jomctl/jomctl/internal/home/look"
 	homesync "github.com/jomctl/jomctl/internal/home/sync"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/ui"
@@ -31,60 +27,56 @@ func newHomeCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// kept is a home with its history, as this machine sees it.
-type kept struct {
-	env    *lifecycle.Env
-	home   string
-	config history.Config
-	repo   *git.Repo
-	head   git.Hash
-}
-
-func openHome(ctx context.Context, c *config.Cluster) (*kept, error) {
+// openHome is the home with its history; nothing is asked yet.
+func openHome(c *config.Cluster) (*lifecycle.Home, error) {
 	env, err := lifecycle.Look(c)
 	if err != nil {
 		return nil, err
 	}
-	k := &kept{env: env}
-	if k.home, k.config, err = env.HomeHistory(); err != nil {
-		return nil, err
+	return env.HomeHistory()
+}
+
+// homeError gives an error its exit code and its fix.
+func homeError(err error) error {
+	var commit *look.CommitError
+	switch {
+	case errors.As(err, &commit):
+		return &usageError{err}
+	case errors.Is(err, look.ErrNone):
+		return &lifecycle.Refusal{Problem: err.Error(), Fix: "run `jomctl install`; `jomctl status` shows whether the controller runs"}
 	}
-	if _, err := os.Stat(k.config.RepoDir()); errors.Is(err, fs.ErrNotExist) {
-		return nil, &lifecycle.Refusal{Problem: "the controller has kept no history of its home yet: there is no " + k.config.RepoDir(), Fix: "run `jomctl install`; `jomctl status` shows whether the controller runs"}
-	}
-	if k.repo, err = git.Open(ctx, k.config.RepoDir(), git.Remote{URL: k.config.Repository, Branch: k.config.Branch, Key: k.config.Key, KnownHosts: k.config.KnownHosts}); err != nil {
-		return nil, err
-	}
-	refs, err := k.repo.Refs(ctx)
-	k.head = refs[k.repo.Main()]
-	return k, err
+	return err
 }
 
 // homeCommand makes a command that only looks.
-func (a *app) homeCommand(use, short string, args cobra.PositionalArgs, look func(ctx context.Context, k *kept, args []string) error) *cobra.Command {
+func (a *app) homeCommand(use, short string, args cobra.PositionalArgs, do func(ctx context.Context, h *lifecycle.Home, args []string) error) *cobra.Command {
 	return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
 		c, err := config.Load(a.global.File)
 		if err != nil {
 			return err
 		}
-		k, err := openHome(cmd.Context(), c)
+		h, err := openHome(c)
 		if err != nil {
 			return err
 		}
-		return look(cmd.Context(), k, args)
+		err = do(cmd.Context(), h, args)
+		if h.Note != "" {
+			a.say("Note: %s", h.Note)
+		}
+		return homeError(err)
 	}}
 }
 
 func newHomeStatus(a *app) *cobra.Command {
-	cmd := a.homeCommand("status", "Show what is pushed, what waits, and what is not kept", cobra.NoArgs, func(_ context.Context, k *kept, _ []string) error {
-		status, err := homesync.ReadStatus(k.config.StatusFile())
+	cmd := a.homeCommand("status", "Show what is pushed, what waits, and what is not kept", cobra.NoArgs, func(ctx context.Context, h *lifecycle.Home, _ []string) error {
+		answer, err := h.Ask(ctx, look.Question{Verb: look.Status})
 		if err != nil {
 			return err
 		}
-		if err := a.writeHomeStatus(k, status, time.Now()); err != nil {
+		if err := a.writeHomeStatus(h, *answer.Status, time.Now()); err != nil {
 			return err
 		}
-		if troubled(status) {
+		if troubled(*answer.Status) {
 			return &reported{exitFindings}
 		}
 		return nil
@@ -97,9 +89,9 @@ func troubled(s homesync.Status) bool {
 	return s.Start != "" || s.Fenced || s.CommitError != "" || s.PushError != "" || len(s.Refused) > 0
 }
 
-func (a *app) writeHomeStatus(k *kept, s homesync.Status, now time.Time) error {
+func (a *app) writeHomeStatus(h *lifecycle.Home, s homesync.Status, now time.Time) error {
 	if a.global.Output == formatJSON {
-		return a.writeJSON(map[string]any{"home": k.home, "repository": k.config.Repository, "branch": k.config.Branch, "status": s,
+		return a.writeJSON(map[string]any{"home": h.Path, "repository": h.Config.Repository, "branch": h.Config.Branch, "status": s,
 			"oldestUnpushedSeconds": s.OldestUnpushed(now).Seconds()})
 	}
 	var text strings.Builder
@@ -108,8 +100,8 @@ func (a *app) writeHomeStatus(k *kept, s homesync.Status, now time.Time) error {
 			fmt.Fprintf(&text, "%-12s %s\n", name, value)
 		}
 	}
-	row("home", k.home)
-	row("repository", k.config.Repository+" "+k.config.Branch)
+	row("home", h.Path)
+	row("repository", h.Config.Repository+" "+h.Config.Branch)
 	row("epoch", strconv.FormatInt(s.Epoch, 10))
 	row("files", strconv.Itoa(s.Files))
 	switch age := s.OldestUnpushed(now); {
@@ -132,21 +124,14 @@ func (a *app) writeHomeStatus(k *kept, s homesync.Status, now time.Time) error {
 	return err
 }
 
-// homeCommit is one commit as history shows it.
-type homeCommit struct {
-	Commit  string    `json:"commit"`
-	Time    time.Time `json:"time"`
-	Epoch   int64     `json:"epoch,omitempty"`
-	Subject string    `json:"subject"`
-}
-
 func newHomeHistory(a *app) *cobra.Command {
 	count := 30
-	cmd := a.homeCommand("history [PATH...]", "Show the commits of the home, or of files in it, newest first", cobra.ArbitraryArgs, func(ctx context.Context, k *kept, args []string) error {
-		commits, err := k.log(ctx, count, args)
+	cmd := a.homeCommand("history [PATH...]", "Show the commits of the home, or of files in it, newest first", cobra.ArbitraryArgs, func(ctx context.Context, h *lifecycle.Home, args []string) error {
+		answer, err := h.Ask(ctx, look.Question{Verb: look.Log, Count: count, Paths: args})
 		if err != nil {
 			return err
 		}
+		commits := append([]look.Commit{}, answer.Log...)
 		if a.global.Output == formatJSON {
 			return a.writeJSON(map[string]any{"commits": commits})
 		}
@@ -160,81 +145,20 @@ func newHomeHistory(a *app) *cobra.Command {
 	return cmd
 }
 
-// log reads commits; paths are those of the home, as jobs/a.
-func (k *kept) log(ctx context.Context, count int, paths []string) ([]homeCommit, error) {
-	commits := []homeCommit{}
-	if k.head.IsZero() {
-		return commits, nil
-	}
-	args := append([]string{"log", "-z", "--format=%H%n%ct%n%B", "-n", strconv.Itoa(count), k.head.String(), "--"}, literal(paths)...)
-	out, err := k.repo.Run(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	for text := range strings.SplitSeq(strings.Trim(out, "\x00"), "\x00") {
-		parts := strings.SplitN(text, "\n", 3)
-		if len(parts) < 3 {
-			continue
-		}
-		seconds, err := strconv.ParseInt(parts[1], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("reading the history: %w", err)
-		}
-		epoch, _ := claim.EpochOf(parts[2])
-		subject, _, _ := strings.Cut(parts[2], "\n")
-		commits = append(commits, homeCommit{parts[0], time.Unix(seconds, 0), epoch, subject})
-	}
-	return commits, nil
-}
-
-// literal keeps git from reading patterns into the names of jobs.
-func literal(paths []string) []string {
-	var all []string
-	for _, path := range paths {
-		all = append(all, ":(literal)"+strings.Trim(path, "/"))
-	}
-	return all
-}
-
 func newHomeDiff(a *app) *cobra.Command {
 	var only []string
-	cmd := a.homeCommand("diff [COMMIT [COMMIT]]", "Show what changed between two commits, or since one", cobra.MaximumNArgs(2), func(ctx context.Context, k *kept, args []string) error {
-		if len(args) == 0 {
-			args = []string{k.head.String() + "^"}
-		}
-		if len(args) == 1 {
-			args = append(args, k.head.String())
-		}
-		for i := range args {
-			commit, err := k.commit(ctx, args[i])
-			if err != nil {
-				return err
-			}
-			args[i] = commit.String()
-		}
-		text, err := k.repo.Run(ctx, append([]string{"diff", "--no-color", "--no-ext-diff", "-M", args[0], args[1], "--"}, literal(only)...)...)
+	cmd := a.homeCommand("diff [COMMIT [COMMIT]]", "Show what changed between two commits, or since one", cobra.MaximumNArgs(2), func(ctx context.Context, h *lifecycle.Home, args []string) error {
+		answer, err := h.Ask(ctx, look.Question{Verb: look.Diff, Commits: args, Paths: only})
 		if err != nil {
 			return err
 		}
 		if a.global.Output == formatJSON {
-			return a.writeJSON(map[string]any{"from": args[0], "to": args[1], "diff": text})
+			return a.writeJSON(map[string]any{"from": answer.Commits[0], "to": answer.Commits[1], "diff": answer.Diff})
 		}
-		_, err = io.WriteString(a.streams.Out, text)
+		_, err = io.WriteString(a.streams.Out, answer.Diff)
 		return err
 	})
 	cmd.Long = "diff shows what changed between two commits of `jomctl home history`, from one to the last, or in the last one.\nWhat of the home is not committed yet is shown by `jomctl home verify`."
 	cmd.Flags().StringArrayVar(&only, "only", nil, "a file or folder, as jobs/NAME (repeatable)")
 	return cmd
-}
-
-// commit reads what a person calls a commit.
-func (k *kept) commit(ctx context.Context, text string) (git.Hash, error) {
-	if strings.HasPrefix(text, "-") {
-		return git.Hash{}, &usageError{fmt.Errorf("%q is not a commit", text)}
-	}
-	out, err := k.repo.Run(ctx, "rev-parse", "--quiet", "--verify", "--end-of-options", text+"^{commit}")
-	if err != nil {
-		return git.Hash{}, &usageError{fmt.Errorf("the history has no commit %q (see `jomctl home history`)", text)}
-	}
-	return git.ParseHash(strings.TrimSpace(out))
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/jomctl/jomctl/internal/home/history"
+	"github.com/jomctl/jomctl/internal/home/look"
 	"github.com/jomctl/jomctl/internal/home/restore"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/op"
@@ -36,31 +36,27 @@ func restoreHome(ctx context.Context, s *session, opts homeRestoreOptions) (muta
 	if opts.at == "" {
 		return mutation{}, &usageError{errors.New("--at is missing: say which commit")}
 	}
-	k, err := openHome(ctx, s.Cluster)
+	h, err := openHome(s.Cluster)
 	if err != nil {
 		return mutation{}, err
 	}
-	commit, err := k.commit(ctx, opts.at)
+	answer, err := h.Ask(ctx, look.Question{Verb: look.Compare, Commits: []string{opts.at}, Paths: opts.only})
 	if err != nil {
-		return mutation{}, err
+		return mutation{}, homeError(err)
 	}
-	differences, _, err := restore.Compare(ctx, k.repo, commit, k.home)
-	if err != nil {
-		return mutation{}, err
-	}
+	commit := answer.Commits[0]
 	var changes []string
-	for _, d := range differences {
-		verb, known := map[restore.What]string{restore.Missing: "bring back", restore.Extra: "remove", restore.Changed: "change"}[d.What]
-		if known && (restore.Within(d.Name, opts.only) || restore.Within(d.Path, opts.only)) {
+	for _, d := range answer.Differences {
+		if verb, known := map[restore.What]string{restore.Missing: "bring back", restore.Extra: "remove", restore.Changed: "change"}[d.What]; known {
 			changes = append(changes, verb+" "+d.Name)
 		}
 	}
 	if len(changes) == 0 {
-		return mutation{}, &lifecycle.Refusal{Problem: "there is nothing to restore: the files are those of " + commit.String(), Fix: "`jomctl home history` shows the commits"}
+		return mutation{}, &lifecycle.Refusal{Problem: "there is nothing to restore: the files are those of " + commit, Fix: "`jomctl home history` shows the commits"}
 	}
 	changes = append(changes, "start the controller again; running builds are lost")
-	plan := lifecycle.RestoreHome(k.env, history.Order{Commit: commit.String(), Only: opts.only}, changes)
+	plan := lifecycle.RestoreHome(h, commit, opts.only, changes)
 	return mutation{Plan: plan, Closes: true, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
-		return fmt.Sprintf("Restored: %d files from %s\n", len(changes)-1, commit), map[string]any{"commit": commit.String(), "files": len(changes) - 1}, nil
+		return fmt.Sprintf("Restored: %d files from %s\n", len(changes)-1, commit), map[string]any{"commit": commit, "files": len(changes) - 1}, nil
 	}}, nil
 }

@@ -10,28 +10,18 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/jomctl/jomctl/internal/home/claim"
-	"github.com/jomctl/jomctl/internal/home/restore"
+	"github.com/jomctl/jomctl/internal/home/look"
+	"github.com/jomctl/jomctl/internal/lifecycle"
 )
-
-// homeVerdict is what verify found.
-type homeVerdict struct {
-	Same        bool                 `json:"same"`
-	Pushed      bool                 `json:"pushed"`
-	OneWriter   bool                 `json:"oneWriter"`
-	Commits     int                  `json:"commits"`
-	Differences []restore.Difference `json:"differences"`
-	Refused     map[string]string    `json:"refused,omitempty"`
-	Problems    []string             `json:"problems,omitempty"`
-}
 
 func newHomeVerify(a *app) *cobra.Command {
 	cmd := a.homeCommand("verify", "Compare every file of the home with what is pushed, and prove that one controller at a time wrote it", cobra.NoArgs,
-		func(ctx context.Context, k *kept, _ []string) error {
-			v, err := k.verify(ctx)
+		func(ctx context.Context, h *lifecycle.Home, _ []string) error {
+			answer, err := h.Ask(ctx, look.Question{Verb: look.Verify})
 			if err != nil {
 				return err
 			}
+			v := *answer.Verdict
 			if err := a.writeVerdict(v); err != nil {
 				return err
 			}
@@ -45,40 +35,7 @@ func newHomeVerify(a *app) *cobra.Command {
 	return cmd
 }
 
-func (k *kept) verify(ctx context.Context) (homeVerdict, error) {
-	v := homeVerdict{OneWriter: true, Differences: []restore.Difference{}}
-	remote, err := k.repo.Remotes(ctx)
-	if err != nil {
-		return v, err
-	}
-	pushed := remote[k.repo.Main()]
-	if v.Pushed = pushed == k.head && !pushed.IsZero(); !v.Pushed {
-		v.Problems = append(v.Problems, fmt.Sprintf("the last commit here is %s, and the repository has %s", k.head, pushed))
-	}
-	differences, refused, err := restore.Compare(ctx, k.repo, k.head, k.home)
-	if err != nil {
-		return v, err
-	}
-	v.Differences, v.Refused, v.Same = append(v.Differences, differences...), refused, len(differences) == 0
-	out, err := k.repo.Run(ctx, "log", "-z", "--reverse", "--first-parent", "--format=%H%n%B", k.head.String())
-	if err != nil {
-		return v, err
-	}
-	last := int64(0)
-	for text := range strings.SplitSeq(strings.Trim(out, "\x00"), "\x00") {
-		commit, message, _ := strings.Cut(text, "\n")
-		v.Commits++
-		epoch, ok := claim.EpochOf(message)
-		if ok && (epoch < last || epoch > last && !strings.HasPrefix(message, fmt.Sprintf("Controller epoch %d starts", epoch))) {
-			v.OneWriter = false
-			v.Problems = append(v.Problems, fmt.Sprintf("commit %s is of epoch %d, after epoch %d", commit, epoch, last))
-		}
-		last = max(last, epoch)
-	}
-	return v, nil
-}
-
-func (a *app) writeVerdict(v homeVerdict) error {
+func (a *app) writeVerdict(v look.Verdict) error {
 	if a.global.Output == formatJSON {
 		return a.writeJSON(v)
 	}

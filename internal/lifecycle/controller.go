@@ -109,6 +109,11 @@ func (c controller) files() ([]provision.File, error) {
 		}
 		files = append(files, provision.File{Path: path, Data: file.Data, Mode: file.Mode})
 	}
+	scm, err := c.scmFiles()
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, scm...)
 	run, err := json.MarshalIndent(c.run(), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the controller file: %w", err)

@@ -2,35 +2,53 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/home/history"
+	"github.com/jomctl/jomctl/internal/home/look"
 	"github.com/jomctl/jomctl/internal/home/owner"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
 
-// historyCheck is how long preflight waits for the repository of the home's history.
-const historyCheck = 30 * time.Second
+// scmDir is where the controller's hosts have what reaches the repository of the history.
+func (c controller) scmDir() string { return filepath.Join(filepath.Dir(c.dir), "scm") }
 
-// history is how jomhome keeps the home in git, nil where it does not: without jenkins.scm, and on hosts of their own.
+// history is how jomhome locks the home and keeps it in git; nil where it does neither: without jenkins.scm, on a home that only one
+// host has.
 func (c controller) history() *history.Config {
-	scm := c.env.Cluster.Jenkins.SCM
-	if scm == nil || c.env.own != nil {
+	scm, shared := c.env.Cluster.Jenkins.SCM, c.shared()
+	if scm == nil && !shared {
 		return nil
 	}
+	kept := &history.Config{State: filepath.Join(filepath.Dir(c.dir), "history"), ZooKeeper: c.env.ZooKeeper.Servers, Lock: owner.Path(c.env.Cluster.Name)}
+	if shared {
+		kept.Beside = filepath.Join(c.home, ".jomctl", "history")
+	}
+	if scm == nil {
+		return kept
+	}
 	remote := c.historyRemote()
-	return &history.Config{State: filepath.Join(filepath.Dir(c.dir), "history"), ZooKeeper: c.env.ZooKeeper.Servers, Lock: owner.Path(c.env.Cluster.Name),
-		Repository: remote.URL, Branch: remote.Branch, Key: remote.Key, KnownHosts: remote.KnownHosts,
-		QuietMillis: int(scm.Debounce.Duration().Milliseconds()), MaxMillis: int(scm.MaxDelay.Duration().Milliseconds())}
+	if c.env.own != nil {
+		remote = c.historyThere()
+	}
+	kept.Repository, kept.Branch, kept.Key, kept.KnownHosts = remote.URL, remote.Branch, remote.Key, remote.KnownHosts
+	kept.QuietMillis, kept.MaxMillis = int(scm.Debounce.Duration().Milliseconds()), int(scm.MaxDelay.Duration().Milliseconds())
+	return kept
 }
 
-// historyRemote is the repository of jenkins.scm. Host keys for SSH are those that the user has accepted.
+// shared says that more than one host has the home.
+func (c controller) shared() bool {
+	return c.env.own != nil && c.env.Cluster.Jenkins.Home.Type == config.HomeShared
+}
+
+// historyRemote is the repository of jenkins.scm as this machine reaches it. Host keys for SSH are those that the user has accepted.
 func (c controller) historyRemote() git.Remote {
 	scm := c.env.Cluster.Jenkins.SCM
 	remote := git.Remote{URL: scm.Repository, Branch: scm.Branch}
@@ -46,31 +64,53 @@ func (c controller) historyRemote() git.Remote {
 	return remote
 }
 
-// HomeHistory is the home of the controller, and how its history is kept. The error is a *Refusal where none is.
-func (e *Env) HomeHistory() (home string, config history.Config, err error) {
-	c := e.controller()
-	switch kept := c.history(); {
-	case kept != nil:
-		return c.home, *kept, nil
-	case e.Cluster.Jenkins.SCM == nil:
-		return "", history.Config{}, &Refusal{Problem: "the home has no history", Fix: "name a git repository in jenkins.scm, and run `jomctl install`"}
+// historyThere is the repository as the hosts of the controller reach it: by copies of the key and of the host keys.
+func (c controller) historyThere() git.Remote {
+	scm := c.env.Cluster.Jenkins.SCM
+	remote := git.Remote{URL: scm.Repository, Branch: scm.Branch}
+	if scm.Key != "" {
+		remote.Key = filepath.Join(c.scmDir(), "key")
 	}
-	return "", history.Config{}, &Refusal{Problem: "this version of jomctl keeps the history of a home on target local only", Fix: "use jenkins.scm on target local"}
+	if _, _, ok := sshServer(scm.Repository); ok {
+		remote.KnownHosts = filepath.Join(c.scmDir(), "known_hosts")
+	}
+	return remote
+}
+
+// scmFiles are those copies.
+func (c controller) scmFiles() ([]provision.File, error) {
+	scm := c.env.Cluster.Jenkins.SCM
+	if scm == nil || c.env.own == nil {
+		return nil, nil
+	}
+	var files []provision.File
+	there := c.historyThere()
+	if there.Key != "" {
+		key, err := scm.Key.Resolve(c.env.Cluster)
+		if err != nil {
+			return nil, fmt.Errorf("reading jenkins.scm.key: %w", err)
+		}
+		files = append(files, provision.File{Path: there.Key, Data: []byte(key + "\n"), Mode: 0o600})
+	}
+	if there.KnownHosts != "" {
+		lines, err := c.env.knownKeys(scm.Repository)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, provision.File{Path: there.KnownHosts, Data: lines, Mode: 0o644})
+	}
+	return files, nil
 }
 
 // RestoreHome is the plan that gives the home, or some files of it, an earlier state: the controller is stopped, pushes what it has,
 // and its next start lays the files down. changes are the lines of the preview.
-func RestoreHome(e *Env, order history.Order, changes []string) op.Plan {
-	done := false
-	step := op.Step{ID: "home-restore", Title: "Controller started again on the files of " + order.Commit[:12], Budget: e.controllerBudget(0),
+func RestoreHome(h *Home, commit string, only, changes []string) op.Plan {
+	done, e := false, h.env
+	step := op.Step{ID: "home-restore", Title: "Controller started again on the files of " + commit[:12], Budget: e.controllerBudget(0),
 		Probe:   func(context.Context) (op.State, error) { return needed(done), nil },
 		Changes: func(context.Context) []string { return changes },
 		Do: func(ctx context.Context, say op.Say) error {
-			_, config, err := e.HomeHistory()
-			if err != nil {
-				return err
-			}
-			if err := config.Give(order); err != nil {
+			if _, err := h.Ask(ctx, look.Question{Verb: look.Order, Commits: []string{commit}, Paths: only}); err != nil {
 				return err
 			}
 			if err := e.settle(ctx, say); err != nil {
@@ -83,57 +123,12 @@ func RestoreHome(e *Env, order history.Order, changes []string) op.Plan {
 			if err := e.awaitDeployed(ctx, deployed.Version, stuckAfter, say); err != nil {
 				return err
 			}
-			if _, err := os.Stat(config.OrderFile()); err == nil {
-				return fmt.Errorf("the controller has not carried out %s: its log says why", config.OrderFile())
+			if left, err := h.Ask(ctx, look.Question{Verb: look.Ordered}); err != nil || left.Waits {
+				return errors.Join(err, fmt.Errorf("the controller has not carried out %s: its log says why", h.Config.OrderFile()))
 			}
 			done = true
 			return nil
 		}}
 	ready := e.readyStep(0)
 	return op.Plan{Verb: "home restore", Stages: []op.Stage{{Name: "Home", Steps: []op.Step{step, ready}}}}
-}
-
-// historyFindings asks the repository of the home's history whether it can be reached.
-func (c controller) historyFindings() []provision.Finding {
-	scm := c.env.Cluster.Jenkins.SCM
-	if c.history() == nil {
-		return nil
-	}
-	if strings.HasPrefix(string(scm.Key), "env:") {
-		return []provision.Finding{{Subject: "jenkins.scm.key", Problem: "the controller reads the key again at every start, and a variable of this shell is not there then",
-			Fix: "put the key into a file of mode 0600 and say key: file:PATH"}}
-	}
-	dir, err := os.MkdirTemp("", "jomctl-git-*")
-	if err != nil {
-		return []provision.Finding{{Subject: "jenkins.scm", Problem: err.Error()}}
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), historyCheck)
-	defer cancel()
-	remote := c.historyRemote()
-	repo, err := git.Open(ctx, dir, remote)
-	if err == nil {
-		_, err = repo.Remotes(ctx)
-	}
-	if err == nil {
-		return nil
-	}
-	fix := "see that `git ls-remote " + remote.URL + "` works for this user"
-	switch {
-	case strings.Contains(err.Error(), "Host key verification failed"):
-		fix = "compare the host's key with what its owner says, and accept it once: ssh -T " + sshHost(remote.URL)
-	case filepath.IsAbs(remote.URL):
-		fix = "git init --bare " + remote.URL
-	}
-	return []provision.Finding{{Subject: "jenkins.scm.repository", Problem: fmt.Sprintf("%s cannot be read: %v", remote.URL, err), Fix: fix}}
-}
-
-// sshHost is what stands for the host in git@HOST:PATH and ssh://HOST/PATH.
-func sshHost(url string) string {
-	if rest, ok := strings.CutPrefix(url, "ssh://"); ok {
-		host, _, _ := strings.Cut(rest, "/")
-		return "ssh://" + host
-	}
-	host, _, _ := strings.Cut(url, ":")
-	return host
 }

@@ -33,7 +33,7 @@ type InstallOptions struct {
 func Install(e *Env, opts InstallOptions) op.Plan {
 	stages := append([]op.Stage{{Name: "Record", Steps: []op.Step{e.recordStep(), e.warStep(), e.passwordStep()}}}, e.hostStages()...)
 	stages = append(stages, []op.Stage{
-		{Name: "Files", Steps: []op.Step{e.filesStep()}},
+		{Name: "Files", Steps: e.fileSteps()},
 		{Name: "ZooKeeper", Parallel: e.fresh(), Steps: e.zooKeeperSteps()},
 		{Name: "Coordination", Steps: []op.Step{e.quorumStep(), e.leaseStep(opts.LeaseHeld, opts.TakeLease)}},
 		{Name: "Mesos masters", Parallel: e.fresh(), Steps: e.masterSteps()},
@@ -111,6 +111,15 @@ func (e *Env) passwordStep() op.Step {
 			return e.controller().keepHash()
 		},
 	}
+}
+
+// fileSteps lay down what the controller reads, and try what it needs besides the cluster.
+func (e *Env) fileSteps() []op.Step {
+	steps := []op.Step{e.filesStep()}
+	if e.own != nil && e.Cluster.Jenkins.SCM != nil {
+		steps = append(steps, e.scmStep())
+	}
+	return steps
 }
 
 func (e *Env) filesStep() op.Step {

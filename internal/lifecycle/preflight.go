@@ -59,7 +59,7 @@ func (e *Env) Notes() []string {
 		set  bool
 		name string
 	}{
-		{e.Cluster.Jenkins.SCM != nil && e.own != nil, "jenkins.scm"}, {e.Cluster.Backup != nil && e.own != nil, "backup"}, {e.Cluster.Maintenance != nil, "maintenance"},
+		{e.Cluster.Backup != nil && e.own != nil, "backup"}, {e.Cluster.Maintenance != nil, "maintenance"},
 	} {
 		if part.set {
 			notes = append(notes, part.name+" is kept in the file, but this version of jomctl does not act upon it")

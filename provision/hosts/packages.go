@@ -23,6 +23,8 @@ const (
 	packageJava      = "default-jre-headless"
 	packageJava17    = "openjdk-17-jre-headless"
 	packageGit       = "git"
+	packageRestic    = "restic"
+	packageSSH       = "openssh-client"
 	packageSASL      = "libsasl2-modules" // with CRAM-MD5, which Mesos looks for when it authenticates
 )
 
@@ -38,7 +40,7 @@ func redHat(name, major string) string {
 		java, java17 = "java-21-openjdk-headless", ""
 	}
 	return map[string]string{packageJava: java, packageJava17: java17, packageRegistry: "docker-distribution",
-		packageDocker: "", packageZooKeeper: "", packageHAProxy: packageHAProxy, packageGit: packageGit, packageSASL: "cyrus-sasl-md5"}[name]
+		packageDocker: "", packageZooKeeper: "", packageHAProxy: packageHAProxy, packageGit: packageGit, packageSSH: "openssh-clients", packageRestic: "", packageSASL: "cyrus-sasl-md5"}[name]
 }
 
 // packagesOf are the packages that a host needs for its roles and that are not there in another form already.
@@ -59,6 +61,14 @@ func packagesOf(c *config.Cluster, h config.Host, f Facts) []string {
 	}
 	if h.Is(config.RoleMesosAgent) {
 		need(packageGit)
+	}
+	if slices.ContainsFunc(provision.ControllerHosts(c), func(one config.Host) bool { return one.Name == h.Name }) {
+		if c.Backup != nil {
+			need(packageRestic)
+		}
+		if c.Jenkins.SCM != nil || c.Backup != nil { // of which one may go over SSH
+			need(packageSSH)
+		}
 	}
 	if m := c.Components.Mesos; m.Authentication && !m.Source.Standin {
 		need(packageSASL)

@@ -26,12 +26,14 @@ import (
 type Config struct {
 	// State is a folder outside of the home, on the same host: the local repository and the status.
 	State string `json:"state"`
+	// Beside, where set, is a folder that all hosts of a shared home see: it holds the status and orders, which are in State otherwise.
+	Beside string `json:"beside,omitempty"`
 	// ZooKeeper are host:port of the servers that keep the lock, Lock its folder there. Without servers there is no lock.
 	ZooKeeper []string `json:"zookeeper,omitempty"`
 	Lock      string   `json:"lock,omitempty"`
 	// SessionMillis is the session timeout of the lock; 0 is the usual one.
 	SessionMillis int `json:"sessionMillis,omitempty"`
-	// Repository, Branch, Key and KnownHosts are the remote's (git.Remote).
+	// Repository, Branch, Key and KnownHosts are the remote's (git.Remote). Without a repository there is only the lock, with its epoch.
 	Repository string `json:"repository"`
 	Branch     string `json:"branch"`
 	Key        string `json:"key,omitempty"`
@@ -51,9 +53,17 @@ const (
 func (c Config) RepoDir() string { return filepath.Join(c.State, repoName) }
 
 // StatusFile is where the status is.
-func (c Config) StatusFile() string { return filepath.Join(c.State, statusName) }
+func (c Config) StatusFile() string { return filepath.Join(c.beside(), statusName) }
 
-func (c Config) remote() git.Remote {
+func (c Config) beside() string {
+	if c.Beside != "" {
+		return c.Beside
+	}
+	return c.State
+}
+
+// Remote is the repository that is pushed to.
+func (c Config) Remote() git.Remote {
 	return git.Remote{URL: c.Repository, Branch: c.Branch, Key: c.Key, KnownHosts: c.KnownHosts}
 }
 
@@ -63,7 +73,10 @@ func (c Config) Check() error {
 	if !filepath.IsAbs(c.State) {
 		problems = append(problems, fmt.Errorf("history.state: %q: want an absolute path", c.State))
 	}
-	if c.Repository == "" || c.Branch == "" {
+	switch {
+	case c.Repository == "" && len(c.ZooKeeper) == 0:
+		problems = append(problems, errors.New("history.repository and history.zookeeper: want at least one"))
+	case (c.Repository == "") != (c.Branch == ""):
 		problems = append(problems, errors.New("history.repository and history.branch: want both"))
 	}
 	if len(c.ZooKeeper) > 0 && c.Lock == "" {
@@ -119,11 +132,16 @@ func (r *Run) Open(ctx context.Context) (err error) {
 			}
 		}
 	}()
-	if err := os.MkdirAll(r.Config.State, 0o755); err != nil {
-		return fmt.Errorf("making the folder of the home's history: %w", err)
+	for _, dir := range []string{r.Config.State, r.Config.beside()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("making the folder of the home's history: %w", err)
+		}
 	}
 	if err := r.lock(ctx); err != nil {
 		return err
+	}
+	if r.Config.Repository == "" {
+		return r.lockOnly(ctx)
 	}
 	if r.repo, err = r.open(ctx); err != nil {
 		return err
@@ -142,6 +160,26 @@ func (r *Run) Open(ctx context.Context) (err error) {
 	}
 	r.engine, err = homesync.New(ctx, options)
 	return err
+}
+
+// lockOnly raises the epoch of a home without a history. A later epoch, or a lost lock, ends its controller all the same.
+func (r *Run) lockOnly(ctx context.Context) error {
+	marker, _, err := claim.ReadMarker(r.Home)
+	if err != nil {
+		return err
+	}
+	if marker.Home == "" {
+		marker.Home = newHomeID()
+	}
+	r.me = claim.Owner{Home: marker.Home, Epoch: max(r.epoch.Number, marker.Epoch) + 1}
+	marker.Epoch = r.me.Epoch
+	if err := claim.WriteMarker(r.Home, marker); err != nil {
+		return err
+	}
+	if err := r.announce(ctx, r.me.Epoch); err != nil {
+		return err
+	}
+	return homesync.WriteStatus(r.Config.StatusFile(), homesync.Status{Epoch: r.me.Epoch, Written: time.Now()})
 }
 
 func (r *Run) lock(ctx context.Context) error {
@@ -175,7 +213,7 @@ func fileID(name string) string {
 func (r *Run) open(ctx context.Context) (*git.Repo, error) {
 	dir := r.Config.RepoDir()
 	for range 2 {
-		repo, err := git.Open(ctx, dir, r.Config.remote())
+		repo, err := git.Open(ctx, dir, r.Config.Remote())
 		if err == nil {
 			err = repo.Recover()
 		}
@@ -204,11 +242,13 @@ func readable(ctx context.Context, repo *git.Repo) error {
 func (r *Run) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel, r.failed = cancel, make(chan error, 1)
-	r.group.Go(func() {
-		if err := r.engine.Run(ctx); err != nil {
-			r.fail(err)
-		}
-	})
+	if r.engine != nil {
+		r.group.Go(func() {
+			if err := r.engine.Run(ctx); err != nil {
+				r.fail(err)
+			}
+		})
+	}
 	if r.held != nil {
 		r.group.Go(func() {
 			select {
@@ -244,6 +284,9 @@ func (r *Run) Close(ctx context.Context) error {
 	}
 	r.cancel()
 	r.group.Wait()
+	if r.engine == nil {
+		return nil
+	}
 	err := r.engine.Flush(ctx)
 	if errors.Is(err, homesync.ErrFenced) {
 		head, _ := r.engine.Head()

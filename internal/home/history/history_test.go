@@ -350,7 +350,14 @@ func TestSomebodysReadmeStays(t *testing.T) {
 
 func TestConfigurationsAreChecked(t *testing.T) {
 	err := history.Config{State: "relative", ZooKeeper: []string{"x:1"}}.Check()
-	for _, want := range []string{"history.state", "history.repository", "history.lock"} {
+	for _, want := range []string{"history.state", "history.lock"} {
 		require.ErrorContains(t, err, want)
 	}
+	require.ErrorContains(t, history.Config{State: "/s"}.Check(), "history.repository")
+	require.ErrorContains(t, history.Config{State: "/s", Repository: "/r"}.Check(), "history.branch")
+	lock := history.Config{State: "/s", ZooKeeper: []string{"x:1"}, Lock: "/l"}
+	require.NoError(t, lock.Check(), "a lock without a history")
+	require.Equal(t, "/s/restore.json", lock.OrderFile())
+	lock.Beside = "/b"
+	require.Equal(t, []string{"/b/restore.json", "/b/status.json", "/s/home.git"}, []string{lock.OrderFile(), lock.StatusFile(), lock.RepoDir()})
 }

@@ -22,7 +22,7 @@ type Order struct {
 }
 
 // OrderFile is where an order waits.
-func (c Config) OrderFile() string { return filepath.Join(c.State, "restore.json") }
+func (c Config) OrderFile() string { return filepath.Join(c.beside(), "restore.json") }
 
 // Give leaves an order.
 func (c Config) Give(o Order) error {
