@@ -2,11 +2,7 @@ package lifecycle
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 
-	homesync "github.com/jomctl/jomctl/internal/home/sync"
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/status"
 )
@@ -24,28 +20,6 @@ func (e *Env) Status(ctx context.Context) status.Report {
 	})
 	report.Findings = append(e.differs(), report.Findings...)
 	return report
-}
-
-// homeFacts is what the controller says about the history of its home, nil where none is kept.
-func (e *Env) homeFacts(context.Context) *status.Home {
-	_, kept, err := e.HomeHistory()
-	if err != nil {
-		return nil
-	}
-	said, err := homesync.ReadStatus(kept.StatusFile())
-	if err != nil {
-		return nil // it has not begun
-	}
-	home := &status.Home{Epoch: said.Epoch, Unpushed: said.Unpushed, LastPush: said.LastPush, Files: said.Files}
-	problems := []string{said.Start, said.CommitError, said.PushError}
-	if said.Fenced {
-		problems = append(problems, "another controller owns the history")
-	}
-	if len(said.Refused) > 0 {
-		problems = append(problems, fmt.Sprintf("%d files are not kept: `jomctl home status` names them", len(said.Refused)))
-	}
-	home.Problem = strings.Join(slices.DeleteFunc(problems, func(text string) bool { return text == "" }), "; ")
-	return home
 }
 
 // differs says where the file is not about what runs, which explains the findings after it.
