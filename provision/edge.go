@@ -62,9 +62,12 @@ func (f *Fleet) haproxyCfg(h config.Host) []string {
 	)
 	control := f.config.HostsWith(config.RoleControl)
 	login, _ := f.marathonCheck()
-	lines = append(lines, f.frontend(h, "controller", EdgeControllerPort, f.config.Jenkins.App.HTTPPort, ControllerHosts(f.config),
-		"http-check send meth GET uri /login ver HTTP/1.1 hdr Host edge",
-		"http-check expect status 200")...)
+	app := f.config.Jenkins.App
+	lines = append(lines, f.frontend(h, "controller", EdgeControllerPort, app.HTTPPort, ControllerHosts(f.config),
+		append(ownerCheck(),
+			fmt.Sprintf("http-check connect port %d", app.HTTPPort),
+			"http-check send meth GET uri /login ver HTTP/1.1 hdr Host edge",
+			"http-check expect status 200")...)...)
 	lines = append(lines, f.frontend(h, "mesos-master", EdgeMasterPort, MasterPort, control,
 		// Only a leader that has recovered its registry answers 200; a standby redirects.
 		`http-check send meth POST uri /api/v1 ver HTTP/1.1 hdr Host edge hdr Content-Type application/json hdr Accept application/json body '{"type":"GET_HEALTH"}'`,
@@ -95,6 +98,16 @@ func (f *Fleet) frontend(h config.Host, name string, port, serverPort int, serve
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// ownerCheck is the first half of a check of the controller: whoever answers has to own the home, too. A controller whose home is
+// another's by now (its Mesos agent was stopped, or its owner) answers /login like any other, until it is killed.
+func ownerCheck() []string {
+	return []string{
+		fmt.Sprintf("http-check connect port %d", OwnerPort),
+		"http-check send meth GET uri /owner ver HTTP/1.1 hdr Host edge",
+		"http-check expect status 200",
+	}
 }
 
 // ControllerHosts are the hosts that the controller can be on: the home's where it is on one host's disk, else all.

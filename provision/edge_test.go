@@ -49,6 +49,15 @@ func startFake(t *testing.T, name, address string, port int, isCheck func(*http.
 	return f
 }
 
+// startOwner is the page of a controller's owner: 200 as long as it is up.
+func startOwner(t *testing.T, address string) *fakeServer {
+	t.Helper()
+	f := startFake(t, "owner", address, OwnerPort, func(q *http.Request) bool { return q.URL.Path == "/owner" },
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	f.up.Store(true)
+	return f
+}
+
 // edgeRig is an edge before three control hosts and two agents.
 type edgeRig struct {
 	t       *testing.T
@@ -90,6 +99,8 @@ func TestTheEdgeFollowsOneController(t *testing.T) {
 	agents := r.c.HostsWith(config.RoleMesosAgent)
 	one := startFake(t, "one", agents[0].Address, r.c.Jenkins.App.HTTPPort, isLogin, ok)
 	two := startFake(t, "two", agents[1].Address, r.c.Jenkins.App.HTTPPort, isLogin, ok)
+	startOwner(t, agents[0].Address)
+	startOwner(t, agents[1].Address)
 	apply(t, r.service)
 	r.await(EdgeControllerPort, "503")
 	two.up.Store(true)
@@ -101,6 +112,50 @@ func TestTheEdgeFollowsOneController(t *testing.T) {
 	}
 	one.up.Store(false)
 	r.await(EdgeControllerPort, "200 two")
+}
+
+func TestTheEdgeFollowsTheOwnerAndNotWhoeverAnswers(t *testing.T) {
+	r := newEdgeRig(t, func(c *config.Cluster) { c.Jenkins.Home = config.Home{Type: config.HomeShared, Path: "/srv/home"} })
+	agents := r.c.HostsWith(config.RoleMesosAgent)
+	owners := []*fakeServer{startOwner(t, agents[0].Address), startOwner(t, agents[1].Address)}
+	owners[1].up.Store(false)
+	for i, name := range []string{"one", "two"} { // both controllers live all the time
+		f := startFake(t, name, agents[i].Address, r.c.Jenkins.App.HTTPPort, func(q *http.Request) bool { return q.URL.Path == "/login" },
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+		f.up.Store(true)
+	}
+	apply(t, r.service)
+	r.await(EdgeControllerPort, "200 one")
+	owners[0].up.Store(false) // it has lost the lock, and nobody has it yet
+	r.await(EdgeControllerPort, "503")
+	owners[1].up.Store(true)
+	r.await(EdgeControllerPort, "200 two")
+	for range 10 {
+		assert.Equal(t, "200 two", r.get(EdgeControllerPort), "the first one answers, but does not own")
+	}
+	owners[1].up.Store(false)
+	r.await(EdgeControllerPort, "503")
+}
+
+func TestAnOwnerThatIsStoppedOwnsNothing(t *testing.T) {
+	r := newEdgeRig(t)
+	address := r.c.HostsWith(config.RoleMesosAgent)[0].Address
+	controller := startFake(t, "one", address, r.c.Jenkins.App.HTTPPort, func(q *http.Request) bool { return q.URL.Path == "/login" },
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	controller.up.Store(true)
+	var stopped atomic.Bool
+	awake := make(chan struct{})
+	owner := startFake(t, "owner", address, OwnerPort, func(*http.Request) bool { return true }, func(http.ResponseWriter, *http.Request) {
+		if stopped.Load() {
+			<-awake
+		}
+	})
+	owner.up.Store(true)
+	t.Cleanup(func() { close(awake) })
+	apply(t, r.service)
+	r.await(EdgeControllerPort, "200 one")
+	stopped.Store(true) // as by SIGSTOP: connections are made, and nothing is answered
+	r.await(EdgeControllerPort, "503")
 }
 
 func TestAHomeOnOneHostsDiskHasOneServer(t *testing.T) {

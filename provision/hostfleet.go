@@ -218,8 +218,10 @@ func (f *Fleet) agentFrontend(h config.Host) []string {
 		"listen agents", "  bind " + hostPort(f.ip(h), EdgeAgentPort(f.config)), "  mode tcp",
 		"  option clitcpka", "  option srvtcpka",
 		"  option httpchk",
-		"  http-check send meth GET uri /tcpSlaveAgentListener/ ver HTTP/1.1 hdr Host edge",
-		"  http-check expect status 200",
+	}
+	for _, check := range append(ownerCheck(), fmt.Sprintf("http-check connect port %d", app.HTTPPort),
+		"http-check send meth GET uri /tcpSlaveAgentListener/ ver HTTP/1.1 hdr Host edge", "http-check expect status 200") {
+		lines = append(lines, "  "+check)
 	}
 	for i, server := range ControllerHosts(f.config) {
 		line := fmt.Sprintf("  server %s %s check port %d", server.Name, hostPort(server.Address, app.AgentPort), app.HTTPPort)

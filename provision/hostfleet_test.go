@@ -303,6 +303,7 @@ func TestTheEdgePassesAgentConnectionsOnAndDropsNoneWhenItsFileChanges(t *testin
 		func(q *http.Request) bool { return q.URL.Path == "/tcpSlaveAgentListener/" || q.URL.Path == "/login" },
 		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	fake.up.Store(true)
+	startOwner(t, controller.Address)
 
 	edge := realEdge(t, &c, m, p)
 	apply(t, edge)

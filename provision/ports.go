@@ -19,6 +19,8 @@ const (
 	MarathonPort          = 8090
 	// MarathonMesosPort is where the masters reach the Marathon of a host of its own.
 	MarathonMesosPort = 8092
+	// OwnerPort is where the owner of the home says, beside the controller, that it owns it.
+	OwnerPort = 8093
 	// EdgeControllerPort, EdgeMasterPort and EdgeMarathonPort are where the edge of every control host leads to the
 	// controller, the leading Mesos master and the leading Marathon.
 	EdgeControllerPort = 8080

@@ -155,7 +155,7 @@ func (p *preflight) wantedPorts() []wanted {
 	}
 	app := p.config.Jenkins.App
 	for _, h := range p.config.HostsWith(config.RoleMesosAgent) {
-		for _, port := range []int{AgentPort, app.HTTPPort, app.AgentPort} {
+		for _, port := range []int{AgentPort, OwnerPort, app.HTTPPort, app.AgentPort} {
 			all = append(all, wanted{h.Name, h.Address, port, RoleMesosAgent})
 		}
 	}

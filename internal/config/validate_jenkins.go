@@ -49,7 +49,7 @@ func (k *checker) app(c *Cluster) {
 	if a.HTTPPort == a.AgentPort {
 		k.add("jenkins.app.agentPort", a.AgentPort, "is the httpPort already", "")
 	}
-	taken := map[int]string{5051: "the Mesos agent"}
+	taken := map[int]string{5051: "the Mesos agent", 8093: "the owner of the home"}
 	if c.SSH != nil && c.Target != TargetLocal {
 		taken[c.SSH.Port] = "SSH"
 	}

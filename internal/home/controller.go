@@ -27,6 +27,8 @@ type Controller struct {
 	Env []string `json:"env,omitempty"`
 	// URL is where the controller itself answers, with the same variables as Argv.
 	URL string `json:"url"`
+	// Owner, where set, is HOST:PORT at which OwnerPath is answered, with the same variables as Argv.
+	Owner string `json:"owner,omitempty"`
 	// AgentPort says that a controller without an open agent port is useless and must be ended.
 	AgentPort bool `json:"agentPort"`
 	// BootSeconds is how long a boot may take before a missing agent port counts.
@@ -100,7 +102,7 @@ func (c Controller) expanded(getenv func(string) string) (Controller, error) {
 	for i, arg := range c.Argv {
 		out.Argv[i] = fill(arg)
 	}
-	out.URL = fill(c.URL)
+	out.URL, out.Owner = fill(c.URL), fill(c.Owner)
 	for name := range missing {
 		return out, fmt.Errorf("the controller's command needs $%s, which is not set: is this a Marathon task?", name)
 	}

@@ -36,8 +36,8 @@ func Own(home string) (release func(), err error) {
 		}
 		return nil, fmt.Errorf("locking the home %s: %w", home, err)
 	}
-	_ = file.Truncate(0) // what the file says is for people only; the lock is what counts
-	_, _ = fmt.Fprintf(file, "pid %d, task %s\n", os.Getpid(), os.Getenv("MESOS_TASK_ID"))
+	_ = file.Truncate(0) // the lock is what counts; what the file says counts where a file system knows no locks (see taken)
+	_, _ = fmt.Fprint(file, ownerText())
 	return func() { file.Close() }, nil
 }
 

@@ -28,6 +28,9 @@ const (
 // lastWord is how long the last push may take. Marathon gives a task 30 s to end, and Jenkins needs some of them.
 const lastWord = 15 * time.Second
 
+// takenInterval is how often the owner file is read.
+const takenInterval = time.Second
+
 // lookInterval is how often a starting controller is looked at: a stranger has no more time than this.
 const lookInterval = 250 * time.Millisecond
 
@@ -60,6 +63,11 @@ func Run(ctx context.Context, c Controller, streams Streams) (int, error) {
 	if err := Prepare(c); err != nil {
 		return ExitPrepare, err
 	}
+	stop, err := serveOwner(c.Owner, kept.ownership)
+	if err != nil {
+		return ExitPrepare, err
+	}
+	defer stop()
 	cmd := exec.Command(c.Argv[0], c.Argv[1:]...)
 	cmd.Env = append(append(os.Environ(), "JENKINS_HOME="+c.Home), c.Env...)
 	cmd.Stdout, cmd.Stderr = streams.Out, streams.Err
@@ -103,6 +111,17 @@ func (k keeper) lost() error {
 	return k.Reason()
 }
 
+// ownership says whether the home is this controller's for sure.
+func (k keeper) ownership() (Ownership, error) {
+	o := Ownership{Host: os.Getenv("HOST"), Task: os.Getenv("MESOS_TASK_ID")}
+	if k.Run == nil {
+		return o, nil // the lock on the home's file lasts as long as this process
+	}
+	var err error
+	o.Epoch, err = k.Sure()
+	return o, err
+}
+
 func (k keeper) close(streams Streams) {
 	if k.Run == nil {
 		return
@@ -123,14 +142,20 @@ func supervise(ctx context.Context, c Controller, cmd *exec.Cmd, kept keeper, st
 		return ExitFenced, err
 	}
 	fenced := kept.start()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	lost := make(chan error, 1)
+	go func() {
+		if err := taken(ctx, c.Home, takenInterval); err != nil {
+			lost <- err
+		}
+	}()
 	started := make(chan error, 1)
 	ended := make(chan error, 1)
 	go runOnOneThread(cmd, started, ended)
 	if err := <-started; err != nil {
 		return ExitPrepare, fmt.Errorf("starting the controller: %w", err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	unsafe := make(chan error, 1)
 	go func() {
 		unsafe <- newGuard(c.URL).watch(ctx, c, lookInterval, func() {
@@ -144,22 +169,25 @@ func supervise(ctx context.Context, c Controller, cmd *exec.Cmd, kept keeper, st
 		case err := <-ended:
 			return exitCode(err), nil
 		case err := <-fenced:
-			// Kill, not terminate: another controller may start any moment.
-			_ = cmd.Process.Kill()
-			<-ended
-			return ExitFenced, err
+			return endNow(cmd, ended, ExitFenced, err) // another controller may start any moment
+		case err := <-lost:
+			return endNow(cmd, ended, ExitFenced, err)
 		case err := <-unsafe:
 			if err == nil { // the context ended: stop as for SIGTERM
 				_ = cmd.Process.Signal(syscall.SIGTERM)
 				unsafe = nil
 				continue
 			}
-			// Kill, not terminate: a stranger may be inside.
-			_ = cmd.Process.Kill()
-			<-ended
-			return ExitUnsafe, err
+			return endNow(cmd, ended, ExitUnsafe, err) // a stranger may be inside
 		}
 	}
+}
+
+// endNow kills the controller, which gets no time to write anything more, and waits until it is gone.
+func endNow(cmd *exec.Cmd, ended <-chan error, code int, why error) (int, error) {
+	_ = cmd.Process.Kill()
+	<-ended
+	return code, why
 }
 
 // runOnOneThread starts and waits on one locked thread: the kernel's parent-death signal is tied to the thread that

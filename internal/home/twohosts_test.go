@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +43,7 @@ type machine struct {
 	t          *testing.T
 	controller Controller
 	address    string
+	owner      string
 	env        []string
 	cmd        *exec.Cmd
 	out        *lockedBuffer
@@ -49,13 +51,13 @@ type machine struct {
 
 func newMachine(t *testing.T, name, remote, zookeeper string) *machine {
 	t.Helper()
-	m := &machine{t: t, address: testkit.FreeAddr(t, "127.0.0.1"), out: &lockedBuffer{}}
+	m := &machine{t: t, address: testkit.FreeAddr(t, "127.0.0.1"), owner: testkit.FreeAddr(t, "127.0.0.1"), out: &lockedBuffer{}}
 	host, port, err := net.SplitHostPort(m.address)
 	require.NoError(t, err)
 	dir := t.TempDir()
 	// The URL names the address itself, so that HOST can be the name of a machine.
 	m.controller = Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir), Argv: []string{os.Args[0], host + ":$PORT0"}, Env: []string{behaviour + "=secured"},
-		URL: "http://" + host + ":$PORT0", AgentPort: true, BootSeconds: 60,
+		URL: "http://" + host + ":$PORT0", Owner: m.owner, AgentPort: true, BootSeconds: 60,
 		History: &history.Config{State: filepath.Join(dir, "history"), ZooKeeper: []string{zookeeper}, Lock: owner.Path("c"), SessionMillis: 4000, Repository: remote, Branch: "main",
 			QuietMillis: 20, MaxMillis: 200}}
 	m.env = append(os.Environ(), "HOST="+name, "PORT0="+port, runVariable+"="+filepath.Join(dir, "controller.json"))
@@ -106,6 +108,17 @@ func (m *machine) up() {
 	testkit.Eventually(m.t, time.Minute, "the controller serves", func(context.Context) bool { return m.serves() })
 }
 
+// owns is what the owner's page says: "200 EPOCH", or the status alone, or nothing without an answer.
+func (m *machine) owns() string {
+	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get("http://" + m.owner + OwnerPath)
+	if err != nil {
+		return ""
+	}
+	defer response.Body.Close()
+	return strings.TrimSpace(fmt.Sprint(response.StatusCode, " ", response.Header.Get(EpochHeader)))
+}
+
 func (m *machine) save(name, text string) { write(m.t, filepath.Join(m.controller.Home, name), text) }
 
 type repository struct {
@@ -143,8 +156,12 @@ func TestAStoppedControllerThatWakesUpWritesNothing(t *testing.T) {
 	one.up()
 	one.save("jobs/first/config.xml", "<project/>")
 	remote.holds("jobs/first/config.xml")
+	require.Equal(t, "200 1", one.owns())
 	one.signal(syscall.SIGSTOP)
+	require.Empty(t, one.owns(), "who is stopped owns nothing")
 	two.start().up()
+	require.True(t, one.serves(), "both controllers answer")
+	require.Equal(t, "200 2", two.owns())
 	require.Contains(t, two.out.String(), "waiting for the owner lock")
 	require.FileExists(t, filepath.Join(two.controller.Home, "jobs/first/config.xml"), "restored")
 	one.save("jobs/late/config.xml", "<project/>") // Jenkins itself was not stopped

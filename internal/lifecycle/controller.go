@@ -189,7 +189,7 @@ func (c controller) run() home.Controller {
 			"-Djomctl.standin.version="+c.env.Release.Core.Version, "-Djomctl.standin.agentListenAddress=$HOST")
 	}
 	out := home.Controller{Home: c.home, Seed: filepath.Join(c.dir, "seed"), Plugins: c.pluginsThere(),
-		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", AgentPort: true, BootSeconds: 60, History: c.history()}
+		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", Owner: "$HOST:" + strconv.Itoa(provision.OwnerPort), AgentPort: true, BootSeconds: 60, History: c.history()}
 	if c.hasPlugin(pluginCasc) {
 		out.Env = []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}
 	}

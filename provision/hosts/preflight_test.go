@@ -282,7 +282,7 @@ func TestEveryPortOfARoleIsTriedFromWhoNeedsIt(t *testing.T) {
 	a1, _ := c.Host("a1")
 	assert.Equal(t, []int{2181, 2888, 3888, 5000, 5050, 5055, 8080, 8090, 8091, 8092, 50000}, needs(c, c2, c1))
 	assert.Equal(t, []int{2181, 5050, 5055, 8080, 8090, 8091, 50000}, needs(c, a1, c2))
-	assert.Equal(t, []int{5051, 8080, 50000}, needs(c, c1, a1))
+	assert.Equal(t, []int{5051, 8080, 8093, 50000}, needs(c, c1, a1))
 	for _, ports := range [][]Port{PortsOf(c, c1), PortsOf(c, a1)} {
 		seen := map[string]bool{}
 		for _, p := range ports {

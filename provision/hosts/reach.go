@@ -44,7 +44,7 @@ func PortsOf(c *config.Cluster, h config.Host) []Port {
 	}
 	if h.Is(config.RoleMesosAgent) {
 		app := c.Jenkins.App
-		all = append(all, Port{provision.AgentPort, provision.RoleMesosAgent}, Port{app.HTTPPort, provision.RoleMesosAgent}, Port{app.AgentPort, provision.RoleMesosAgent})
+		all = append(all, Port{provision.AgentPort, provision.RoleMesosAgent}, Port{provision.OwnerPort, provision.RoleMesosAgent}, Port{app.HTTPPort, provision.RoleMesosAgent}, Port{app.AgentPort, provision.RoleMesosAgent})
 	}
 	return all
 }

@@ -84,7 +84,7 @@ func TestCloudsOpenOnlyWhatTheRolesNeed(t *testing.T) {
 			for _, port := range []int{2181, 5050, 8080, 5055, 8091, 50000, 5000} {
 				require.True(t, reaches(agent, control, port), "agent to control %d", port)
 			}
-			for _, port := range []int{5051, 8080, 50000, 20000, 21000} {
+			for _, port := range []int{5051, 8080, 8093, 50000, 20000, 21000} {
 				require.True(t, reaches(control, agent, port), "control to agent %d", port)
 			}
 			require.True(t, reaches(agent, agent, 20500))

@@ -273,6 +273,14 @@ func (r *Run) Reason() error {
 	return r.held.Reason()
 }
 
+// Sure returns the epoch, 0 without a lock in ZooKeeper, as long as the home is this controller's beyond doubt.
+func (r *Run) Sure() (int64, error) {
+	if r.held == nil {
+		return 0, nil
+	}
+	return r.held.Sure()
+}
+
 // Close is called when Jenkins is gone, or was never started: it pushes what is left, or keeps it as a branch where the history is
 // another's by now, and gives the lock back. Its error says what is not pushed.
 func (r *Run) Close(ctx context.Context) error {

@@ -18,6 +18,7 @@ type Held struct {
 	conn  *zk.Conn
 	wire  *wire
 	epoch atomic.Int64
+	until atomic.Pointer[time.Time] // the lease's end
 
 	once   sync.Once
 	reason error
@@ -38,6 +39,18 @@ func (h *Held) Reason() error {
 	default:
 		return nil
 	}
+}
+
+// Sure returns the owner's epoch as long as the lock is in hand beyond doubt. Unlike Reason it looks at the clock itself: after a stop
+// of this process it knows before the loop that watches the lock has come to it.
+func (h *Held) Sure() (int64, error) {
+	if err := h.Reason(); err != nil {
+		return 0, err
+	}
+	if end := h.until.Load(); end == nil || !time.Now().Before(*end) {
+		return 0, fmt.Errorf("%w, or may be: ZooKeeper has not confirmed it in time", ErrLost)
+	}
+	return h.epoch.Load(), nil
 }
 
 // Release gives the lock back at once. It may be called more than once, also after the lock was lost.
@@ -71,6 +84,7 @@ func (h *Held) watch(events <-chan zk.Event, taken time.Time) {
 	beat := time.NewTicker(granted / 10)
 	defer beat.Stop()
 	lease := newLease(taken, granted)
+	h.sureUntil(lease.end())
 	timer := time.NewTimer(time.Until(lease.end()))
 	defer timer.Stop()
 	answers := make(chan answer, 1)
@@ -99,6 +113,7 @@ func (h *Held) watch(events <-chan zk.Event, taken time.Time) {
 			case a.known:
 				lease.confirm(a.sent, h.wire.granted(h.lock.Session))
 				timer.Reset(time.Until(lease.end()))
+				h.sureUntil(lease.end())
 			}
 		case <-beat.C:
 			if !asking {
@@ -113,6 +128,8 @@ func (h *Held) watch(events <-chan zk.Event, taken time.Time) {
 		}
 	}
 }
+
+func (h *Held) sureUntil(end time.Time) { h.until.Store(&end) }
 
 func (h *Held) look() answer {
 	a := answer{sent: time.Now()}

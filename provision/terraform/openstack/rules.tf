@@ -24,6 +24,7 @@ locals {
     agent-masters         = { to = "mesos-agent", from = "control", first = 5051, last = 5051 }
     # The controller is a task with fixed ports, which the edge leads to.
     controller-edge         = { to = "mesos-agent", from = "control", first = 8080, last = 8080 }
+    controller-owner        = { to = "mesos-agent", from = "control", first = 8093, last = 8093 }
     controller-inbound-edge = { to = "mesos-agent", from = "control", first = 50000, last = 50000 }
     tasks-control           = { to = "mesos-agent", from = "control", first = var.task_ports.from, last = var.task_ports.to }
     tasks-agents            = { to = "mesos-agent", from = "mesos-agent", first = var.task_ports.from, last = var.task_ports.to }
