@@ -1,5 +1,6 @@
 // Package git is the bare repository beside a home and the remote one that it is pushed to, through the git program. There is
-// no working tree: commits are made with fast-import, one process per commit, from the bytes that the caller has checked.
+// no working tree: commits are made from the bytes that the caller has checked, large ones with fast-import, small ones by writing the few
+// objects that differ.
 package git
 
 import (
@@ -45,6 +46,9 @@ type Repo struct {
 	Dir    string
 	Remote Remote
 	env    []string
+
+	objects reader
+	recent  recent
 }
 
 // Main is the ref of the history's branch, here and at the remote.
@@ -102,9 +106,13 @@ func (r *Repo) Recover() error {
 	return nil
 }
 
-// Tidy packs the objects of many small commits, when there are many.
+// Tidy packs the objects of many small commits, when there are many. A remote that got them directly gets what it would have done at a
+// push: its own look whether there are too many.
 func (r *Repo) Tidy(ctx context.Context) error {
 	_, err := r.Run(ctx, "-c", "gc.auto=1000", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
+	if err == nil && r.delivered() {
+		_, err = r.Run(ctx, "-c", "gc.autoDetach=false", "--git-dir="+r.Remote.URL, "gc", "--auto", "--quiet")
+	}
 	return err
 }
 
@@ -215,9 +223,19 @@ func (r *Repo) stream(ctx context.Context, in io.Reader, out io.Writer, args ...
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return &Error{Command: args[0], Text: said.text(), Err: err}
+		return &Error{Command: command(args), Text: said.text(), Err: err}
 	}
 	return nil
+}
+
+// command is the word that says what git is to do.
+func command(args []string) string {
+	for i, arg := range args {
+		if !strings.HasPrefix(arg, "-") && (i == 0 || args[i-1] != "-c") {
+			return arg
+		}
+	}
+	return ""
 }
 
 // tail keeps the last part of what a program says.

@@ -106,6 +106,11 @@ var ErrMoved = errors.New("the remote's history moved on")
 // compared by the remote under the lock of the ref, for every ref that moves. After an error that is not ErrMoved the
 // push may have come through all the same; Remotes tells.
 func (r *Repo) Push(ctx context.Context, updates ...Update) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	if done, err := r.deliver(ctx, updates); done || err != nil {
+		return err
+	}
 	args := []string{"push", "--quiet", "--porcelain", "--atomic", "--no-verify", "--no-follow-tags"}
 	for _, update := range updates {
 		old := ""
@@ -118,8 +123,6 @@ func (r *Repo) Push(ctx context.Context, updates ...Update) error {
 	for _, update := range updates {
 		args = append(args, update.New.String()+":"+update.Ref)
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
-	defer cancel()
 	out, err := r.Run(ctx, args...)
 	if err == nil {
 		return nil

@@ -117,11 +117,35 @@ func (e *Engine) commit(ctx context.Context, list []change) (git.Hash, []change,
 	if version := jenkinsVersion(e.o.Home); version != "" {
 		message += "Jenkins-Version: " + version + "\n"
 	}
-	head, err := e.o.Repo.Commit(ctx, git.Commit{Ref: e.o.Repo.Main(), Parent: e.head, Message: message, When: time.Now()}, func(out *git.Changes) error {
+	next := git.Commit{Ref: e.o.Repo.Main(), Parent: e.head, Message: message, When: time.Now()}
+	if edits, small := editsOf(list); small {
+		head, err := e.o.Repo.Edit(ctx, next, edits)
+		if !errors.Is(err, git.ErrUnfit) {
+			return head, list, err
+		}
+	}
+	head, err := e.o.Repo.Commit(ctx, next, func(out *git.Changes) error {
 		done = e.write(out, list)
 		return nil
 	})
 	return head, done, err
+}
+
+// fewEdits is up to how many changes a commit is made of single objects; more are better off in a pack.
+const fewEdits = 64
+
+func editsOf(list []change) ([]git.Edit, bool) {
+	if len(list) > fewEdits {
+		return nil, false
+	}
+	var edits []git.Edit
+	for _, one := range list {
+		if one.data == nil && !one.deleted {
+			return nil, false // too much to hold
+		}
+		edits = append(edits, git.Edit{Path: one.name, Delete: one.deleted, Data: one.data, Executable: one.node.exec})
+	}
+	return edits, true
 }
 
 // write puts the changes into a commit, deletions first, and returns those that it could write.

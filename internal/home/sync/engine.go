@@ -111,6 +111,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.watch = watch
 		defer watch.close()
 	}
+	defer e.o.Repo.Rest()
 	e.mailbox.put(event{Overflow: true}) // look at everything first
 	var group sync.WaitGroup
 	if watch != nil {
@@ -137,6 +138,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Flush commits and pushes what there is, once: the last thing a controller does, when Jenkins is gone. Run must be over.
 func (e *Engine) Flush(ctx context.Context) error {
+	defer e.o.Repo.Rest()
 	if err := e.round(ctx, dirty{all: true}, time.Now()); err != nil {
 		return err
 	}
