@@ -47,6 +47,7 @@ func commands(a *app) []*cobra.Command {
 		newProveCommand(a),
 		newAgentsCommand(a), newControlCommand(a), newDestroyCommand(a),
 		newHomeCommand(a),
+		newUpgradeCommand(a),
 		newBackupCommand(a), newBackupsCommand(a), newRestoreCommand(a),
 		newResumeCommand(a),
 		newRollbackCommand(a),

@@ -32,6 +32,8 @@ type mutation struct {
 	// Next, where set, prepares what comes after Plan and can be planned only when Plan is carried out. It goes on in the same
 	// journal, and the answer is its.
 	Next prepare
+	// TakeBack, where set, says of a run that ended with an error whether it is to be taken back at once.
+	TakeBack func(cause error) bool
 	// Discard, where set, is called in the end, whether or not Plan was carried out.
 	Discard func() error
 }
@@ -198,6 +200,9 @@ func (m *mutator) carryOut(ctx context.Context, p prepare, before string) (err e
 		}
 	}
 	result, path, err := m.run(ctx, change, before)
+	if err != nil && change.TakeBack != nil && change.TakeBack(err) {
+		return m.takeBack(ctx, change, path, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,12 @@ func IsNotFound(err error) bool {
 	return errors.As(err, &status) && status.Code == http.StatusNotFound
 }
 
+// IsConflict says that the object is in a state that does not allow what was asked for, as a disabled job.
+func IsConflict(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Code == http.StatusConflict
+}
+
 func (c *Client) failed(op string, err error) error {
 	if err == nil {
 		return nil

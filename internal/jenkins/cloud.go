@@ -29,6 +29,8 @@ type Cloud struct {
 	// AgentPort is the fixed TCP port for inbound agents.
 	AgentPort int
 	Templates []config.Template
+	// Exclusive keeps jobs without a label away from its build agents.
+	Exclusive bool
 }
 
 // ExtraMem is what plugin 2.0 adds to the memory of each template (MiB).
@@ -133,12 +135,19 @@ func Casc(c Cloud) ([]byte, error) {
 	line("        jenkinsURL: %s", quote(slash(c.URL)))
 	line("        mesosAgentSpecTemplates:")
 	for _, t := range c.Templates {
-		cascTemplate(line, t)
+		cascTemplate(line, t, c.Exclusive)
 	}
 	line("unclassified:")
 	line("  location:")
 	line("    url: %s", quote(slash(c.URL)))
 	return []byte(b.String()), nil
+}
+
+// ShutCasc is the JCasC file of a controller on which nothing can start: it has neither a cloud nor an executor of its own. An agent port
+// of -1 means none.
+func ShutCasc(url string, agentPort int) []byte {
+	return fmt.Appendf(nil, "# Written by jomctl for the time of an upgrade.\njenkins:\n  numExecutors: 0\n  slaveAgentPort: %d\n  clouds: []\n"+
+		"unclassified:\n  location:\n    url: %s\n", agentPort, quote(slash(url)))
 }
 
 func (c Cloud) role() string {
@@ -148,9 +157,13 @@ func (c Cloud) role() string {
 	return c.Role
 }
 
-func cascTemplate(line func(string, ...any), t config.Template) {
+func cascTemplate(line func(string, ...any), t config.Template, exclusive bool) {
+	mode := "NORMAL"
+	if exclusive {
+		mode = "EXCLUSIVE"
+	}
 	line("          - label: %s", quote(t.Label))
-	line("            mode: NORMAL")
+	line("            mode: %s", mode)
 	line("            cpus: %s", quote(decimal(t.CPUs)))
 	line("            mem: %s", quote(strconv.Itoa(t.Mem.MiB())))
 	line("            disk: \"0.0\"")

@@ -85,3 +85,12 @@ func first(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// lockedPlugins are the plugins that must be loaded, nil where the cluster has plugins of its own or a stand-in runs.
+func (e *Env) lockedPlugins() []resolve.Plugin {
+	c := e.controller()
+	if !c.war.real() || c.war.set.dir == "" {
+		return nil
+	}
+	return e.Release.Lock.Plugins
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jomctl/jomctl/internal/op"
+)
+
+// takenBackError is a run whose failure could not be taken back either.
+type takenBackError struct{ cause, err error }
+
+// Error says why the run ended and what stands against the way back.
+func (e *takenBackError) Error() string {
+	return fmt.Sprintf("taking it back has failed: %v\nit was taken back because of this: %v", e.err, e.cause)
+}
+
+// Unwrap returns what stands against the way back.
+func (e *takenBackError) Unwrap() error { return e.err }
+
+// ExitCode is 1, whatever it failed on.
+func (*takenBackError) ExitCode() int { return exitFailed }
+
+// Hint is the next command.
+func (e *takenBackError) Hint() string { return hintOf(e.err) }
+
+// takeBack takes back a run that has failed, was stopped, or has lost its lock. What stopped it does not stop this; a second Ctrl-C ends
+// the process at once, and `jomctl rollback` goes on.
+func (m *mutator) takeBack(ctx context.Context, change mutation, path string, cause error) error {
+	m.app.say("%v", cause)
+	m.app.say("taking it back")
+	m.app.logger().Error("run failed, taking it back", "error", cause)
+	ctx = context.WithoutCancel(ctx)
+	journal, err := op.OpenJournal(path)
+	if err != nil {
+		return &takenBackError{cause, err}
+	}
+	defer journal.Close()
+	opts, undraw := m.options(ctx, journal, false)
+	defer undraw()
+	result, err := op.Rollback(ctx, change.Plan, opts)
+	if err != nil {
+		return &takenBackError{cause, err}
+	}
+	m.app.say("%s taken back: %d steps", m.verb(), result.Count(op.OutcomeRolledBack))
+	return &op.RolledBackError{Verb: m.verb(), Cause: cause}
+}

@@ -1,0 +1,191 @@
+package upgrade
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Version is what one side runs.
+type Version struct {
+	// Release is its name or folder as the cluster file has it.
+	Release string `json:"release"`
+	Core    string `json:"core"`
+	// Image is the digest or name of the controller's image, empty for a plain process. Lock is the checksum of the plugins' lock.
+	Image   string `json:"image,omitempty"`
+	Lock    string `json:"lock,omitempty"`
+	Plugins int    `json:"plugins,omitempty"`
+}
+
+// State is everything that a run has to know again after it was cut off.
+type State struct {
+	Run   string    `json:"run"`
+	From  Version   `json:"from"`
+	To    Version   `json:"to"`
+	User  string    `json:"user"`
+	Began time.Time `json:"began"`
+	// Bound is the window that the run began in, nil where it may take any time.
+	Bound *Bound `json:"bound,omitempty"`
+	// Begun and Ended are when steps were begun and done, by their ids.
+	Begun map[string]time.Time `json:"begun"`
+	Ended map[string]time.Time `json:"ended"`
+	// FirstBackup was rehearsed on, Backup is the last one before the stop.
+	FirstBackup string    `json:"firstBackup,omitempty"`
+	Backup      string    `json:"backup,omitempty"`
+	Rehearsal   Rehearsal `json:"rehearsal"`
+	// Message is what was announced before.
+	Message string `json:"message,omitempty"`
+	// Work is what ran and waited when the queue was shut, Stopped those that were ended for it, Left what nobody can ask for again.
+	Work    Work     `json:"work"`
+	Stopped []Build  `json:"stopped,omitempty"`
+	Left    []string `json:"left,omitempty"`
+	// Restored says that the home is the old one again, FailedHome where the failed one is kept.
+	Restored   bool   `json:"restored,omitempty"`
+	FailedHome string `json:"failedHome,omitempty"`
+	// Outcome is empty while the run is unfinished; Cause is why it was taken back.
+	Outcome string `json:"outcome,omitempty"`
+	Cause   string `json:"cause,omitempty"`
+}
+
+// The outcomes of a run.
+const (
+	Proven     = "proven"
+	RolledBack = "rolled back"
+)
+
+// Windowed says that the old version was disturbed, so that the run has to be gone on with or taken back.
+func (s State) Windowed() bool { return s.Outcome == "" && has(s.Begun, stepAnnounce) }
+
+// Opened says that builds run on the new version: there is no way back but a downgrade.
+func (s State) Opened() bool { return has(s.Begun, opened) }
+
+// Down is how long there was no controller, 0 where that is not known.
+func (s State) Down() time.Duration {
+	from, to := s.Begun[stepStop], s.Ended[stepReady]
+	if from.IsZero() || to.IsZero() {
+		return 0
+	}
+	return to.Sub(from)
+}
+
+func has(times map[string]time.Time, step string) bool { return !times[step].IsZero() }
+
+// Store keeps the state of the run of a cluster in a folder, and what earlier runs have left.
+type Store struct {
+	Dir   string
+	State State
+}
+
+const stateFile, historyFile = "run.json", "history.jsonl"
+
+// Open reads the state of the last run; one that never was is the zero State.
+func Open(dir string) (*Store, error) {
+	s := &Store{Dir: dir}
+	data, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &s.State)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the state of the last upgrade: %w", err)
+	}
+	return s, nil
+}
+
+// Begin starts a new run. The first step's record writes it.
+func (s *Store) Begin(state State) {
+	state.Begun, state.Ended = map[string]time.Time{}, map[string]time.Time{}
+	s.State = state
+}
+
+// Folder is where the run keeps what it needs for the way back.
+func (s *Store) Folder() string { return filepath.Join(s.Dir, s.State.Run) }
+
+// Save puts the state on the disk.
+func (s *Store) Save() error {
+	data, err := json.MarshalIndent(s.State, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing the state of the upgrade: %w", err)
+	}
+	return write(filepath.Join(s.Dir, stateFile), append(data, '\n'))
+}
+
+func write(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making %s: %w", dir, err)
+	}
+	file, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// close ends the run and adds it to the history.
+func (s *Store) close(outcome string) error {
+	if s.State.Outcome == outcome {
+		return nil
+	}
+	s.State.Outcome = outcome
+	s.State.Ended["run"] = time.Now().UTC()
+	if err := s.remember(); err != nil {
+		return err
+	}
+	return s.Save()
+}
+
+// remember appends the state, once.
+func (s *Store) remember() error {
+	all, err := History(s.Dir)
+	if err != nil {
+		return err
+	}
+	if n := len(all); n > 0 && all[n-1].Run == s.State.Run {
+		all = all[:n-1]
+	}
+	var text []byte
+	for _, one := range append(all, s.State) {
+		line, err := json.Marshal(one)
+		if err != nil {
+			return fmt.Errorf("writing the history of releases: %w", err)
+		}
+		text = append(append(text, line...), '\n')
+	}
+	return write(filepath.Join(s.Dir, historyFile), text)
+}
+
+// History is the runs that ended, the oldest first.
+func History(dir string) ([]State, error) {
+	file, err := os.Open(filepath.Join(dir, historyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the history of releases: %w", err)
+	}
+	defer file.Close()
+	var all []State
+	for decoder := json.NewDecoder(file); decoder.More(); {
+		var one State
+		if err := decoder.Decode(&one); err != nil {
+			return nil, fmt.Errorf("reading the history of releases %s: %w", file.Name(), err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}

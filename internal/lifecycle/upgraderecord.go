@@ -1,0 +1,102 @@
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/jenkins"
+)
+
+// setRelease makes a cluster file say another release. Everything else in it stays as its author wrote it.
+func setRelease(path, release string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("writing the release into the cluster file: %w", err)
+	}
+	changed, err := withRelease(text, release)
+	if err == nil {
+		err = onlyRelease(path, text, changed, release)
+	}
+	if err != nil {
+		return &Refusal{Problem: fmt.Sprintf("%s cannot be changed by a program: %v", path, err), Fix: "write `release: " + release + "` into it, and run `jomctl resume`"}
+	}
+	if bytes.Equal(text, changed) {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("writing the release into the cluster file: %w", err)
+	}
+	return writeHere(path, changed, info.Mode().Perm())
+}
+
+// withRelease changes the line of the release, or adds one below the name.
+func withRelease(text []byte, release string) ([]byte, error) {
+	e, err := newFileEdit(text)
+	if err != nil {
+		return nil, err
+	}
+	if node := value(e.body, "release"); node != nil {
+		at := node.GetToken().Position
+		line := []rune(e.lines[at.Line-1])
+		old := []rune(node.GetToken().Value)
+		start := at.Column - 1
+		quoted := start > 0 && (line[start] == '"' || line[start] == '\'')
+		end := start + len(old)
+		if quoted {
+			end += 2
+		}
+		if start < 0 || end > len(line) {
+			return nil, errWritten
+		}
+		e.lines[at.Line-1] = string(line[:start]) + release + string(line[end:])
+		return e.text(), nil
+	}
+	name := value(e.body, "name")
+	if name == nil {
+		return nil, errWritten
+	}
+	at := name.GetToken().Position.Line
+	e.lines = append(e.lines[:at:at], append([]string{"release: " + release}, e.lines[at:]...)...)
+	return e.text(), nil
+}
+
+// onlyRelease proves that a changed file means the same but for the release.
+func onlyRelease(path string, text, changed []byte, release string) error {
+	before, err := config.Parse(text, path)
+	if err != nil {
+		return err
+	}
+	after, err := config.Parse(changed, path)
+	if err != nil {
+		return err
+	}
+	before.Release = release
+	if a, b := string(config.Show(before)), string(config.Show(after)); a != b {
+		for i, line := range strings.Split(a, "\n") {
+			if lines := strings.Split(b, "\n"); i >= len(lines) || lines[i] != line {
+				return fmt.Errorf("%q would not mean the same any more", line)
+			}
+		}
+		return errWritten
+	}
+	return nil
+}
+
+// recordProof records the canary as the proof of what runs now, so that the next install finds nothing to do.
+func (u *Upgrade) recordProof(ctx context.Context) error {
+	if record, ok := u.New.LastProof(); ok {
+		if digest, err := u.New.deployed(ctx); err == nil && record.Digest == digest {
+			return nil
+		}
+	}
+	proof := jenkins.Proof{Passed: true, Builds: u.canaries, AtOnce: 1, Returned: true, Notes: []string{"by an upgrade: a build on an agent of each template"}}
+	for _, build := range u.canaries {
+		proof.Agents = append(proof.Agents, build.Node)
+	}
+	return u.New.record(ctx, proof)
+}
