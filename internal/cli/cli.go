@@ -42,6 +42,7 @@ func commands(a *app) []*cobra.Command {
 		newPreflightCommand(a),
 		newPlanCommand(a),
 		newStatusCommand(a),
+		newDashboardCommand(a),
 		newDoctorCommand(a),
 		newSupportBundleCommand(a),
 		newProveCommand(a),
