@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,8 @@ type bench struct {
 	// inside is called when the command is prepared.
 	inside func(s *session)
 	answer func(context.Context, op.Result) (string, map[string]any, error)
+	// changes are the lines of a step's preview; nil means one that names it.
+	changes map[string][]string
 }
 
 func newBench(t *testing.T) *bench {
@@ -73,13 +76,24 @@ func (b *bench) step(id string) op.Step {
 			}
 			return os.WriteFile(b.path(id), nil, 0o600)
 		},
-		Undo:    func(context.Context, op.Say) error { return os.RemoveAll(b.path(id)) },
-		Changes: func(context.Context) []string { return []string{"+ " + id} },
+		Undo: func(context.Context, op.Say) error { return os.RemoveAll(b.path(id)) },
+		Changes: func(context.Context) []string {
+			if b.changes != nil {
+				return b.changes[id]
+			}
+			return []string{"+ " + id}
+		},
 	}
 }
 
 func (b *bench) commands(a *app) []*cobra.Command {
-	return append(commands(a), b.build(a, "build", false), b.build(a, "wreck", true))
+	control := &cobra.Command{Use: "control"}
+	control.AddCommand(b.build(a, "add", false))
+	all := slices.DeleteFunc(commands(a), func(cmd *cobra.Command) bool { return cmd.Name() == "control" && b.changes != nil })
+	if b.changes != nil {
+		all = append(all, control)
+	}
+	return append(all, b.build(a, "build", false), b.build(a, "wreck", true))
 }
 
 func (b *bench) build(a *app, name string, closes bool) *cobra.Command {

@@ -195,7 +195,7 @@ func (m *mutator) carryOut(ctx context.Context, p prepare, before string) (err e
 		return m.answer(ctx, change, op.Result{RunID: m.session.RunID, Verb: m.verb(), Outcome: op.OutcomeDone}, "")
 	}
 	if !preview.Empty() {
-		if err := m.confirm(ctx, previewText(preview), fmt.Sprintf("%s: make these changes", m.verb())); err != nil {
+		if err := m.confirmChanges(ctx, preview); err != nil {
 			return err
 		}
 	}
