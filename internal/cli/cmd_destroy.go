@@ -15,7 +15,7 @@ import (
 )
 
 func newDestroyCommand(a *app) *cobra.Command {
-	opts := lifecycle.DestroyOptions{}
+	opts, installTerraform := lifecycle.DestroyOptions{}, false
 	cmd := &cobra.Command{
 		Use:   "destroy",
 		Short: "Stop exactly what was started and remove it, with all its data",
@@ -25,9 +25,10 @@ func newDestroyCommand(a *app) *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&opts.Home, "home", "", "the path of the home on the hosts, which is removed with all jobs when it is named here")
+	bindInstallTerraform(cmd.Flags(), &installTerraform)
 	return a.mutatingOf(cmd, manner{load: a.installed, makesRoom: true}, func(ctx context.Context, s *session) (mutation, error) {
 		if s.Cluster.Target.FromTerraform() {
-			return destroyMachines(ctx, s)
+			return destroyMachines(ctx, s, installTerraform)
 		}
 		env, err := lifecycle.Look(s.Cluster)
 		if err != nil {

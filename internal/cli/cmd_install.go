@@ -24,6 +24,8 @@ type installOptions struct {
 	timeout time.Duration
 	// acceptKeys pins host keys that nobody has looked at.
 	acceptKeys bool
+	// installTerraform downloads a Terraform where there is none.
+	installTerraform bool
 }
 
 func newInstallCommand(a *app) *cobra.Command {
@@ -39,6 +41,7 @@ func newInstallCommand(a *app) *cobra.Command {
 	opts.proof.bind(cmd.Flags(), "proof-")
 	cmd.Flags().DurationVar(&opts.timeout, "controller-timeout", 0, "how long the controller may take to come up (default: jenkins.app.grace and 90s)")
 	bindAcceptKeys(cmd.Flags(), &opts.acceptKeys)
+	bindInstallTerraform(cmd.Flags(), &opts.installTerraform)
 	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return installMachines(ctx, s, opts) })
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/spf13/pflag"
+
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -12,7 +15,7 @@ import (
 // installMachines is install on every target: where Terraform makes the machines, they come first, with a plan and a question of
 // their own, as the hosts can be looked at only when they are there.
 func installMachines(ctx context.Context, s *session, opts *installOptions) (mutation, error) {
-	machines, err := lifecycle.PlanMachines(ctx, s.Cluster, accessOf(s))
+	machines, err := withTerraform(ctx, s, opts.installTerraform, lifecycle.PlanMachines)
 	if err != nil {
 		return mutation{}, err
 	}
@@ -29,8 +32,8 @@ func installMachines(ctx context.Context, s *session, opts *installOptions) (mut
 }
 
 // destroyMachines ends a cluster together with the machines that were made for it.
-func destroyMachines(ctx context.Context, s *session) (mutation, error) {
-	machines, err := lifecycle.PlanMachinesEnd(ctx, s.Cluster, accessOf(s))
+func destroyMachines(ctx context.Context, s *session, installTerraform bool) (mutation, error) {
+	machines, err := withTerraform(ctx, s, installTerraform, lifecycle.PlanMachinesEnd)
 	if err != nil {
 		return mutation{}, err
 	}
@@ -46,4 +49,39 @@ func destroyMachines(ctx context.Context, s *session) (mutation, error) {
 		}
 		return text, map[string]any{"kept": kept}, nil
 	}}, nil
+}
+
+func bindInstallTerraform(flags *pflag.FlagSet, install *bool) {
+	flags.BoolVar(install, "install-terraform", false, "docker, aws, openstack: where this machine has no Terraform that can be used, download one from HashiCorp and verify it")
+}
+
+// planMachines is lifecycle.PlanMachines or its opposite.
+type planMachines func(ctx context.Context, c *config.Cluster, access lifecycle.Access) (*lifecycle.Machines, error)
+
+// withTerraform plans machines. Where this machine has no Terraform for that, one is downloaded when somebody says so: neither silence nor
+// --yes is about it.
+func withTerraform(ctx context.Context, s *session, install bool, plan planMachines) (*lifecycle.Machines, error) {
+	machines, err := plan(ctx, s.Cluster, accessOf(s))
+	if err == nil {
+		return machines, nil
+	}
+	offer := lifecycle.TerraformOffer(s.Cluster, err)
+	if offer == nil || !install && (s.Yes || !s.Streams.CanPrompt()) {
+		return nil, err
+	}
+	s.Say("%v: Terraform %s can be downloaded from %s, verified by HashiCorp's signature, and goes to %s", err, offer.Version, offer.URL, offer.Path)
+	if !install {
+		yes, err := askYesNo(ctx, s.Streams, "Download it")
+		if err != nil {
+			return nil, err
+		}
+		if !yes {
+			return nil, &declinedError{}
+		}
+	}
+	if err := offer.Install(ctx); err != nil {
+		return nil, err
+	}
+	s.Say("installed Terraform %s: %s", offer.Version, offer.Path)
+	return plan(ctx, s.Cluster, accessOf(s))
 }

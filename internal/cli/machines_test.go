@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -129,4 +130,38 @@ func TestDestroyOfMachinesThatWereNeverMadeNeedsNoTerraform(t *testing.T) {
 	code, _, err = b.run("status")
 	require.Equal(t, 3, code)
 	assert.Contains(t, err, "the machines of cluster ci are not known yet")
+}
+
+func TestTerraformIsNeverDownloadedSilently(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", home)
+	t.Setenv("PATH", home)
+	t.Setenv("GOBIN", home)
+	b := newBench(t)
+	b.write("cluster.yaml", "apiVersion: jomctl/v1\nname: ci\ntarget: docker\n")
+	program := filepath.Join(home, "jomctl", "terraform-1.5.7", "terraform")
+	for _, args := range [][]string{{"install", "--yes"}, {"install"}, {"install", "--plan"}} {
+		code, _, err := b.run(args...)
+		require.Equal(t, 3, code, args)
+		assert.Contains(t, err, "there is no terraform on PATH")
+		assert.Contains(t, err, "say --install-terraform")
+		assert.NotContains(t, err, "can be downloaded")
+	}
+	b.typed = "n\n"
+	code, _, err := b.run("install")
+	require.Equal(t, 130, code)
+	assert.Contains(t, err, "Terraform 1.5.7 can be downloaded from https://releases.hashicorp.com/terraform/1.5.7/terraform_1.5.7_")
+	assert.Contains(t, err, "goes to "+program)
+	assert.Contains(t, err, "Download it? [y/N]")
+	assert.NoFileExists(t, program)
+
+	b.typed = ""
+	require.NoError(t, os.WriteFile(filepath.Join(home, "jomctl"), nil, 0o600)) // in the place of the folder, so that nothing is fetched
+	code, _, err = b.run("install", "--yes", "--install-terraform")
+	require.Equal(t, 1, code)
+	assert.Contains(t, err, "make a folder for Terraform", "the flag says yes")
+	b.write("cluster.yaml", "apiVersion: jomctl/v1\nname: ci\ntarget: docker\nmachines: {terraform: /nonexistent/terraform}\n")
+	code, _, err = b.run("install", "--yes", "--install-terraform")
+	require.Equal(t, 3, code)
+	assert.Contains(t, err, "there is no terraform at /nonexistent/terraform", "one that the file names is not replaced")
 }

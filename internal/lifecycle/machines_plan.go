@@ -74,6 +74,20 @@ func machinesError(err error) error {
 	return err
 }
 
+// TerraformOffer is what can be downloaded where an error of PlanMachines or PlanMachinesEnd is that there is no Terraform for the
+// machines that jomctl makes; nil for any other error, and where the cluster file names the program.
+func TerraformOffer(c *config.Cluster, err error) *terraform.Offer {
+	var missing *terraform.ProgramError
+	if !errors.As(err, &missing) || missing.Named || !c.Target.FromTerraform() {
+		return nil
+	}
+	offer, err := terraform.NewOffer()
+	if err != nil {
+		return nil
+	}
+	return &offer
+}
+
 // PlanMachines looks at the machines of a cluster before its hosts are opened, and changes none. It is nil where the hosts are
 // not jomctl's to make; hosts from the user's own Terraform are read and kept. What is wrong with Terraform or its state has
 // exit code 3, a locked state 5.

@@ -10,38 +10,44 @@ import (
 	"path/filepath"
 
 	goversion "github.com/hashicorp/go-version"
-	"github.com/hashicorp/hc-install/product"
-	"github.com/hashicorp/hc-install/releases"
 	"github.com/hashicorp/terraform-exec/tfexec"
 )
 
 const (
 	// oldest is the first Terraform that the modules work with.
 	oldest = "1.5.0"
-	// Pinned is the version that Install fetches and that the ways out name: the last one under the Mozilla licence.
+	// Pinned is the version that an Offer installs and that the ways out name: the last one under the Mozilla licence.
 	Pinned = "1.5.7"
 )
 
 // ProgramError says that there is no usable Terraform.
-type ProgramError struct{ Reason string }
+type ProgramError struct {
+	Reason string
+	// Named says that the user has named the program, so that no other one is looked for.
+	Named bool
+}
 
 func (e *ProgramError) Error() string { return e.Reason }
 
 // Hint says how to get one.
 func (e *ProgramError) Hint() string {
-	return fmt.Sprintf("install Terraform %s or newer from your distribution or HashiCorp, or build it: "+
-		"go install github.com/hashicorp/terraform@v%s (about four minutes; it is found in Go's bin folder too)", oldest, Pinned)
+	return fmt.Sprintf("say --install-terraform (with install and destroy), which downloads Terraform %s and verifies it; or install Terraform %s or newer from your distribution or HashiCorp, or build it: "+
+		"go install github.com/hashicorp/terraform@v%s (about four minutes; it is found in Go's bin folder too)", Pinned, oldest, Pinned)
 }
 
-// find returns the absolute path of a Terraform that is new enough: the given one, the one on PATH, or the one in Go's bin folder.
+// find returns the absolute path of a Terraform that is new enough: the given one, the one on PATH, the one in Go's bin folder, or
+// the one that an Offer has installed.
 func find(ctx context.Context, given string) (string, error) {
 	candidates := []string{given}
 	if given == "" {
 		candidates = []string{"terraform", filepath.Join(goBin(), "terraform")}
+		if offer, err := NewOffer(); err == nil {
+			candidates = append(candidates, offer.Path)
+		}
 	}
 	problem := &ProgramError{Reason: "there is no terraform on PATH"}
 	if given != "" {
-		problem = &ProgramError{Reason: fmt.Sprintf("there is no terraform at %s", given)}
+		problem = &ProgramError{Reason: fmt.Sprintf("there is no terraform at %s", given), Named: true}
 	}
 	for _, name := range candidates {
 		path, err := exec.LookPath(name)
@@ -56,7 +62,7 @@ func find(ctx context.Context, given string) (string, error) {
 		} else if cancelled(err) {
 			return "", err
 		} else {
-			problem = &ProgramError{Reason: err.Error()}
+			problem = &ProgramError{Reason: err.Error(), Named: given != ""}
 		}
 	}
 	return "", problem
@@ -86,19 +92,4 @@ func usable(ctx context.Context, path string) error {
 		return fmt.Errorf("%s is Terraform %s, and %s or newer is needed", path, have, oldest)
 	}
 	return nil
-}
-
-// Install downloads Terraform Pinned from HashiCorp into dir, checks its signature and checksum, and returns the program's path. It
-// is for a user who asked for exactly this; nothing calls it by itself.
-func Install(ctx context.Context, dir string) (string, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	path, err := (&releases.ExactVersion{
-		Product: product.Terraform, Version: goversion.Must(goversion.NewVersion(Pinned)), InstallDir: dir,
-	}).Install(ctx)
-	if err != nil {
-		return "", fmt.Errorf("download Terraform %s from HashiCorp to %s: %w", Pinned, dir, err)
-	}
-	return path, nil
 }
