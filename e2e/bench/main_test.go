@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	flag.Parse()
 	if flag.Lookup("test.bench").Value.String() == "" {
-		return m.Run() // there are no tests
+		return m.Run() // tests need no programs
 	}
 	dir, err := os.MkdirTemp("", "jomctl-bench-bin-*")
 	if err != nil {

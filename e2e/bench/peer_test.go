@@ -32,7 +32,11 @@ const (
 )
 
 // took is how long the first and the second run of one tool took on fresh hosts.
-type took struct{ first, second time.Duration }
+type took struct {
+	first, second time.Duration
+	// work is that of the first.
+	work work
+}
 
 // rig is a fresh lab with a repository of the packages that Debian has not, and a folder for a tool's files.
 type rig struct {
@@ -88,7 +92,7 @@ func (r *rig) must(err error) {
 }
 
 // timed runs a command to its end.
-func (r *rig) timed(dir string, argv ...string) (took time.Duration, output string) {
+func (r *rig) timed(dir string, argv ...string) (took time.Duration, output string, seen *watcher) {
 	r.b.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
@@ -98,12 +102,14 @@ func (r *rig) timed(dir string, argv ...string) (took time.Duration, output stri
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	begin := time.Now()
-	err := cmd.Run()
+	r.must(cmd.Start())
+	seen = watch(ctx, "org.jomctl.cluster="+r.lab.Name, cmd.Process.Pid)
+	err := cmd.Wait()
 	took = time.Since(begin)
 	if err != nil {
 		r.b.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, out.String())
 	}
-	return took, out.String()
+	return took, out.String(), seen
 }
 
 // jomctl installs the cluster, and installs it again.
@@ -119,14 +125,14 @@ func (r *rig) jomctl() took {
 	write(r.b, filepath.Join(r.dir, "cluster.yaml"), text.String())
 	install := []string{filepath.Join(bin, "jomctl"), "install", "--yes", "--accept-host-keys", "--proof-sleep", "1s"}
 	begin := time.Now()
-	_, said := r.timed(r.dir, install...)
+	_, said, seen := r.timed(r.dir, install...)
 	r.b.Log(said)
-	first := r.carried().Sub(begin)
-	second, said := r.timed(r.dir, install...)
+	end := r.carried()
+	second, said, _ := r.timed(r.dir, install...)
 	if !strings.Contains(said, "nothing to do") {
 		r.b.Fatalf("the second install had something to do:\n%s", said)
 	}
-	return took{first, second}
+	return took{end.Sub(begin), second, seen.until(end)}
 }
 
 // beyond are the steps of an install that Ansible's playbook has nothing of: the controller and its proof.
@@ -184,13 +190,14 @@ func (r *rig) ansible() took {
 	r.must(err)
 	write(r.b, filepath.Join(dir, "known_hosts"), string(keys))
 	play := []string{"ansible-playbook", "-i", "hosts.ini", "-e", "@vars.json", "site.yml"}
-	first, said := r.timed(dir, play...)
+	first, said, seen := r.timed(dir, play...)
+	end := time.Now()
 	r.b.Log(said)
-	second, said := r.timed(dir, play...)
+	second, said, _ := r.timed(dir, play...)
 	if changed := regexp.MustCompile(`changed=[1-9]`).FindString(said); changed != "" {
 		r.b.Fatalf("the second run of the playbook has %s:\n%s", changed, said)
 	}
-	return took{first, second}
+	return took{first, second, seen.until(end)}
 }
 
 // BenchmarkInstallBesideAnsible installs the same cluster on fresh lab hosts by Ansible and by jomctl, in turn. JOMCTL_BENCH_HOSTS has the
@@ -218,9 +225,13 @@ func BenchmarkInstallBesideAnsible(b *testing.B) {
 	if least.hosts != most.hosts {
 		grown := fmt.Sprintf("growth from %d to %d hosts: ", least.hosts, most.hosts)
 		for run, name := range []string{"first run", "second run"} {
-			t.note(grown+"Ansible, "+name, median(most.ansible[run])/median(least.ansible[run]), "")
+			if len(least.ansible[run]) > 0 && len(most.ansible[run]) > 0 {
+				t.note(grown+"Ansible, "+name, median(most.ansible[run])/median(least.ansible[run]), "")
+			}
 			t.figure(grown+"jomctl, "+name, median(most.jomctl[run])/median(least.jomctl[run]), growthLimit, "")
 		}
+		t.note(grown+"jomctl, first run while neither apt nor dpkg are at work", most.apart()/least.apart(), "")
+		t.note(grown+"processor time of jomctl itself, for each host", most.own()/least.own(), "")
 	}
 	t.judge(b)
 }
@@ -229,21 +240,33 @@ func BenchmarkInstallBesideAnsible(b *testing.B) {
 type peers struct {
 	hosts           int
 	ansible, jomctl [2][]time.Duration
+	// works are what the first runs were made of.
+	ansibleWorks, jomctlWorks []work
 }
 
-// round gives each of them hosts of its own. What they have made must be the same.
+// apart is how long jomctl's first runs took while neither apt nor dpkg were at work on a host, in seconds.
+func (p *peers) apart() float64 {
+	return median(p.jomctl[0]) - mean(p.jomctlWorks).packaging.Seconds()
+}
+
+// own is jomctl's processor time in a first run for each host, in seconds.
+func (p *peers) own() float64 { return mean(p.jomctlWorks).tool.Seconds() / float64(p.hosts) }
+
+// round gives each of them hosts of its own. What they have made must be the same. With -bench Beside/jomctl Ansible's side is left out.
 func (p *peers) round(b *testing.B, number int) bool {
 	var states [2]map[string]string
 	return b.Run(fmt.Sprintf("ansible-%d-hosts-%d", p.hosts, number), func(b *testing.B) {
 		r := newRig(b, p.hosts)
-		p.ansible = r.add(p.ansible, r.ansible())
+		one := r.ansible()
+		p.ansible, p.ansibleWorks = r.add(p.ansible, one), append(p.ansibleWorks, one.work)
 		states[0] = r.states()
 	}) && b.Run(fmt.Sprintf("jomctl-%d-hosts-%d", p.hosts, number), func(b *testing.B) {
 		r := newRig(b, p.hosts)
-		p.jomctl = r.add(p.jomctl, r.jomctl())
+		one := r.jomctl()
+		p.jomctl, p.jomctlWorks = r.add(p.jomctl, one), append(p.jomctlWorks, one.work)
 		states[1] = r.states()
 		for _, h := range r.lab.Hosts {
-			if states[0][h.Name] != states[1][h.Name] {
+			if states[0] != nil && states[0][h.Name] != states[1][h.Name] {
 				b.Errorf("%s is not the same after both.\nAnsible:\n%s\njomctl:\n%s", h.Name, states[0][h.Name], states[1][h.Name])
 			}
 		}
@@ -260,10 +283,19 @@ func (p *peers) judge(t *table) {
 		name  string
 		limit float64
 	}{{"first run", firstLimit}, {"second run, nothing to do", secondLimit}} {
-		ansible, jomctl := median(p.ansible[run]), median(p.jomctl[run])
-		name := fmt.Sprintf("%d hosts, %s: ", p.hosts, what.name)
-		t.note(name+fmt.Sprintf("Ansible, median of %d", len(p.ansible[run])), ansible, "s")
+		jomctl, name := median(p.jomctl[run]), fmt.Sprintf("%d hosts, %s: ", p.hosts, what.name)
 		t.note(name+fmt.Sprintf("jomctl, median of %d", len(p.jomctl[run])), jomctl, "s")
+		if run == 0 {
+			mean(p.jomctlWorks).tell(t, name, "jomctl", jomctl)
+		}
+		if len(p.ansible[run]) == 0 {
+			continue
+		}
+		ansible := median(p.ansible[run])
+		t.note(name+fmt.Sprintf("Ansible, median of %d", len(p.ansible[run])), ansible, "s")
+		if run == 0 {
+			mean(p.ansibleWorks).tell(t, name, "Ansible", ansible)
+		}
 		t.figure(name+"jomctl / Ansible", jomctl/ansible, what.limit, "")
 	}
 }
