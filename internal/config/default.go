@@ -64,6 +64,7 @@ func Default(c *Cluster) {
 			b.Keep = Keep{Last: 7, Weekly: 4}
 		}
 	}
+	c.imagesDefault()
 	if b := c.Components.Marathon.BasicAuth; b != nil {
 		set(&b.User, "admin")
 		set(&b.Password, "file:.jomctl/secrets/marathon")
@@ -80,6 +81,19 @@ func set[T comparable](v *T, value T) {
 	var empty T
 	if *v == empty {
 		*v = value
+	}
+}
+
+// imagesDefault lets images be made where builds with a Docker Engine need a container and name none.
+func (c *Cluster) imagesDefault() {
+	for _, t := range c.Jenkins.Cloud.Templates {
+		if c.Images == nil && c.Target != TargetLocal && t.Image == "" && (t.Docker == DockerSocket || t.Docker == DockerDind) {
+			c.Images = &Images{}
+		}
+	}
+	if i := c.Images; i != nil {
+		set(&i.Base, "debian:trixie-slim")
+		set(&i.UserID, 1000)
 	}
 }
 

@@ -18,6 +18,7 @@ func Notes(c *Cluster) []string {
 			note("jenkins.cloud.templates[%d]: docker and image need a Docker Engine on this machine", i)
 		}
 	}
+	c.containerNotes(note)
 	if c.Target != TargetLocal && c.Local != nil {
 		note("local: has no effect on target %s", c.Target)
 	}
@@ -55,4 +56,27 @@ func Notes(c *Cluster) []string {
 		note("one control host: when it is lost, nothing can be changed until it is back")
 	}
 	return notes
+}
+
+// containerNotes say what containers give builds power over, and what has no effect.
+func (c *Cluster) containerNotes(note func(format string, args ...any)) {
+	if c.Target == TargetLocal {
+		if c.Images != nil {
+			note("images: has no effect on target local, whose controller and build agents are plain processes")
+		}
+		return
+	}
+	for i, t := range c.Jenkins.Cloud.Templates {
+		switch t.Docker {
+		case DockerSocket:
+			note("jenkins.cloud.templates[%d].docker: socket: every build with the label %s is root on the Mesos agents' hosts, as it has their Docker Engine: only for builds that you trust with the hosts; `dind` gives each an engine of its own", i, t.Label)
+		case DockerDind:
+			note("jenkins.cloud.templates[%d].docker: dind: builds with the label %s run in privileged containers: they do not see each other's, but a build that wants to can become root on its host", i, t.Label)
+		default:
+			continue
+		}
+		if t.Image != "" {
+			note("jenkins.cloud.templates[%d].image: %s must bring what docker: %s needs itself (docs/images.md); without `image` it is made so", i, t.Image, t.Docker)
+		}
+	}
 }

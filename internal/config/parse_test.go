@@ -31,6 +31,7 @@ components:
   marathon: {source: {image: "mesosphere/marathon:v1.11.26"}}
 release: default
 registry: {address: m1:5000}
+images: {base: "debian:trixie-slim", packages: [make]}
 jenkins:
   war: ""
   app: {cpus: 1, mem: 2GiB, grace: 10m, constraints: [[rack, CLUSTER, r1]]}

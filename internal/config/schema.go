@@ -72,6 +72,9 @@ func refine(defs jsonschema.Definitions) {
 	property("Local", "control").Enum = []any{1, 3, 5}
 	between(property("Local", "agents"), 1, maxLocalAgents)
 	between(property("SSH", "port"), 1, 65535)
+	between(property("Images", "userID"), 1, userNumbers)
+	property("Images", "java").Pattern = debianPackage.String()
+	property("Images", "packages").Items = &jsonschema.Schema{Type: "string", Pattern: debianPackage.String()}
 	between(property("App", "httpPort"), 1, 65535)
 	between(property("App", "agentPort"), 1, 65535)
 	for _, def := range []string{"Resources", "App", "Template"} {

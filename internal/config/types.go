@@ -51,6 +51,10 @@ type Cluster struct {
 	Release string `yaml:"release"`
 	// Registry is the image registry.
 	Registry *Registry `yaml:"registry,omitempty"`
+	// Images, where it is there, lets an install make the images of the controller and of the build agents that name none of their own,
+	// with the Docker Engine of the machine that jomctl runs on; {} takes the defaults. Left out, they are plain processes, unless a
+	// template has docker access.
+	Images *Images `yaml:"images,omitempty"`
 	// Jenkins is the controller, its home and its cloud.
 	Jenkins Jenkins `yaml:"jenkins"`
 	// Backup says where backups go.
@@ -249,6 +253,18 @@ type Registry struct {
 	Password Secret `yaml:"password,omitempty"`
 }
 
+// Images is what images are made of.
+type Images struct {
+	// Base is the base image: a Debian or Ubuntu that has the Java, best with its digest.
+	Base string `yaml:"base"`
+	// Java is the Debian package of the Java; empty means openjdk-N-jre-headless, N the first Java of the release.
+	Java string `yaml:"java,omitempty"`
+	// Packages are further Debian packages for both images.
+	Packages []string `yaml:"packages,omitempty"`
+	// UserID is the number of the user that the controller runs as, and of its group; the base image must have neither yet.
+	UserID int `yaml:"userID"`
+}
+
 // Secret is a reference to a secret, `env:NAME` or `file:PATH`, never the secret itself.
 type Secret string
 
@@ -263,8 +279,8 @@ type Jenkins struct {
 	// Java is the folder of a Java installation (with bin/java) that runs the controller and the build agents; empty means
 	// the newest one found on the machine that the core runs on.
 	Java string `yaml:"java,omitempty"`
-	// Image is the container image that the controller runs in, repo/name@sha256:... or repo/name:tag; empty means a plain
-	// process. It needs the Java of a real war, and a shell.
+	// Image is the container image that the controller runs in, repo/name@sha256:... or repo/name:tag: one of `jomctl images`, or one
+	// with a shell and the Java of a real war. Empty means one that is made (`images`), or a plain process.
 	Image string `yaml:"image,omitempty"`
 	// App is what Marathon runs.
 	App App `yaml:"app"`
@@ -370,9 +386,10 @@ type Template struct {
 	Mem Size `yaml:"mem"`
 	// Idle is how long an agent without work is kept. The real plugin knows whole minutes and gets it rounded up.
 	Idle Duration `yaml:"idle"`
-	// Docker is none, socket (that of the host) or dind (one of its own).
+	// Docker is the Docker Engine that builds have: none, socket (that of the host, which makes every build root on the host) or dind (one
+	// of its own in a privileged container). Both need a container.
 	Docker DockerAccess `yaml:"docker"`
-	// Image is the build agent's image; empty means a plain process.
+	// Image is the build agent's image; empty means one that is made (`images`), or a plain process.
 	Image string `yaml:"image,omitempty"`
 }
 

@@ -37,6 +37,34 @@ func (k *checker) jenkins(c *Cluster) {
 	}
 	k.secret("jenkins.admin.password", j.Admin.Password)
 	k.cloud(j.Cloud)
+	k.images(c.Images)
+}
+
+var debianPackage = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
+
+// userNumbers are those that a user of an image may have; 0 is root, 65534 and 65535 are nobody's.
+const userNumbers = 65533
+
+func (k *checker) images(i *Images) {
+	if i == nil {
+		return
+	}
+	if i.Base == "" || strings.HasPrefix(i.Base, "-") {
+		k.add("images.base", i.Base, "must be the name of an image", "")
+	}
+	k.image("images.base", i.Base)
+	const rule = "must be the name of a Debian package"
+	if i.Java != "" && !debianPackage.MatchString(i.Java) {
+		k.add("images.java", i.Java, rule, "for example openjdk-21-jre-headless")
+	}
+	for n, name := range i.Packages {
+		if !debianPackage.MatchString(name) {
+			k.add(fmt.Sprintf("images.packages[%d]", n), name, rule, "")
+		}
+	}
+	if i.UserID < 1 || i.UserID > userNumbers {
+		k.add("images.userID", i.UserID, fmt.Sprintf("must be from 1 to %d: the controller does not run as root", userNumbers), "")
+	}
 }
 
 func (k *checker) app(c *Cluster) {

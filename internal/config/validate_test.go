@@ -80,6 +80,11 @@ func TestValidateHosts(t *testing.T) {
 		"ssh key":        {func(c *Cluster) { c.SSH.IdentityFile = "a\nb" }, "ssh.identityFile: a?b: must be a path"},
 		"registry":       {func(c *Cluster) { c.Registry.Address = "https://m1:5000" }, "registry.address: https://m1:5000: must be HOST:PORT"},
 		"registry user":  {func(c *Cluster) { c.Registry.User = "x" }, "user and password belong together"},
+		"image base":     {func(c *Cluster) { c.Images.Base = "" }, "images.base: must be the name of an image"},
+		"image Java":     {func(c *Cluster) { c.Images.Java = "openjdk 21" }, "images.java: openjdk 21: must be the name of a Debian package"},
+		"image package":  {func(c *Cluster) { c.Images.Packages = []string{"make; id"} }, "images.packages[0]: make; id: must be the name of a Debian package"},
+		"image user":     {func(c *Cluster) { c.Images.UserID = -1 }, "images.userID: -1: must be from 1 to 65533"},
+		"docker access":  {func(c *Cluster) { c.Jenkins.Cloud.Templates[0].Docker = "sock" }, "docker: sock: must be one of none, socket, dind"},
 		"home path":      {func(c *Cluster) { c.Jenkins.Home.Path = "jenkins" }, "must be an absolute path"},
 		"unclean home":   {func(c *Cluster) { c.Jenkins.Home.Path = "/srv//jenkins/" }, "write /srv/jenkins"},
 		"root as home":   {func(c *Cluster) { c.Jenkins.Home.Path = "/" }, "must not be the root"},
@@ -202,4 +207,23 @@ func TestNotes(t *testing.T) {
 	local.Local.Agents = 2
 	require.NotContains(t, strings.Join(Notes(local), "\n"), "no room", "the other one has room")
 	require.Contains(t, strings.Join(Notes(local), "\n"), "ssh: has no effect on target local")
+}
+
+func TestDockerAccessOfBuilds(t *testing.T) {
+	const hosts = "apiVersion: jomctl/v1\nname: ci\ntarget: hosts\nhosts: [{name: m1, address: 10.0.0.1, roles: [control, mesos-agent]}]\n"
+	require.Nil(t, parse(t, hosts).Images, "plain processes")
+	require.Equal(t, &Images{Base: "debian:trixie-slim", UserID: 1000}, parse(t, hosts+"images: {}\n").Images)
+	for access, want := range map[string]string{"socket": "every build with the label mesos is root on the Mesos agents' hosts", "dind": "run in privileged containers"} {
+		c := parse(t, hosts+"jenkins: {cloud: {templates: [{docker: "+access+"}]}}\n")
+		require.NotNil(t, c.Images, "such builds need a container")
+		require.NoError(t, Validate(c))
+		notes := strings.Join(Notes(c), "\n")
+		require.Contains(t, notes, "jenkins.cloud.templates[0].docker: "+access+": ")
+		require.Contains(t, notes, want)
+		own := parse(t, hosts+"jenkins: {cloud: {templates: [{docker: "+access+", image: \"r/agent:1\"}]}}\n")
+		require.Nil(t, own.Images)
+		require.Contains(t, strings.Join(Notes(own), "\n"), "r/agent:1 must bring what docker: "+access+" needs itself")
+	}
+	require.Nil(t, parse(t, threeLines+"jenkins: {cloud: {templates: [{docker: dind}]}}\n").Images)
+	require.Contains(t, strings.Join(Notes(parse(t, threeLines+"images: {}\n")), "\n"), "images: has no effect on target local")
 }
