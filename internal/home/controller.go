@@ -36,14 +36,17 @@ type Controller struct {
 	// PluginLock are plugins that the home must hold in exactly these versions before Jenkins starts: one boot without a
 	// plugin, or with one that does not load, makes Jenkins drop its settings from config.xml.
 	PluginLock []LockedPlugin `json:"pluginLock,omitempty"`
+	// PluginLockFile, where set, has more of them, as JSON: the lock of an image that brings its plugins itself.
+	PluginLockFile string `json:"pluginLockFile,omitempty"`
 	// History, where set, is how the home is locked, and kept in git.
 	History *history.Config `json:"history,omitempty"`
 }
 
-// LockedPlugin is a plugin by its short name, in one version.
+// LockedPlugin is a plugin by its short name, in one version, and where SHA256 is set as exactly this file.
 type LockedPlugin struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+	SHA256  string `json:"sha256,omitempty"`
 }
 
 // LoadController reads and checks the file.
@@ -74,10 +77,27 @@ func LoadController(path string) (Controller, error) {
 	if c.History != nil {
 		problems = append(problems, c.History.Check())
 	}
+	if c.PluginLockFile != "" {
+		problems = append(problems, c.readLock())
+	}
 	if err := errors.Join(problems...); err != nil {
 		return c, fmt.Errorf("controller file %s: %w", path, err)
 	}
 	return c, nil
+}
+
+// readLock adds the lock of the file.
+func (c *Controller) readLock() error {
+	data, err := os.ReadFile(c.PluginLockFile)
+	if err != nil {
+		return fmt.Errorf("pluginLockFile: %w", err)
+	}
+	var lock []LockedPlugin
+	if err := json.Unmarshal(data, &lock); err != nil {
+		return fmt.Errorf("pluginLockFile: %s: %w", c.PluginLockFile, err)
+	}
+	c.PluginLock = append(c.PluginLock, lock...)
+	return nil
 }
 
 // expanded fills $HOST, $PORT0, $PORT1 and $MESOS_SANDBOX. A missing one is an error, because a controller on the wrong

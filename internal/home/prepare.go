@@ -42,8 +42,11 @@ func Own(home string) (release func(), err error) {
 }
 
 // Prepare makes the home ready for a start: seed files where nothing is, the plugins as given, and copies of the two
-// files that a bad boot destroys.
+// files that a bad boot destroys. Where the plugins are not those of the lock nothing is touched.
 func Prepare(c Controller) error {
+	if err := checkLock(c); err != nil {
+		return err
+	}
 	if err := seed(c.Seed, c.Home); err != nil {
 		return fmt.Errorf("laying down the home's first files: %w", err)
 	}
@@ -52,34 +55,7 @@ func Prepare(c Controller) error {
 			return fmt.Errorf("laying down the plugins: %w", err)
 		}
 	}
-	if err := checkLock(filepath.Join(c.Home, "plugins"), c.PluginLock); err != nil {
-		return err
-	}
 	return keepCopies(c.Home)
-}
-
-// checkLock compares the home's plugins with those that must be there. Others do no harm.
-func checkLock(folder string, lock []LockedPlugin) error {
-	var problems []error
-	for _, want := range lock {
-		file := filepath.Join(folder, want.Name+".jpi")
-		_, disabled := os.Stat(file + ".disabled")
-		plugin, err := ReadPlugin(file)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			problems = append(problems, fmt.Errorf("%s %s is not there", want.Name, want.Version))
-		case err != nil:
-			problems = append(problems, err)
-		case plugin.Version != want.Version:
-			problems = append(problems, fmt.Errorf("%s is %s instead of %s", want.Name, plugin.Version, want.Version))
-		case disabled == nil:
-			problems = append(problems, fmt.Errorf("%s is disabled by the file %s.disabled", want.Name, file))
-		}
-	}
-	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("the plugins are not those of the release, and a start would drop their settings: %w", err)
-	}
-	return nil
 }
 
 // seed copies files that are not there. The users folder counts as a whole: Jenkins renames the folders in it at the
@@ -120,7 +96,7 @@ func plugins(from, to string) error {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if entry.IsDir() || !strings.HasSuffix(name, ".hpi") && !strings.HasSuffix(name, ".jpi") {
+		if !isPlugin(entry) {
 			continue
 		}
 		base := pluginName(filepath.Join(from, name))

@@ -2,6 +2,7 @@ package home
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -88,12 +89,13 @@ func TestABadBootThatIsTriedAgainDestroysNoCopy(t *testing.T) {
 
 func TestAStartWithOtherPluginsThanTheLocksIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir), PluginLock: []LockedPlugin{{"mesos", "2.0"}, {"git", "5.7.0"}}}
+	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir), PluginLock: []LockedPlugin{{Name: "mesos", Version: "2.0"}, {Name: "git", Version: "5.7.0"}}}
 	plugin := func(name, version string) {
 		pluginFile(t, filepath.Join(c.Home, "plugins", name+".jpi"), "Short-Name: "+name+"\nPlugin-Version: "+version+"\n")
 	}
 	plugin("mesos", "1.0.0")
 	err := Prepare(c)
+	require.NoFileExists(t, filepath.Join(c.Home, "config.xml"), "nothing was laid down")
 	require.ErrorContains(t, err, "mesos is 1.0.0 instead of 2.0")
 	require.ErrorContains(t, err, "git 5.7.0 is not there")
 	plugin("mesos", "2.0")
@@ -102,6 +104,58 @@ func TestAStartWithOtherPluginsThanTheLocksIsRefused(t *testing.T) {
 	require.NoError(t, Prepare(c))
 	write(t, filepath.Join(c.Home, "plugins/git.jpi.disabled"), "")
 	require.ErrorContains(t, Prepare(c), "git is disabled")
+}
+
+// tree is all files and folders below a folder, with sizes and times.
+func tree(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		all = append(all, fmt.Sprint(path, " ", info.Mode(), info.Size(), info.ModTime()))
+		return err
+	}))
+	return all
+}
+
+func TestAStartThatIsRefusedForItsPluginsTouchesNothing(t *testing.T) {
+	dir := t.TempDir()
+	brought := filepath.Join(dir, "brought")
+	plugin := func(version string) {
+		pluginFile(t, filepath.Join(brought, "git-plugin.hpi"), "Short-Name: git\nPlugin-Version: "+version+"\n")
+	}
+	plugin("5.7.0")
+	sum, err := sha256Of(filepath.Join(brought, "git-plugin.hpi"))
+	require.NoError(t, err)
+	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir), Plugins: brought, Argv: []string{"touch", filepath.Join(dir, "started")},
+		URL: "http://127.0.0.1:1", BootSeconds: 1}
+	lock := filepath.Join(dir, "plugins.json")
+	write(t, lock, `[{"name": "git", "version": "5.7.0", "sha256": "`+sum+`"}]`)
+	c.PluginLockFile = lock
+	require.NoError(t, c.readLock())
+	require.NoError(t, Prepare(c))
+	write(t, filepath.Join(c.Home, "config.xml"), "<hudson>with git's settings</hudson>")
+	before := tree(t, c.Home)
+
+	refused := func(want string) {
+		t.Helper()
+		code, err := Run(t.Context(), c, Streams{Out: io.Discard, Err: io.Discard})
+		require.Equal(t, ExitPrepare, code)
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "the home, which was not touched")
+		require.Equal(t, before, tree(t, c.Home))
+		require.NoFileExists(t, filepath.Join(dir, "started"))
+	}
+	plugin("5.8.0")
+	refused("git is 5.8.0 instead of 5.7.0 (" + filepath.Join(brought, "git-plugin.hpi") + ")")
+	pluginFile(t, filepath.Join(brought, "git-plugin.hpi"), "Short-Name: git\nPlugin-Version: 5.7.0\nBuilt-By: somebody\n")
+	refused("git 5.7.0 is another file than the locked one")
+	require.NoError(t, os.Remove(filepath.Join(brought, "git-plugin.hpi")))
+	require.NoError(t, os.Remove(filepath.Join(c.Home, "plugins", "git.jpi")))
+	before = tree(t, c.Home)
+	refused("git 5.7.0 is not there")
 }
 
 func TestLoadControllerNamesEveryProblem(t *testing.T) {

@@ -46,6 +46,9 @@ func Run(ctx context.Context, c Controller, streams Streams) (int, error) {
 	if err != nil {
 		return ExitPrepare, err
 	}
+	if err := checkLock(c); err != nil { // before anything is touched, or a lock taken
+		return ExitPrepare, err
+	}
 	release, err := Own(c.Home)
 	if err != nil {
 		return ExitPrepare, err
