@@ -171,10 +171,11 @@ func byAge(all []Image) []Image {
 	})
 }
 
-// NamedIn says whether one of the references, with a tag or a digest, means the image.
+// NamedIn says whether one of the references, with a tag or a digest, means the image. A digest means the same image in every registry.
 func (i Image) NamedIn(used []string) bool {
 	return slices.ContainsFunc(used, func(ref string) bool {
-		return ref == i.Ref || slices.Contains(i.Names, ref) || slices.Contains(i.Digests, ref)
+		_, digest, byDigest := strings.Cut(ref, "@")
+		return ref == i.Ref || slices.Contains(i.Names, ref) || byDigest && slices.ContainsFunc(i.Digests, func(d string) bool { return strings.HasSuffix(d, "@"+digest) })
 	})
 }
 

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -39,6 +41,7 @@ func (d Docker) exec(ctx context.Context, log io.Writer, in io.Reader, args ...s
 	}
 	var out, said bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = d.environment(ctx, args)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &said
 	if log != nil {
 		cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, log), io.MultiWriter(&said, log)
@@ -55,6 +58,27 @@ func (d Docker) exec(ctx context.Context, log io.Writer, in io.Reader, args ...s
 		return "", fmt.Errorf("%s %s: %v: %s", program, args[0], err, lastLines(said.String()+out.String(), 5))
 	}
 	return out.String(), nil
+}
+
+// environment lets a build use BuildKit where it is there. From 23 on docker decides itself, by whether it has buildx; an older one has it
+// built in, and must be told. The builder is the engine itself: another one would not know the link that a build stands on.
+func (d Docker) environment(ctx context.Context, args []string) []string {
+	env := os.Environ()
+	if args[0] != "build" {
+		return env
+	}
+	if os.Getenv("BUILDX_BUILDER") == "" {
+		env = append(env, "BUILDX_BUILDER=default")
+	}
+	if _, said := os.LookupEnv("DOCKER_BUILDKIT"); said {
+		return env
+	}
+	version, err := d.run(ctx, "version", "--format", "{{.Client.Version}}")
+	major, _, _ := strings.Cut(strings.TrimSpace(version), ".")
+	if n, wrong := strconv.Atoi(major); err == nil && wrong == nil && n >= 18 && n < 23 {
+		env = append(env, "DOCKER_BUILDKIT=1")
+	}
+	return env
 }
 
 // lastLines is the end of an output, without the colours that builds have even where nobody looks, and without empty lines.
@@ -129,28 +153,6 @@ func (d Docker) List(ctx context.Context) ([]Image, error) {
 		images = append(images, image)
 	}
 	return images, nil
-}
-
-// Push sends an image to a registry and gives its reference there with its digest.
-func (d Docker) Push(ctx context.Context, ref, registry string) (string, error) {
-	there := strings.TrimSuffix(registry, "/") + "/" + ref
-	if _, err := d.run(ctx, "tag", ref, there); err != nil {
-		return "", err
-	}
-	if err := d.talk(ctx, nil, "push", there); err != nil {
-		return "", explain(err, registry)
-	}
-	out, err := d.run(ctx, "image", "inspect", "--format", "{{join .RepoDigests \"\\n\"}}", there)
-	if err != nil {
-		return "", err
-	}
-	name := there[:strings.LastIndex(there, ":")]
-	for _, digest := range strings.Fields(out) {
-		if strings.HasPrefix(digest, name+"@") {
-			return digest, nil
-		}
-	}
-	return "", fmt.Errorf("push %s: the registry gave no digest", there)
 }
 
 // Remove takes a name from an image.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,4 +117,20 @@ func TestWhatDockerSaysIsNotItsExitCode(t *testing.T) {
 	require.EqualError(t, err, docker+" image: exit status 100: a; b; c; E: no such package")
 	var coder interface{ ExitCode() int }
 	assert.NotErrorAs(t, err, &coder, "an exit code would become that of jomctl")
+}
+
+func TestAnOldDockerIsToldOfBuildKit(t *testing.T) {
+	t.Setenv("DOCKER_BUILDKIT", "")
+	require.NoError(t, os.Unsetenv("DOCKER_BUILDKIT"))
+	t.Setenv("BUILDX_BUILDER", "")
+	for version, told := range map[string]bool{"20.10.24+dfsg1": true, "28.2.2": false, "": false} {
+		docker := filepath.Join(t.TempDir(), "docker")
+		require.NoError(t, os.WriteFile(docker, []byte("#!/bin/sh\necho "+version+"\n"), 0o700))
+		env := Docker{Program: docker}.environment(t.Context(), []string{"build"})
+		assert.Equal(t, told, slices.Contains(env, "DOCKER_BUILDKIT=1"), version)
+		assert.Contains(t, env, "BUILDX_BUILDER=default")
+		assert.NotContains(t, Docker{Program: docker}.environment(t.Context(), []string{"push"}), "BUILDX_BUILDER=default")
+	}
+	t.Setenv("DOCKER_BUILDKIT", "0")
+	assert.NotContains(t, Docker{Program: "/bin/false"}.environment(t.Context(), []string{"build"}), "DOCKER_BUILDKIT=1")
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -39,6 +40,7 @@ type File struct {
 	Content []byte
 	SHA256  string // hex digits that a Source must have; empty where nothing is known
 	Mode    int64
+	Version string // of a plugin, for the lock in the image; empty where it is not known
 }
 
 // Release is what a controller's image is made of.
@@ -78,7 +80,7 @@ const (
 
 // Controller is the chain of a controller's image: a change of the configuration alone makes only the last link anew.
 func Controller(runtime Runtime, release Release) ([]Link, error) {
-	last := Link{Name: ControllerName, Args: map[string]string{"CONTENT": release.Content},
+	last := Link{Name: ControllerName, Args: map[string]string{"CONTENT": release.Content, "USER_ID": fmt.Sprint(runtime.UserID)},
 		Files: append([]File{{Path: "jomhome", Source: release.Jomhome, Mode: 0o755}}, inFolder("seed", release.Seed)...)}
 	if release.Standin != "" {
 		last.Name, last.Folder = Rehearsal+ControllerName, ControllerName
@@ -90,18 +92,72 @@ func Controller(runtime Runtime, release Release) ([]Link, error) {
 			return nil, fmt.Errorf("make the controller's image: no sha256 is known for %s", f.Source)
 		}
 	}
-	return append(runtime.links(), Link{Name: "core", Files: append([]File{release.War}, inFolder("plugins", release.Plugins)...)}, last), nil
+	lock, err := pluginLock(release.Plugins)
+	if err != nil {
+		return nil, err
+	}
+	return append(runtime.links(), Link{Name: "core", Files: append([]File{release.War, lock}, inFolder("plugins", release.Plugins)...)}, last), nil
 }
 
+// pluginLock is the file that the first process compares the plugins with before each start.
+func pluginLock(plugins []File) (File, error) {
+	type locked struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+		SHA256  string `json:"sha256"`
+	}
+	all := []locked{}
+	for _, f := range plugins {
+		if f.Version != "" {
+			all = append(all, locked{strings.TrimSuffix(f.Path, path.Ext(f.Path)), f.Version, f.SHA256})
+		}
+	}
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return File{}, fmt.Errorf("make the lock of the plugins: %w", err)
+	}
+	return File{Path: "plugins.json", Content: append(text, '\n')}, nil
+}
+
+// Access is the Docker Engine that builds have.
+type Access string
+
+// The kinds of access: none, that of the host, or one of the build agent's own.
+const (
+	AccessNone   Access = ""
+	AccessSocket Access = "socket"
+	AccessDind   Access = "dind"
+)
+
 // Agent is the chain of a build agent's image. With the path of the stand-in it is that of a rehearsal, as no other Java runs the
-// agent.jar of a stand-in.
-func Agent(runtime Runtime, rehearsal string) []Link {
+// agent.jar of a stand-in. Docker lies on top, so that all kinds share the rest.
+func Agent(runtime Runtime, rehearsal string, access Access) []Link {
 	args := map[string]string{"CONTENT": runtime.Java}
+	last := Link{Name: AgentName, Args: args}
 	if rehearsal != "" {
 		args["CONTENT"] = "the stand-in as java"
-		return append(runtime.links(), Link{Name: Rehearsal + AgentName, Args: args, Files: standin(rehearsal)})
+		last = Link{Name: Rehearsal + AgentName, Args: args, Files: standin(rehearsal)}
 	}
-	return append(runtime.links(), Link{Name: AgentName, Args: args})
+	chain := append(runtime.links(), last)
+	if access == AccessNone {
+		return chain
+	}
+	folder := AgentName + "-" + string(access)
+	name := strings.TrimSuffix(last.Name, AgentName) + folder
+	return append(chain, Link{Name: name, Folder: folder, Args: map[string]string{"CONTENT": args["CONTENT"] + ", docker: " + string(access)}})
+}
+
+// Contexts is the digest of all Dockerfiles and files that this program makes images with.
+func Contexts() string {
+	h := sha256.New()
+	_ = fs.WalkDir(contexts, ".", func(name string, entry fs.DirEntry, err error) error { // an embedded folder can always be read
+		if err == nil && !entry.IsDir() {
+			text, _ := contexts.ReadFile(name)
+			_, _ = fmt.Fprintf(h, "%q %d\n%s", name, len(text), text)
+		}
+		return err
+	})
+	return hex.EncodeToString(h.Sum(nil))[:20]
 }
 
 func standin(source string) []File { return []File{{Path: "standin", Source: source, Mode: 0o755}} }

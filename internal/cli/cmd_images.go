@@ -46,8 +46,8 @@ func dockerTools() imageTools {
 func newImagesCommand(a *app, tools imageTools) *cobra.Command {
 	cmd := &cobra.Command{Use: "images", Short: "Images of controller and build agents: build, push, list, prune", Args: cobra.NoArgs,
 		Long: "Images are made with the Docker Engine of this machine, in small links whose tags are the digest of all that goes into them: what is there is not made again.\n" +
-			"`jomctl install` does not make, push or choose them: the cluster file names them (jenkins.image, image of a template)."}
-	list := &cobra.Command{Use: "list", Short: "Print the images of this machine's Docker Engine, and which of them the cluster file names", Args: cobra.NoArgs,
+			"With `images` in the cluster file an install makes, sends and takes them by itself; without it, the file names them (jenkins.image, image of a template)."}
+	list := &cobra.Command{Use: "list", Short: "Print the images of this machine's Docker Engine, and which of them the cluster runs", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runImagesList(cmd.Context(), a, tools) }}
 	cmd.AddCommand(newImagesBuildCommand(a, tools), newImagesPushCommand(a, tools), list, newImagesPruneCommand(a, tools))
 	return cmd
@@ -61,9 +61,9 @@ func (a *app) imageEngine(tools imageTools) images.Engine {
 	return tools.engine(nil)
 }
 
-// namedImages are the images that a cluster runs.
-func namedImages(c *config.Cluster) []string {
-	named := []string{}
+// namedImages are the images that a cluster runs: those that the file names, and those that an install has made.
+func namedImages(c *config.Cluster) ([]string, error) {
+	named, err := lifecycle.RecordedImages(c)
 	if c.Jenkins.Image != "" {
 		named = append(named, c.Jenkins.Image)
 	}
@@ -72,7 +72,7 @@ func namedImages(c *config.Cluster) []string {
 			named = append(named, template.Image)
 		}
 	}
-	return named
+	return named, err
 }
 
 // listedImage is an image of the list.
@@ -88,7 +88,9 @@ func runImagesList(ctx context.Context, a *app, tools imageTools) error {
 		if err != nil {
 			return err
 		}
-		named = namedImages(cluster)
+		if named, err = namedImages(cluster); err != nil {
+			return err
+		}
 	}
 	all, err := a.imageEngine(tools).List(ctx)
 	if err != nil {
@@ -101,7 +103,7 @@ func runImagesList(ctx context.Context, a *app, tools imageTools) error {
 	if a.global.Output == formatJSON {
 		return a.writeJSON(map[string]any{"images": listed})
 	}
-	table := ui.NewTable("IMAGE", "TAG", "SIZE", "CREATED", "IN THE FILE", "CONTENT")
+	table := ui.NewTable("IMAGE", "TAG", "SIZE", "CREATED", "IN USE", "CONTENT")
 	for _, image := range listed {
 		table.Row(image.Name(), tagOf(image.Ref), mebibytes(image.Bytes), image.Created.UTC().Format(time.DateTime), yesNo(image.InUse), image.Content)
 	}
@@ -127,7 +129,7 @@ type imagesPruneOptions struct {
 func newImagesPruneCommand(a *app, tools imageTools) *cobra.Command {
 	opts := imagesPruneOptions{}
 	cmd := &cobra.Command{Use: "prune", Short: "Remove old images of jomctl from this machine's Docker Engine", Args: cobra.NoArgs,
-		Long: "What the cluster file names stays, and the newest of each name. Nothing is removed from a registry or from hosts. What was removed can be built again.",
+		Long: "What the cluster file names or an install has made for it stays, and the newest of each name. Nothing is removed from a registry or from hosts. What was removed can be built again.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return runImagesPrune(cmd.Context(), a, tools, opts) }}
 	cmd.Flags().IntVar(&opts.keep, "keep", 2, "how many of each name are kept, the newest ones")
 	cmd.Flags().BoolVar(&opts.plan, "plan", false, "show what would be removed, and remove nothing")
@@ -147,7 +149,11 @@ func runImagesPrune(ctx context.Context, a *app, tools imageTools, opts imagesPr
 	if err != nil {
 		return err
 	}
-	removed, done := images.Old(all, opts.keep, namedImages(cluster)), "would be removed"
+	named, err := namedImages(cluster)
+	if err != nil {
+		return err
+	}
+	removed, done := images.Old(all, opts.keep, named), "would be removed"
 	var failed error
 	if !opts.plan {
 		removed, failed = images.Remove(ctx, engine, removed)

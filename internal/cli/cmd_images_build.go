@@ -22,7 +22,7 @@ import (
 
 type imagesBuildOptions struct {
 	release, war, sha256, plugins, from string
-	base, java                          string
+	base, java, docker                  string
 	packages, mesos                     []string
 	userID                              int
 	controller, agent, standin          bool
@@ -41,11 +41,12 @@ func newImagesBuildCommand(a *app, tools imageTools) *cobra.Command {
 	flags.StringVar(&opts.sha256, "sha256", "", "the sha256 that --war must have")
 	flags.StringVar(&opts.plugins, "plugins", "", "a folder of *.hpi or *.jpi files for --war")
 	flags.StringVar(&opts.from, "from", "", "a folder that has files of the release already, as `jomctl release fetch` makes it")
-	flags.StringVar(&opts.base, "base", "debian:trixie-slim", "the base image: a Debian or Ubuntu; best with its digest")
-	flags.StringVar(&opts.java, "java", "", "the Debian package of the Java; default: openjdk-N-jre-headless, N the first Java of the release")
+	flags.StringVar(&opts.base, "base", "", "the base image: a Debian or Ubuntu, best with its digest; default: images.base of the file, debian:trixie-slim")
+	flags.StringVar(&opts.java, "java", "", "the Debian package of the Java; default: images.java of the file, openjdk-N-jre-headless, N the first Java of the release")
 	flags.StringSliceVar(&opts.packages, "package", nil, "a further Debian package for both images; may be given several times")
 	flags.StringSliceVar(&opts.mesos, "mesos-package", nil, "a .deb file with Mesos, for the libmesos line; may be given several times")
-	flags.IntVar(&opts.userID, "user-id", 1000, "the number of the user jenkins, which the base image must not have yet")
+	flags.IntVar(&opts.userID, "user-id", 0, "the number of the user jenkins, which the base image must not have yet; default: images.userID of the file, 1000")
+	flags.StringVar(&opts.docker, "docker", "", "build agents with docker for templates of that access: none, socket or dind; default: what the templates of the file have")
 	flags.BoolVar(&opts.controller, "controller", false, "the controller's image alone")
 	flags.BoolVar(&opts.agent, "agent", false, "the build agents' image alone")
 	flags.BoolVar(&opts.standin, "standin", false, "rehearsal images, with the stand-in controller")
@@ -74,7 +75,7 @@ func runImagesBuild(ctx context.Context, a *app, tools imageTools, opts imagesBu
 	for _, chain := range chains {
 		links, err := images.Build(ctx, engine, recipe.runtime.Base, chain, func(text string) { a.say("%s", text) })
 		if err != nil {
-			return buildFailed(err, recipe.runtime)
+			return lifecycle.BuildRefusal(err, recipe.runtime)
 		}
 		for _, link := range links {
 			if !slices.ContainsFunc(built, func(b images.Built) bool { return b.Ref == link.Ref }) {
@@ -95,21 +96,6 @@ func runImagesBuild(ctx context.Context, a *app, tools imageTools, opts imagesBu
 		answer = append(answer, one)
 	}
 	return a.writeBuilt(recipe, answer)
-}
-
-// buildFailed adds what can be done to what the engine said.
-func buildFailed(err error, runtime images.Runtime) error {
-	for said, fix := range map[string]string{
-		"has no installation candidate": fmt.Sprintf("%s has not all of the packages: --base with another image, or --java with a package that it has", runtime.Base),
-		"Unable to locate package":      fmt.Sprintf("%s has not all of the packages: --base with another image, or --java with a package that it has", runtime.Base),
-		"fetch the base image":          "--base with an image that this machine's Docker Engine has or reaches, as that of a mirror",
-		"useradd: UID":                  "--user-id with another number: the base image has a user of that one",
-	} {
-		if strings.Contains(err.Error(), said) {
-			return &refusedError{err, fix}
-		}
-	}
-	return err
 }
 
 func (a *app) writeBuilt(recipe imageRecipe, built []builtImage) error {
@@ -141,6 +127,7 @@ type imageRecipe struct {
 	cluster *config.Cluster
 	release *bundles.Release
 	runtime images.Runtime
+	access  []images.Access // of the build agents
 	standin bool
 }
 
@@ -156,17 +143,57 @@ func (a *app) imageRecipe(opts imagesBuildOptions) (r imageRecipe, err error) {
 	if r.standin && !opts.standin {
 		a.say("Note: %s has the stand-in for Jenkins: rehearsal images are made; --release %s makes real ones", r.cluster.File, r.cluster.Release)
 	}
-	if opts.userID < 1 {
-		return r, &usageError{fmt.Errorf("--user-id %d: the controller must not run as root: want 1 or more", opts.userID)}
+	if r.runtime, err = runtimeOf(r, opts); err != nil {
+		return r, err
 	}
-	r.runtime = images.Runtime{Base: opts.base, Java: opts.java, Packages: opts.packages, UserID: opts.userID}
-	if r.runtime.Java == "" {
-		r.runtime.Java = fmt.Sprintf("openjdk-%d-jre-headless", r.release.Java[0])
+	if r.access, err = dockerAccess(r.cluster, opts.docker); err != nil {
+		return r, err
 	}
 	for _, file := range opts.mesos {
 		r.runtime.Mesos = append(r.runtime.Mesos, images.File{Path: filepath.Base(file), Source: file})
 	}
 	return r, r.check()
+}
+
+// runtimeOf is what the images stand on: what the flags say, or else the file.
+func runtimeOf(r imageRecipe, opts imagesBuildOptions) (images.Runtime, error) {
+	asked := config.Images{Base: "debian:trixie-slim", UserID: 1000}
+	if r.cluster.Images != nil {
+		asked = *r.cluster.Images
+	}
+	if opts.userID < 0 {
+		return images.Runtime{}, &usageError{fmt.Errorf("--user-id %d: the controller must not run as root: want 1 or more", opts.userID)}
+	}
+	runtime := lifecycle.ImageRuntime(asked, r.release)
+	if opts.base != "" {
+		runtime.Base = opts.base
+	}
+	if opts.java != "" {
+		runtime.Java = opts.java
+	}
+	if len(opts.packages) > 0 {
+		runtime.Packages = opts.packages
+	}
+	if opts.userID > 0 {
+		runtime.UserID = opts.userID
+	}
+	return runtime, nil
+}
+
+// dockerAccess are the kinds of build agents that are made.
+func dockerAccess(c *config.Cluster, asked string) (all []images.Access, err error) {
+	switch access := config.DockerAccess(asked); access {
+	case "":
+		for _, t := range c.Jenkins.Cloud.Templates {
+			if access := lifecycle.ImageAccess(t.Docker); !slices.Contains(all, access) {
+				all = append(all, access)
+			}
+		}
+		return all, nil
+	case config.DockerNone, config.DockerSocket, config.DockerDind:
+		return []images.Access{lifecycle.ImageAccess(access)}, nil
+	}
+	return nil, &usageError{fmt.Errorf("--docker %s: want none, socket or dind", asked)}
 }
 
 // imageCluster is the cluster file with what the flags say instead of it.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jomctl/jomctl/bundles/fetch"
 	"github.com/jomctl/jomctl/images"
+	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/provision/source"
 )
@@ -38,7 +39,9 @@ func (a *app) imageChains(ctx context.Context, tools imageTools, r imageRecipe, 
 		chains = append(chains, chain)
 	}
 	if opts.agent || !opts.controller {
-		chains = append(chains, images.Agent(r.runtime, standin))
+		for _, access := range r.access {
+			chains = append(chains, images.Agent(r.runtime, standin, access))
+		}
 	}
 	return chains, nil
 }
@@ -82,15 +85,20 @@ func (a *app) imageFiles(ctx context.Context, r imageRecipe, plans []source.Plan
 	var files []images.File
 	for _, plan := range plans {
 		name := strings.TrimPrefix(plan.Component, "plugin ")
-		file := images.File{Path: name + ".jpi", Source: plan.Artefact.File, SHA256: strings.ToLower(plan.Artefact.SHA256)}
+		file := images.File{Path: name + ".jpi", Source: plan.Artefact.File, SHA256: strings.ToLower(plan.Artefact.SHA256), Version: plan.Version}
 		f := fetch.File{Name: name + ".hpi", Version: plan.Version, URL: plan.Artefact.URL, SHA256: strings.ToLower(plan.Artefact.SHA256), Size: plan.Artefact.Size}
 		if plan.Component == jenkinsWar {
 			file.Path, f.Name = jenkinsWar, jenkinsWar
 		}
 		if file.Source == "" {
 			file.Source, err = a.imageFile(ctx, stores, from, f)
-		} else if file.SHA256 == "" {
-			file.SHA256, err = sha256Of(file.Source)
+		} else {
+			if file.SHA256 == "" {
+				file.SHA256, err = sha256Of(file.Source)
+			}
+			if plugin, problem := home.ReadPlugin(file.Source); problem == nil { // a file may have any name, Jenkins goes by the short one
+				file.Path, file.Version = filepath.Base(plugin.Name)+".jpi", plugin.Version
+			}
 		}
 		if err != nil {
 			return nil, err

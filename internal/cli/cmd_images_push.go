@@ -25,8 +25,8 @@ type imagesPushOptions struct {
 func newImagesPushCommand(a *app, tools imageTools) *cobra.Command {
 	opts := imagesPushOptions{}
 	cmd := &cobra.Command{Use: "push [IMAGE]...", Short: "Send images to the cluster's registry, and print how the cluster file names them",
-		Long: "Without names the newest controller and the newest build agent of this machine are sent. The registry is that of the cluster file; a Docker Engine speaks plain HTTP,\n" +
-			"as the cluster's own registry does, only to addresses in its insecure-registries. Accounts are those of docker login.",
+		Long: "Without names the newest controller and the newest build agent of this machine are sent. The registry is that of the cluster file; one without TLS is reached\n" +
+			"through a loopback address of this machine, so that its Docker Engine need not be told of it. Accounts are those of docker login.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runImagesPush(cmd.Context(), a, tools, opts, args)
 		}}
@@ -112,10 +112,11 @@ const (
 )
 
 func fileKey(name string) string {
-	switch strings.TrimPrefix(strings.TrimPrefix(name, images.Repository), images.Rehearsal) {
-	case images.ControllerName:
+	kind := strings.TrimPrefix(strings.TrimPrefix(name, images.Repository), images.Rehearsal)
+	switch {
+	case kind == images.ControllerName:
 		return controllerKey
-	case images.AgentName:
+	case kind == images.AgentName || strings.HasPrefix(kind, images.AgentName+"-"):
 		return agentKey
 	}
 	return ""
@@ -123,12 +124,11 @@ func fileKey(name string) string {
 
 func (a *app) writePushed(cluster *config.Cluster, pushed []pushedImage) error {
 	table := ui.NewTable("IMAGE", "PUSHED AS", "CONTENT")
-	lines, controller := []string{}, false
+	lines := []string{}
 	for _, image := range pushed {
 		table.Row(image.Ref, image.Pushed, image.Content)
 		switch image.Key {
 		case controllerKey:
-			controller = true
 			lines = append(lines, "  image: "+image.Pushed)
 		case agentKey:
 			lines = append(lines, fmt.Sprintf("  cloud: {templates: [{label: %s, image: %q}]}", firstLabel(cluster), image.Pushed))
@@ -138,15 +138,8 @@ func (a *app) writePushed(cluster *config.Cluster, pushed []pushedImage) error {
 		return err
 	}
 	_, err := fmt.Fprintf(a.streams.Out, "In the cluster file:\njenkins:\n%s\n", strings.Join(lines, "\n"))
-	if controller {
-		a.say("%s", controllerNote)
-	}
 	return err
 }
-
-// controllerNote is what stands against a controller of its own user in a cluster of today.
-const controllerNote = "Note: this controller runs as the user jenkins with the war and plugins in its image. An install still brings war and plugins from the host\n" +
-	"and makes the home for root: such a controller cannot write it. Until that has changed, take the image of images/controller for a cluster (docs/images.md)"
 
 func firstLabel(c *config.Cluster) string {
 	if c == nil || len(c.Jenkins.Cloud.Templates) == 0 {

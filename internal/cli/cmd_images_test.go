@@ -198,7 +198,8 @@ func TestImagesThatAreNotBuilt(t *testing.T) {
 		want string
 	}{
 		{"--plugins x", 2, "--plugins and --sha256 go with --war"},
-		{"--user-id 0", 2, "the controller must not run as root"},
+		{"--docker all", 2, "--docker all: want none, socket or dind"},
+		{"--user-id -1", 2, "the controller must not run as root"},
 		{"--release nowhere", 1, `release "nowhere" is not shipped`},
 		{"--release default --java openjdk-17-jre-headless", 3, "--java openjdk-17-jre-headless: Jenkins 2.568.3 of release default runs on Java 21 25"},
 		{"--release legacy", 3, "--mesos-package FILE.deb"},
@@ -219,8 +220,8 @@ func TestImagesThatAreNotBuilt(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, errOut, "no room")
 	for said, fix := range map[string]string{
-		"E: Package 'openjdk-21-jre-headless' has no installation candidate": "--java with a package that it has",
-		"useradd: UID 1000 is not unique":                                    "--user-id with another number",
+		"E: Package 'openjdk-21-jre-headless' has no installation candidate": "a Java package that it has (images.java, --java)",
+		"useradd: UID 1000 is not unique":                                    "take another (images.userID, --user-id)",
 	} {
 		b.engine.broken = errors.New(said)
 		code, _, errOut = b.images("build", "--standin")
@@ -243,11 +244,9 @@ func TestImagesPush(t *testing.T) {
 	out, errOut := b.done("push", "--standin")
 	require.Regexp(t, `(?m)^  image: 10\.0\.0\.1:5000/jomctl/rehearsal-controller@sha256:[0-9a-f]{64}$`, out)
 	require.Regexp(t, `(?m)^  cloud: {templates: \[{label: linux, image: "10\.0\.0\.1:5000/jomctl/rehearsal-agent@sha256:[0-9a-f]{64}"}\]}$`, out)
-	require.Contains(t, errOut, "such a controller cannot write it")
 
 	agent := b.last("rehearsal-agent").Ref
 	out, errOut = b.done("push", agent, "-o", "json", "--registry", "other:1/team")
-	require.NotContains(t, errOut, "cannot write it")
 	answer := decode(t, out)
 	require.Equal(t, "other:1/team", answer["registry"])
 	pushed := answer["images"].([]any)[0].(map[string]any)

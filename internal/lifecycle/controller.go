@@ -1,8 +1,6 @@
 package lifecycle
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -177,7 +175,7 @@ func (c controller) run() home.Controller {
 		// Otherwise the plugin gives a master up for good that was away for half a minute.
 		"-Dusi.jenkins.connection-retries=-1",
 	}
-	arguments := []string{"--httpListenAddress=$HOST", "--httpPort=$PORT0", "--webroot=$MESOS_SANDBOX/war"}
+	arguments := []string{"--httpListenAddress=$HOST", "--httpPort=$PORT0", "--webroot=" + c.webroot()}
 	argv := []string{c.program("standin"), "jenkins"}
 	if c.war.real() {
 		heap := int(math.Floor(float64(c.env.Cluster.Jenkins.App.Mem.MiB()) * heapShare))
@@ -190,6 +188,13 @@ func (c controller) run() home.Controller {
 	}
 	out := home.Controller{Home: c.home, Seed: filepath.Join(c.dir, "seed"), Plugins: c.pluginsThere(),
 		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", Owner: "$HOST:" + strconv.Itoa(provision.OwnerPort), AgentPort: true, BootSeconds: 60, History: c.history()}
+	switch {
+	case !c.war.real():
+	case c.selfContained():
+		out.PluginLockFile = filepath.Join(imageFiles, "plugins.json")
+	default:
+		out.PluginLock = c.pluginLock()
+	}
 	if c.hasPlugin(pluginCasc) {
 		out.Env = []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}
 	}
@@ -206,7 +211,16 @@ func (c controller) digest(files []provision.File) (string, error) {
 		fmt.Fprintf(sum, "%s %d\n", file.Path, len(file.Data))
 		sum.Write(file.Data)
 	}
-	err := c.pluginDigest(sum)
+	image, err := c.env.runs(c.env.wantsController())
+	if err != nil {
+		return "", err
+	}
+	if image.Ref != "" {
+		fmt.Fprintln(sum, image.Ref)
+	}
+	if !c.selfContained() { // otherwise they are in the image
+		err = c.pluginDigest(sum)
+	}
 	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
@@ -214,6 +228,10 @@ func (c controller) digest(files []provision.File) (string, error) {
 // that a deployment restarts it.
 func (c controller) document(files []provision.File) ([]byte, error) {
 	digest, err := c.digest(files)
+	if err != nil {
+		return nil, err
+	}
+	image, err := c.env.runs(c.env.wantsController())
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +248,7 @@ func (c controller) document(files []provision.File) ([]byte, error) {
 		CPUs:          j.App.CPUs, MemMiB: j.App.Mem.MiB(), HTTPPort: j.App.HTTPPort, AgentPort: j.App.AgentPort,
 		GraceSeconds: int(j.App.Grace.Duration().Seconds()), Constraints: constraints,
 		Labels:  map[string]string{"MARATHON_SINGLE_INSTANCE_APP": "true"},
-		Image:   c.env.Cluster.Jenkins.Image,
+		Image:   image.Ref,
 		Volumes: c.volumes(),
 		Env:     map[string]string{configVariable: digest, "JOMCTL_RELEASE": c.env.Release.Name},
 	})
@@ -263,35 +281,6 @@ func pinned(constraints [][]string) bool {
 		}
 	}
 	return false
-}
-
-// stale are the files that are missing or different on a host, as HOST:PATH.
-func (c controller) stale(ctx context.Context, files []provision.File) ([]string, error) {
-	var paths []string
-	for _, m := range c.on {
-		for _, file := range files {
-			data, err := m.ReadFile(ctx, file.Path)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, err
-			}
-			if err != nil || !bytes.Equal(data, file.Data) {
-				paths = append(paths, m.Name()+":"+file.Path)
-			}
-		}
-	}
-	return paths, nil
-}
-
-// write makes the files what they must be on every host.
-func (c controller) write(ctx context.Context, files []provision.File) error {
-	for _, m := range c.on {
-		for _, file := range files {
-			if _, err := m.WriteFile(ctx, file.Path, file.Data, file.Mode); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

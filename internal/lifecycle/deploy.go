@@ -82,6 +82,9 @@ var errNotKnown = errors.New("the programs of the hosts are not known yet")
 // makeHome makes the folder of the home, so that an unwritable place is an error here and not a task that fails for ever.
 func (e *Env) makeHome(ctx context.Context) error {
 	c := e.controller()
+	if c.selfContained() {
+		return nil // it is there, and its user's
+	}
 	for _, m := range c.on {
 		if err := m.MkdirAll(ctx, c.home, 0o755); err != nil {
 			return &Refusal{Problem: fmt.Sprintf("making the home: %v", err), Fix: "set jenkins.home.path to a folder that can be written to"}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/jomctl/jomctl/bundles"
+	"github.com/jomctl/jomctl/images"
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
@@ -28,6 +29,8 @@ type Env struct {
 	ZooKeeper cluster.ZooKeeper
 	Mesos     cluster.Mesos
 	Marathon  cluster.Marathon
+	// Engine makes images; nil is the Docker Engine of this machine.
+	Engine images.Engine
 
 	findings []provision.Finding
 	// notes are what a look at the hosts has shown that a user should know.
@@ -132,6 +135,10 @@ func (e *Env) Jenkins() (*jenkins.Client, error) {
 // cloud is the Mesos cloud of the controller. It reaches the masters through the edge, as the plugin looks for the leader
 // only once.
 func (e *Env) cloud() (jenkins.Cloud, error) {
+	templates, err := e.templates()
+	if err != nil {
+		return jenkins.Cloud{}, err
+	}
 	runs := "root"
 	if e.own == nil {
 		who, err := user.Current()
@@ -142,7 +149,7 @@ func (e *Env) cloud() (jenkins.Cloud, error) {
 	}
 	return jenkins.Cloud{
 		Master: e.edge(provision.EdgeMasterPort), FrameworkName: e.frameworkName(), FrameworkID: e.frameworkID(), User: runs,
-		URL: e.URL(), AgentPort: e.Cluster.Jenkins.App.AgentPort, Templates: e.Cluster.Jenkins.Cloud.Templates,
+		URL: e.URL(), AgentPort: e.Cluster.Jenkins.App.AgentPort, Templates: templates,
 	}, nil
 }
 

@@ -235,6 +235,7 @@ func openHosts(ctx context.Context, c *config.Cluster, access Access) (*Env, err
 	for _, note := range notes {
 		env.notes = append(env.notes, note.String())
 	}
+	env.findings = append(env.findings, env.engineFindings(ctx)...)
 	if len(env.findings) > 0 {
 		return env, nil
 	}

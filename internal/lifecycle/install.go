@@ -32,8 +32,12 @@ type InstallOptions struct {
 // Install is the plan from nothing, or from wherever an earlier run ended, to a proven cluster.
 func Install(e *Env, opts InstallOptions) op.Plan {
 	stages := append([]op.Stage{{Name: "Record", Steps: []op.Step{e.recordStep(), e.warStep(), e.passwordStep()}}}, e.hostStages()...)
+	files := op.Stage{Name: "Files", Steps: e.fileSteps()}
+	contained := len(e.wanted()) > 0 // then the files name images by digests that are known only later
+	if !contained {
+		stages = append(stages, files)
+	}
 	stages = append(stages, []op.Stage{
-		{Name: "Files", Steps: e.fileSteps()},
 		{Name: "ZooKeeper", Parallel: e.fresh(), Steps: e.zooKeeperSteps()},
 		{Name: "Coordination", Steps: []op.Step{e.quorumStep(), e.leaseStep(opts.LeaseHeld, opts.TakeLease)}},
 		{Name: "Mesos masters", Parallel: e.fresh(), Steps: e.masterSteps()},
@@ -42,12 +46,14 @@ func Install(e *Env, opts InstallOptions) op.Plan {
 	stages = append(stages, e.leftoverStages()...)
 	stages = append(stages, op.Stage{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: slices.Concat(e.agentSteps(), e.marathonSteps(),
 		e.serviceSteps(provision.RoleEdge), e.serviceSteps(provision.RoleRegistry))})
-	stages = append(stages, e.imageStages()...)
+	if contained {
+		stages = append(append(stages, e.imageStages()...), files)
+	}
 	return op.Plan{Verb: "install", Stages: append(stages, []op.Stage{
-		{Name: "Controller", Steps: []op.Step{
+		{Name: "Controller", Steps: append(e.homeSteps(),
 			e.appStep(opts.ControllerTimeout),
 			e.readyStep(opts.ControllerTimeout),
-		}},
+		)},
 		{Name: "Proof", Steps: []op.Step{e.proofStep(opts.Proof)}},
 	}...)}
 }
@@ -136,6 +142,9 @@ func (e *Env) filesStep() op.Step {
 				return op.Later, nil
 			}
 			files, err := c.files()
+			if errors.Is(err, errNoImages) {
+				return op.Later, nil
+			}
 			if err != nil {
 				return op.Needed, err
 			}

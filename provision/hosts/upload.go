@@ -33,6 +33,9 @@ func NewProgram(path string) *Program {
 	return &Program{path: path, load: func() ([]byte, FileMark, error) { l, err := read(); return l.data, l.mark, err }}
 }
 
+// Path is where the program is on this machine.
+func (p *Program) Path() string { return p.path }
+
 // Upload is a program of this machine that a host gets as it is.
 type Upload struct {
 	Host host.Machine
