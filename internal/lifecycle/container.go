@@ -101,6 +101,15 @@ func (c controller) volumes() []bundles.Volume {
 		return nil
 	}
 	all := []bundles.Volume{{Path: c.home, Mode: "RW"}, {Path: c.dir, Mode: "RO"}}
+	if kept := c.history(); kept != nil {
+		all = append(all, bundles.Volume{Path: kept.State, Mode: "RW"})
+		if c.env.Cluster.Jenkins.SCM != nil {
+			all = append(all, bundles.Volume{Path: c.scmDir(), Mode: "RO"})
+		}
+		if filepath.IsAbs(kept.Repository) {
+			all = append(all, bundles.Volume{Path: kept.Repository, Mode: "RW"})
+		}
+	}
 	if !c.selfContained() {
 		all = append(all, bundles.Volume{Path: filepath.Dir(hosts.BinPath("jomhome")), Mode: "RO"})
 	}

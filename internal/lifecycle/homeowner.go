@@ -14,6 +14,7 @@ import (
 
 // What a host has at the home's path, for a controller that does not run as root.
 const (
+	homeHistory = "history" // the folder of its history is missing, or another user's
 	homeMissing = "missing"
 	homeEmpty   = "empty"
 	homeReady   = "ready"   // all of it is the user's
@@ -23,15 +24,24 @@ const (
 
 // lookAtHome looks three levels deep: what lies deeper was made by whoever made those.
 const lookAtHome = `home=$1 user=$2
+[ -z "$3" ] || [ "$(stat -c %u "$3" 2>/dev/null)" = "$user" ] || { echo history; exit 0; }
 [ -e "$home" ] || { echo missing; exit 0; }
 [ "$(ls -A "$home" | head -c 1)" ] || { [ "$(stat -c %u "$home")" = "$user" ] && echo ready || echo empty; exit 0; }
 other=$(find "$home" -maxdepth 3 ! -uid "$user" -printf '%U %p\n' -quit)
 [ "$other" ] || { echo ready; exit 0; }
 if [ -e "$home/.jomctl/owner" ]; then echo "ours $other"; else echo "foreign $other"; fi`
 
+// historyDir is where jomhome keeps the history on a host, "" where it keeps none.
+func (c controller) historyDir() string {
+	if kept := c.history(); kept != nil {
+		return kept.State
+	}
+	return ""
+}
+
 // homeState is one of the words above, and an example of what is another's: its user and its path.
 func (c controller) homeState(ctx context.Context, m host.Machine) (state, user, path string, err error) {
-	out, err := host.Ask(ctx, m, "sh", "-c", lookAtHome, "sh", c.home, strconv.Itoa(c.user()))
+	out, err := host.Ask(ctx, m, "sh", "-c", lookAtHome, "sh", c.home, strconv.Itoa(c.user()), c.historyDir())
 	if err != nil {
 		return "", "", "", fmt.Errorf("look at the home on host %s: %w", m.Name(), err)
 	}
@@ -63,6 +73,8 @@ func (e *Env) homeOwnerStep() op.Step {
 			}
 			done = done && state == homeReady
 			switch state {
+			case homeHistory:
+				lines = append(lines, fmt.Sprintf("%s: make %s, for the user %d", m.Name(), c.historyDir(), c.user()))
 			case homeMissing, homeEmpty:
 				lines = append(lines, fmt.Sprintf("%s: make %s, for the user %d", m.Name(), c.home, c.user()))
 			case homeOurs:
@@ -111,6 +123,11 @@ func (c controller) foreign(m host.Machine, user, path string) *Refusal {
 func (e *Env) giveHome(ctx context.Context, c controller, m host.Machine, say op.Say) error {
 	if !c.selfContained() {
 		return nil
+	}
+	if dir := c.historyDir(); dir != "" { // all of it is ours, and can be made anew
+		if _, err := m.Run(ctx, "sh", "-c", `mkdir -p "$1" && chown -R --no-dereference "$2" -- "$1"`, "sh", dir, c.owner()); err != nil {
+			return fmt.Errorf("give the history of the home to the controller's user: %w", err)
+		}
 	}
 	state, user, path, err := c.homeState(ctx, m)
 	if err != nil {

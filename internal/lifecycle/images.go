@@ -217,6 +217,24 @@ func (e *Env) imageStages() []op.Stage {
 	return []op.Stage{{Name: "Images", Steps: steps}, e.PullStage(e.RunImages)}
 }
 
+// SettleImages makes the images of the cluster that are not made, and finds the digests of the others. RunImages gives them from then on, and
+// PullStage brings them to the hosts.
+func (e *Env) SettleImages(ctx context.Context, say op.Say) error {
+	for _, key := range e.wanted() {
+		step := e.imageStep(key)
+		if state, err := step.Probe(ctx); err != nil || state == op.Done {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := step.Do(ctx, say); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (e *Env) imageStep(key wantedKey) op.Step {
 	title, budget := "Image "+string(key)+" is in its registry", startBudget
 	if key.made() {
@@ -240,7 +258,7 @@ func (e *Env) imageStep(key wantedKey) op.Step {
 			if err != nil {
 				return err
 			}
-			record[key] = image
+			record.add(key, image)
 			return record.write(e.Cluster)
 		},
 	}

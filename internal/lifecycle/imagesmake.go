@@ -17,6 +17,7 @@ import (
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
+	"github.com/jomctl/jomctl/provision/hosts"
 )
 
 // ImageRuntime is what the images of a cluster stand on.
@@ -41,20 +42,20 @@ func (e *Env) recipe(key wantedKey) (string, error) {
 	sum := sha256.New()
 	asked := *e.Cluster.Images
 	fmt.Fprintf(sum, "%s %+v %s %q\n", key, ImageRuntime(asked, e.Release), images.Contexts(), e.Release.Name)
-	programs := []string{e.own.helpers.Jomhome.Path()}
 	c := e.controller()
+	var programs []*hosts.Program
+	if key == madeController {
+		programs = append(programs, e.own.helpers.Jomhome)
+	}
 	if !c.war.real() {
-		programs = append(programs, e.own.helpers.Standin.Path())
+		programs = append(programs, e.own.helpers.Standin)
 	}
-	if key != madeController {
-		programs = programs[1:]
-	}
-	for _, path := range programs {
-		digest, err := sha256Of(path)
+	for _, program := range programs {
+		digest, err := program.Sum()
 		if err != nil {
 			return "", fmt.Errorf("read a program that goes into the image: %w", err)
 		}
-		fmt.Fprintln(sum, filepath.Base(path), digest)
+		fmt.Fprintln(sum, filepath.Base(program.Path()), digest)
 	}
 	if key == madeController && c.war.real() {
 		if err := c.war.recipe(sum); err != nil {
@@ -104,7 +105,7 @@ func (e *Env) makeImage(ctx context.Context, key wantedKey, say op.Say) (runImag
 	if err != nil {
 		return runImage{}, fmt.Errorf("send %s to the registry %s: %w", last, registry, err)
 	}
-	image := runImage{Ref: ref, Recipe: recipe, Local: last}
+	image := runImage{Ref: ref, Recipe: recipe, Release: e.Release.Name, Local: last}
 	if key == madeController {
 		image.User = runtime.UserID
 	}

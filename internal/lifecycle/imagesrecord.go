@@ -18,8 +18,9 @@ import (
 type runImage struct {
 	// Ref is REPOSITORY@sha256:DIGEST, so that a digest never means another one later.
 	Ref string `json:"ref"`
-	// Recipe is the digest of all that an image of our own making is made of; empty for one that the file names.
-	Recipe string `json:"recipe,omitempty"`
+	// Recipe is the digest of all that an image of our own making is made of, Release that of which it is; empty for one that the file names.
+	Recipe  string `json:"recipe,omitempty"`
+	Release string `json:"release,omitempty"`
 	// Local is its name in the Docker Engine that made it.
 	Local string `json:"local,omitempty"`
 	// User is the number of the user that a controller runs as which brings war, plugins and jomhome itself. 0 is an image that gets them
@@ -27,8 +28,12 @@ type runImage struct {
 	User int `json:"user,omitempty"`
 }
 
-// imageRecord is what is known of the images, by who wants them.
-type imageRecord map[wantedKey]runImage
+// imageRecord is what is known of the images, by who wants them, the newest first: while a cluster goes from one release to another, it
+// has images of both.
+type imageRecord map[wantedKey][]runImage
+
+// recordedImages is how many of one kind are remembered.
+const recordedImages = 5
 
 // wantedKey is the name of an image as the file has it, or what it is made for: "controller", "agent", "agent socket", "agent dind".
 type wantedKey string
@@ -55,6 +60,12 @@ func readImages(c *config.Cluster) (imageRecord, error) {
 	return record, nil
 }
 
+// add makes an image the newest of its kind.
+func (r imageRecord) add(key wantedKey, image runImage) {
+	older := slices.DeleteFunc(r[key], func(old runImage) bool { return old.Ref == image.Ref || old.Recipe == image.Recipe })
+	r[key] = append([]runImage{image}, older[:min(len(older), recordedImages-1)]...)
+}
+
 func (r imageRecord) write(c *config.Cluster) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -67,10 +78,12 @@ func (r imageRecord) write(c *config.Cluster) error {
 func RecordedImages(c *config.Cluster) ([]string, error) {
 	record, err := readImages(c)
 	var all []string
-	for _, image := range record {
-		all = append(all, image.Ref)
-		if image.Local != "" {
-			all = append(all, image.Local)
+	for _, kind := range record {
+		for _, image := range kind {
+			all = append(all, image.Ref)
+			if image.Local != "" {
+				all = append(all, image.Local)
+			}
 		}
 	}
 	slices.Sort(all)
@@ -141,7 +154,8 @@ func (e *Env) wanted() []wantedKey {
 // errNoImages says that what runs in containers cannot be described yet.
 var errNoImages = errors.New("the digests of the images are not known yet")
 
-// runs gives the image behind a key: the zero one for a plain process. As long as it is not known, that is errNoImages.
+// runs gives the image behind a key: the zero one for a plain process. As long as it is not known, that is errNoImages. One that is to be
+// made anew, as with another jomctl, is the last one of the same release until then.
 func (e *Env) runs(key wantedKey) (runImage, error) {
 	if key == "" {
 		return runImage{}, nil
@@ -150,11 +164,19 @@ func (e *Env) runs(key wantedKey) (runImage, error) {
 	if err != nil {
 		return runImage{}, err
 	}
-	image, known := record[key]
-	if !known {
+	known := record[key]
+	if key.made() {
+		if recipe, err := e.recipe(key); err == nil {
+			if at := slices.IndexFunc(known, func(i runImage) bool { return i.Recipe == recipe }); at >= 0 {
+				return known[at], nil
+			}
+		}
+		known = slices.DeleteFunc(known, func(i runImage) bool { return i.Release != e.Release.Name })
+	}
+	if len(known) == 0 {
 		return runImage{}, errNoImages
 	}
-	return image, nil
+	return known[0], nil
 }
 
 // RunImages are the digests of all images that the cluster runs, as REPOSITORY@sha256:DIGEST; an error as long as they are not known.

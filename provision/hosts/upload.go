@@ -36,6 +36,12 @@ func NewProgram(path string) *Program {
 // Path is where the program is on this machine.
 func (p *Program) Path() string { return p.path }
 
+// Sum is the sha256 of the program in hex digits.
+func (p *Program) Sum() (string, error) {
+	_, mark, err := p.load()
+	return mark.SHA256, err
+}
+
 // Upload is a program of this machine that a host gets as it is.
 type Upload struct {
 	Host host.Machine
