@@ -2,12 +2,14 @@
 # Installs the Debian packages that are missing. Installing needs root or sudo; where nothing is missing neither is used.
 set -euo pipefail
 
-packages=(zookeeper haproxy default-jre-headless python3-jenkins shellcheck openssh-server restic)
+packages=(zookeeper haproxy default-jre-headless python3-jenkins shellcheck openssh-server restic chromium npm)
 missing=()
 for package in "${packages[@]}"; do
 	if ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed'; then
 		# Any Java will do for ZooKeeper; it need not be Debian's.
 		if [ "$package" = default-jre-headless ] && command -v java >/dev/null; then continue; fi
+		# And any npm, which fetches what judges the dashboard's accessibility.
+		if [ "$package" = npm ] && command -v npm >/dev/null; then continue; fi
 		missing+=("$package")
 	fi
 done

@@ -13,17 +13,20 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/dashboard"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/probe"
 )
 
 type dashboardOptions struct {
 	dashboard.Options
 	passwordFile string
 	every        time.Duration
+	probe        bool
 	grafana      bool
 }
 
 func newDashboardCommand(a *app) *cobra.Command {
-	opts := dashboardOptions{Options: dashboard.Options{Listen: "127.0.0.1:7080"}, every: 2 * time.Second}
+	opts := dashboardOptions{Options: dashboard.Options{Listen: "127.0.0.1:7080"}, every: 2 * time.Second, probe: true}
 	cmd := &cobra.Command{
 		Use:   "dashboard",
 		Short: "Serve a page that shows the cluster live, and metrics for Prometheus",
@@ -40,6 +43,7 @@ func newDashboardCommand(a *app) *cobra.Command {
 	flags.StringVar(&opts.TLSKey, "tls-key", "", "private key of --tls-cert in PEM")
 	flags.BoolVar(&opts.Insecure, "insecure-listen", false, "let others reach the page without a password or TLS")
 	flags.DurationVar(&opts.every, "every", opts.every, "how often the cluster is asked while somebody looks")
+	flags.BoolVar(&opts.probe, "probe", opts.probe, "also ask from outside four times a second, so that the page shows at once what goes away")
 	flags.BoolVar(&opts.grafana, "grafana", false, "print a Grafana dashboard for the metrics, and end")
 	return cmd
 }
@@ -70,7 +74,8 @@ func (a *app) dashboard(ctx context.Context, opts dashboardOptions) error {
 	if err != nil {
 		return err
 	}
-	hub, err := dashboard.NewHub(dashboard.Sources{Report: env.Status, Runs: dashboard.Journals{Dir: a.global.journalDir()},
+	hub, err := dashboard.NewHub(dashboard.Sources{Report: env.Status, Runs: dashboard.Journals{Dir: a.global.journalDir(), Running: a.somethingRuns},
+		Releases:  dashboard.HistoryFunc(func(context.Context) ([]dashboard.Entry, error) { return releaseEntries(lifecycle.UpgradeDir(c)) }),
 		Framework: "jenkins-" + c.Name, Version: currentBuild().Version}, opts.every)
 	if err != nil {
 		return err
@@ -87,7 +92,20 @@ func (a *app) dashboard(ctx context.Context, opts dashboardOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group.Go(func() { hub.Run(ctx) })
+	if opts.probe {
+		group.Go(func() {
+			probe.New(env.Probe()).Run(ctx, func(sample probe.Sample) {
+				hub.Probed(dashboard.Probe{Target: sample.Target, Up: sample.OK, Since: sample.At, Detail: sample.Detail})
+			})
+		})
+	}
 	return server.Run(ctx)
+}
+
+// somethingRuns says that the lock is held: the newest journal without an end goes on.
+func (a *app) somethingRuns() bool {
+	_, held, err := op.ReadLock(a.global.stateDir())
+	return held && err == nil
 }
 
 // answerDashboard says where the page is.

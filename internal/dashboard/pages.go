@@ -32,7 +32,7 @@ type pages struct {
 
 func newPages(sources Sources) (*pages, error) {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"bar": newBar, "mib": mib, "moment": newMoment, "lasted": lasted, "number": number, "plural": plural, "pair": pair, "severity": severityWord,
+		"moment": newMoment, "plural": plural, "severity": severityWord,
 	}).ParseFS(files, "page/*.tmpl")
 	if err != nil {
 		return nil, fmt.Errorf("reading the templates of the page: %w", err)
@@ -75,15 +75,20 @@ func title(s Snapshot) string {
 type bar struct {
 	Label, Text string
 	Percent     float64
-	// Level is full, high or fine.
+	// Level is full, high or empty.
 	Level string
 }
 
 func newBar(label string, used, total float64, text string) bar {
-	b := bar{Label: label, Text: text, Level: "fine"}
+	b := bar{Label: label, Text: text}
 	if total > 0 {
 		b.Percent = math.Round(min(max(used/total, 0), 1)*1000) / 10
 	}
+	return b
+}
+
+// leveled is for what must not become full: what a Mesos agent offers may all be in use, a disk may not.
+func (b bar) leveled() bar {
 	switch {
 	case b.Percent >= 97:
 		b.Level = "full"
@@ -142,8 +147,6 @@ func lasted(from, to time.Time) string {
 		return fmt.Sprintf("%.1f h", d.Hours())
 	}
 }
-
-func number(n int) string { return fmt.Sprint(n) }
 
 func plural(n int, what string) string {
 	if n == 1 {

@@ -208,7 +208,7 @@ func hostOf(r status.Report, host status.Host) hostView {
 		h.Units = append(h.Units, u)
 	}
 	if d := host.Disk; d != nil {
-		one := newBar("Disk "+d.Mount, float64(d.Used), float64(d.Used+d.Free), fmt.Sprintf("%.0f %% full, %s free", d.Percent(), mib(float64(d.Free))))
+		one := newBar("Disk "+d.Mount, float64(d.Used), float64(d.Used+d.Free), fmt.Sprintf("%.0f %% full, %s free", d.Percent(), mib(float64(d.Free)))).leveled()
 		h.Disk = &one
 	}
 	return h
