@@ -376,7 +376,7 @@ const (
 	DockerDind   DockerAccess = "dind"
 )
 
-// Template is one kind of build agent.
+// Template is one kind of build agent. What a line of the plugin cannot express is refused: LineFeatures.
 type Template struct {
 	// Label is the label that builds ask for.
 	Label string `yaml:"label"`
@@ -391,6 +391,15 @@ type Template struct {
 	Docker DockerAccess `yaml:"docker"`
 	// Image is the build agent's image; empty means one that is made (`images`), or a plain process.
 	Image string `yaml:"image,omitempty"`
+	// Attributes are attributes that a Mesos agent must have to run it, each with exactly this value.
+	Attributes map[string]string `yaml:"attributes,omitempty"`
+	// Executors is how many builds one build agent takes at once, 1 if left out; cpus and mem are for all of them together. Only line
+	// libmesos knows more than 1.
+	Executors int `yaml:"executors,omitempty"`
+	// JVMArgs are options of the build agent's JVM, without -Xmx. Only line libmesos knows them.
+	JVMArgs string `yaml:"jvmArgs,omitempty"`
+	// DockerOptions are long options of docker run without their dashes. Only line libmesos knows them.
+	DockerOptions map[string]string `yaml:"dockerOptions,omitempty"`
 }
 
 // Backup is the repository of backups.

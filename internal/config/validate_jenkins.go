@@ -239,6 +239,7 @@ func (k *checker) cloud(c Cloud) {
 		k.atLeast(at+".idle", t.Idle, time.Second)
 		k.oneOf(at+".docker", string(t.Docker), []string{string(DockerNone), string(DockerSocket), string(DockerDind)})
 		k.image(at+".image", t.Image)
+		k.template(at, t, c.Line)
 	}
 }
 

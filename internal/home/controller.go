@@ -33,6 +33,8 @@ type Controller struct {
 	AgentPort bool `json:"agentPort"`
 	// BootSeconds is how long a boot may take before a missing agent port counts.
 	BootSeconds int `json:"bootSeconds"`
+	// Clouds, where set, is a file with the element <clouds> that the home's config.xml must have at each start.
+	Clouds string `json:"clouds,omitempty"`
 	// PluginLock are plugins that the home must hold in exactly these versions before Jenkins starts: one boot without a
 	// plugin, or with one that does not load, makes Jenkins drop its settings from config.xml.
 	PluginLock []LockedPlugin `json:"pluginLock,omitempty"`

@@ -41,8 +41,8 @@ func Own(home string) (release func(), err error) {
 	return func() { file.Close() }, nil
 }
 
-// Prepare makes the home ready for a start: seed files where nothing is, the plugins as given, and copies of the two
-// files that a bad boot destroys. Where the plugins are not those of the lock nothing is touched.
+// Prepare makes the home ready for a start: seed files where nothing is, the plugins as given, copies of the two files that a bad boot
+// destroys, and then the cloud in config.xml as given. Where the plugins are not those of the lock nothing is touched.
 func Prepare(c Controller) error {
 	if err := checkLock(c); err != nil {
 		return err
@@ -55,7 +55,10 @@ func Prepare(c Controller) error {
 			return fmt.Errorf("laying down the plugins: %w", err)
 		}
 	}
-	return keepCopies(c.Home)
+	if err := keepCopies(c.Home); err != nil || c.Clouds == "" {
+		return err
+	}
+	return mergeClouds(c.Home, c.Clouds)
 }
 
 // seed copies files that are not there. The users folder counts as a whole: Jenkins renames the folders in it at the

@@ -13,11 +13,17 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 )
 
-// Cloud is the Mesos cloud of one controller, in the words of the plugin's HTTP line (2.x).
+// Cloud is the Mesos cloud of one controller. Both lines of the plugin are rendered from it: Casc and CloudXML.
 type Cloud struct {
-	// Master is host:port or the http URL of the leading master; it has to follow the leader by itself (the edge does),
-	// as the plugin looks it up once only.
+	// Line is the line of the plugin; empty is http.
+	Line config.CloudLine
+	// Plugin is the version of the plugin where that matters: 0.18.1 or 1.0.0 of the libmesos line; empty is the newest.
+	Plugin string
+	// Master is where the leading master is. Line http: host:port or an http URL, which has to follow the leader by itself (the edge
+	// does), as the plugin looks it up once only. Line libmesos: zk://..., or host:port without http://.
 	Master string
+	// Library is the path of libmesos.so where the controller runs; line libmesos alone has it.
+	Library string
 	// FrameworkName is what Mesos shows; FrameworkID is FrameworkID(cluster, epoch).
 	FrameworkName string
 	FrameworkID   string
@@ -51,6 +57,9 @@ func (c Cloud) Check() error {
 	if c.Master == "" {
 		add("no Mesos master")
 	}
+	if c.libmesos() {
+		c.checkLibmesos(add)
+	}
 	if c.FrameworkID == "" {
 		add("no framework id: each start would be a new framework that holds its resources for a week")
 	}
@@ -72,6 +81,9 @@ func (c Cloud) Check() error {
 			add("label %s is there twice", t.Label)
 		}
 		seen[t.Label] = true
+		for _, f := range config.Unexpressed(t, c.line()) {
+			add("template %s: %s cannot be expressed in line %s: %s", t.Label, f.Key, c.line(), f.Without(c.line()))
+		}
 		if t.CPUs <= 0 || t.Mem.MiB() <= 0 {
 			add("template %s needs cpus and memory", t.Label)
 		}
@@ -112,44 +124,6 @@ func quote(text string) string {
 	return string(data)
 }
 
-// Casc renders the cloud as a JCasC file. Every default of the plugin that would do harm is written out: one
-// executor, idle minutes, -noReconnect, the domain filter. Security is not in it: what JCasC does not name it leaves
-// alone, and its failures are silent, so that stays with config.xml (HomeFiles).
-func Casc(c Cloud) ([]byte, error) {
-	if err := c.Check(); err != nil {
-		return nil, err
-	}
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# Written by jomctl: changes are lost at the next install or upgrade.")
-	line("jenkins:")
-	line("  numExecutors: 0")
-	line("  slaveAgentPort: %d", c.AgentPort)
-	line("  clouds:")
-	line("    - mesos:")
-	line("        mesosMasterUrl: %s", quote(c.Master))
-	line("        frameworkName: %s", quote(c.FrameworkName))
-	line("        frameworkId: %s", quote(c.FrameworkID))
-	line("        role: %s", quote(c.role()))
-	line("        agentUser: %s", quote(c.User))
-	line("        jenkinsURL: %s", quote(slash(c.URL)))
-	line("        mesosAgentSpecTemplates:")
-	for _, t := range c.Templates {
-		cascTemplate(line, t, c.Exclusive)
-	}
-	line("unclassified:")
-	line("  location:")
-	line("    url: %s", quote(slash(c.URL)))
-	return []byte(b.String()), nil
-}
-
-// ShutCasc is the JCasC file of a controller on which nothing can start: it has neither a cloud nor an executor of its own. An agent port
-// of -1 means none.
-func ShutCasc(url string, agentPort int) []byte {
-	return fmt.Appendf(nil, "# Written by jomctl for the time of an upgrade.\njenkins:\n  numExecutors: 0\n  slaveAgentPort: %d\n  clouds: []\n"+
-		"unclassified:\n  location:\n    url: %s\n", agentPort, quote(slash(url)))
-}
-
 func (c Cloud) role() string {
 	if c.Role == "" {
 		return "*"
@@ -157,47 +131,20 @@ func (c Cloud) role() string {
 	return c.Role
 }
 
-func cascTemplate(line func(string, ...any), t config.Template, exclusive bool) {
-	mode := "NORMAL"
-	if exclusive {
-		mode = "EXCLUSIVE"
+func (c Cloud) libmesos() bool { return c.Line == config.LineLibmesos }
+
+func (c Cloud) line() config.CloudLine {
+	if c.libmesos() {
+		return config.LineLibmesos
 	}
-	line("          - label: %s", quote(t.Label))
-	line("            mode: %s", mode)
-	line("            cpus: %s", quote(decimal(t.CPUs)))
-	line("            mem: %s", quote(strconv.Itoa(t.Mem.MiB())))
-	line("            disk: \"0.0\"")
-	line("            idleTerminationMinutes: %d", idleMinutes(t.Idle))
-	line("            minExecutors: 1")
-	line("            maxExecutors: 1")
-	line("            jnlpArgs: \"-noReconnect\"")
-	line("            agentAttributes: \"\"")
-	line("            agentCommandStyle: Linux")
-	line("            domainFilterModel: any")
-	if t.Image == "" {
-		return
-	}
-	line("            containerInfo:")
-	line("              type: DOCKER")
-	line("              dockerImage: %s", quote(t.Image))
-	line("              networking: HOST")
-	line("              dockerPrivilegedMode: %t", t.Docker == config.DockerDind)
-	line("              dockerForcePullImage: false")
-	line("              isDind: false")
-	if t.Docker != config.DockerSocket {
-		line("              volumes: []")
-		return
-	}
-	line("              volumes:")
-	line("                - containerPath: %s", quote(dockerSocket))
-	line("                  hostPath: %s", quote(dockerSocket))
-	line("                  readOnly: false")
+	return config.LineHTTP
 }
 
-const dockerSocket = "/var/run/docker.sock"
+// CloudElement is the element of the cloud in config.xml, in both lines of the plugin.
+const CloudElement = "org.jenkinsci.plugins.mesos.MesosCloud"
 
-// CloudXML renders the same cloud as the element <clouds> of config.xml, for homes without the JCasC plugin. One boot
-// without the Mesos plugin deletes it from config.xml.
+// CloudXML renders the cloud as the element <clouds> of config.xml: the only way of line libmesos, and that of line http in homes without
+// the JCasC plugin. One boot without the Mesos plugin deletes it from config.xml.
 func CloudXML(c Cloud) ([]byte, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
@@ -205,65 +152,21 @@ func CloudXML(c Cloud) ([]byte, error) {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("  <clouds>")
-	line("    <org.jenkinsci.plugins.mesos.MesosCloud plugin=\"mesos@2.0\">")
-	line("      <name>MesosCloud</name>")
-	line("      <instanceCap>2147483647</instanceCap>")
-	line("      <master>%s</master>", escape(c.Master))
-	line("      <frameworkName>%s</frameworkName>", escape(c.FrameworkName))
-	line("      <frameworkId>%s</frameworkId>", escape(c.FrameworkID))
-	line("      <agentUser>%s</agentUser>", escape(c.User))
-	line("      <role>%s</role>", escape(c.role()))
-	line("      <jenkinsURL>%s</jenkinsURL>", escape(slash(c.URL)))
-	line("      <mesosAgentSpecTemplates>")
-	for _, t := range c.Templates {
-		xmlTemplate(line, t)
+	if c.libmesos() {
+		libmesosXML(c, line)
+	} else {
+		httpXML(c, line)
 	}
-	line("      </mesosAgentSpecTemplates>")
-	line("    </org.jenkinsci.plugins.mesos.MesosCloud>")
 	line("  </clouds>")
 	return []byte(b.String()), nil
 }
 
-func xmlTemplate(line func(string, ...any), t config.Template) {
-	line("        <org.jenkinsci.plugins.mesos.MesosAgentSpecTemplate>")
-	line("          <label>%s</label>", escape(t.Label))
-	line("          <mode>NORMAL</mode>")
-	line("          <idleTerminationMinutes>%d</idleTerminationMinutes>", idleMinutes(t.Idle))
-	line("          <reusable>false</reusable>")
-	line("          <cpus>%s</cpus>", decimal(t.CPUs))
-	line("          <mem>%d</mem>", t.Mem.MiB())
-	line("          <disk>0.0</disk>")
-	line("          <minExecutors>1</minExecutors>")
-	line("          <maxExecutors>1</maxExecutors>")
-	line("          <jnlpArgs>-noReconnect</jnlpArgs>")
-	line("          <agentAttributes></agentAttributes>")
-	line("          <additionalURIs class=\"empty-list\"/>")
-	line("          <agentCommandStyle>Linux</agentCommandStyle>")
-	if t.Image != "" {
-		xmlContainer(line, t)
+// AgentUse is what one build agent of the template takes from Mesos, MiB for the memory.
+func AgentUse(line config.CloudLine, t config.Template) (cpus, memMiB float64) {
+	if line == config.LineLibmesos {
+		s := split(t)
+		n := float64(s.executors)
+		return s.cpus + n*s.executorCPUs, (float64(s.mem) + n*float64(s.executorMem)) * 1.1
 	}
-	line("          <domainFilterModel class=\"org.jenkinsci.plugins.mesos.config.models.faultdomain.Any\"/>")
-	line("        </org.jenkinsci.plugins.mesos.MesosAgentSpecTemplate>")
-}
-
-func xmlContainer(line func(string, ...any), t config.Template) {
-	line("          <containerInfo>")
-	line("            <type>DOCKER</type>")
-	line("            <dockerImage>%s</dockerImage>", escape(t.Image))
-	if t.Docker == config.DockerSocket {
-		line("            <volumes>")
-		line("              <org.jenkinsci.plugins.mesos.MesosAgentSpecTemplate_-Volume>")
-		line("                <containerPath>%s</containerPath>", dockerSocket)
-		line("                <hostPath>%s</hostPath>", dockerSocket)
-		line("                <readOnly>false</readOnly>")
-		line("              </org.jenkinsci.plugins.mesos.MesosAgentSpecTemplate_-Volume>")
-		line("            </volumes>")
-	} else {
-		line("            <volumes/>")
-	}
-	line("            <networking>HOST</networking>")
-	line("            <dockerPrivilegedMode>%t</dockerPrivilegedMode>", t.Docker == config.DockerDind)
-	line("            <dockerForcePullImage>false</dockerForcePullImage>")
-	line("            <isDind>false</isDind>")
-	line("          </containerInfo>")
+	return t.CPUs, float64(t.Mem.MiB() + ExtraMem)
 }

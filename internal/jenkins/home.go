@@ -17,9 +17,16 @@ type Home struct {
 	User         string
 	PasswordHash string
 	Cloud        Cloud
-	// Casc says that the JCasC plugin is there: the cloud goes into jenkins.yaml, else into config.xml.
+	// Casc says that the JCasC plugin is there: the cloud of line http goes into jenkins.yaml (CascFile), else into config.xml, and alone
+	// into clouds.xml (CloudsFile).
 	Casc bool
 }
+
+// The files of HomeFiles that do not belong into the home, but beside it, so that a changed cloud reaches a home that is there already.
+const (
+	CascFile   = "jenkins.yaml"
+	CloudsFile = "clouds.xml"
+)
 
 // File is one file below the home. Path is relative, with slashes.
 type File struct {
@@ -56,19 +63,20 @@ func HomeFiles(h Home) ([]File, error) {
 	}
 	var clouds string
 	files := []File{}
-	if h.Casc {
+	if h.Casc && !h.Cloud.libmesos() {
 		yaml, err := Casc(h.Cloud)
 		if err != nil {
 			return nil, fmt.Errorf("write the first files of the home: %w", err)
 		}
 		clouds = "  <clouds/>\n"
-		files = append(files, File{"jenkins.yaml", 0o644, yaml})
+		files = append(files, File{CascFile, 0o644, yaml})
 	} else {
 		xml, err := CloudXML(h.Cloud)
 		if err != nil {
 			return nil, fmt.Errorf("write the first files of the home: %w", err)
 		}
 		clouds = string(xml)
+		files = append(files, File{CloudsFile, 0o644, xml})
 	}
 	return append([]File{
 		{"config.xml", 0o644, configXML(h, clouds)},

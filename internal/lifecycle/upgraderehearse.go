@@ -66,7 +66,7 @@ func (u *Upgrade) startRehearsal(dir string) (*rehearsal, error) {
 	}
 	c := u.New.controller()
 	run := c.run()
-	run.Home, run.AgentPort, run.History = filepath.Join(dir, "home"), false, nil
+	run.Home, run.AgentPort, run.History, run.Owner, run.Clouds = filepath.Join(dir, "home"), false, nil, "", ""
 	url := "http://" + net.JoinHostPort(rehearsalHost, strconv.Itoa(port))
 	files := map[string][]byte{"jenkins.yaml": jenkins.ShutCasc(url, -1)}
 	run.Env = []string{"CASC_JENKINS_CONFIG=" + filepath.Join(dir, "jenkins.yaml")}
