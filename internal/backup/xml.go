@@ -1,20 +1,16 @@
 package backup
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
 	"os"
 	"regexp"
+
+	"github.com/jomctl/jomctl/internal/jenkinsxml"
 )
 
-var (
-	declaration = regexp.MustCompile(`^\s*<\?xml[^>]*\?>`)
-	utf8Named   = regexp.MustCompile(`(?i)encoding\s*=\s*["'](utf-?8|us-ascii)["']`)
-	encrypted   = regexp.MustCompile(`^\s*\{[A-Za-z0-9+/]{20,}=*\}\s*$`)
-)
+var encrypted = regexp.MustCompile(`^\s*\{[A-Za-z0-9+/]{20,}=*\}\s*$`)
 
 // document is what was read of an XML file.
 type document struct {
@@ -26,8 +22,7 @@ type document struct {
 	realm string
 }
 
-// readXML reads a file to its end. Jenkins writes XML 1.1, of which encoding/xml reads everything but the declaration and references to
-// control characters.
+// readXML reads a file to its end.
 func readXML(name string) (document, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -38,15 +33,7 @@ func readXML(name string) (document, error) {
 }
 
 func parseXML(from io.Reader) (document, error) {
-	source := bufio.NewReaderSize(from, 64<<10)
-	if mark, _ := source.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
-		_, _ = source.Discard(3)
-	}
-	head, _ := source.Peek(512) // a shorter file has less
-	found := declaration.Find(head)
-	_, _ = source.Discard(len(found))
-	foreign := bytes.Contains(found, []byte("encoding")) && !utf8Named.Match(found)
-	decoder := xml.NewDecoder(&plain{source, foreign})
+	decoder := jenkinsxml.NewDecoder(from)
 	var out document
 	for {
 		token, err := decoder.Token()
@@ -71,28 +58,4 @@ func parseXML(from io.Reader) (document, error) {
 			out.encrypted = out.encrypted || encrypted.Match(token)
 		}
 	}
-}
-
-// plain changes what a parser of XML 1.0 and UTF-8 refuses, byte by byte, so that well-formed stays well-formed: the & of a character
-// reference, and letters of another encoding.
-type plain struct {
-	source  *bufio.Reader
-	foreign bool
-}
-
-func (p *plain) Read(into []byte) (int, error) {
-	n, err := p.source.Read(into)
-	for i := range n {
-		switch {
-		case p.foreign && into[i] >= 0x80:
-			into[i] = '?'
-		case into[i] == '&' && i+1 < n && into[i+1] == '#':
-			into[i] = '#'
-		case into[i] == '&' && i+1 == n:
-			if next, _ := p.source.Peek(1); len(next) == 1 && next[0] == '#' {
-				into[i] = '#'
-			}
-		}
-	}
-	return n, err
 }

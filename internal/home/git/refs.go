@@ -68,6 +68,7 @@ func (r *Repo) Fetch(ctx context.Context) (map[string]Hash, error) {
 		}
 	}
 	if len(args) > count {
+		r.near(ctx)
 		fetching, cancel := context.WithTimeout(ctx, 5*Timeout)
 		defer cancel()
 		if _, err := r.Run(fetching, args...); err != nil {

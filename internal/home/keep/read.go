@@ -2,7 +2,6 @@ package keep
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+
+	"github.com/jomctl/jomctl/internal/jenkinsxml"
 )
 
 // MaxFile is the largest file that is kept, in bytes: larger ones belong into a backup, not into a history.
@@ -135,47 +136,13 @@ func Normal(name string, data []byte) []byte {
 	return offline.ReplaceAll(data, nil)
 }
 
-var (
-	declaration   = regexp.MustCompile(`^\s*<\?xml[^>]*\?>`)
-	charReference = regexp.MustCompile(`&#x?[0-9a-fA-F]+;`)
-)
-
-// plainXML makes what Jenkins writes (version 1.1, with references to control characters) readable for a parser of 1.0.
-func plainXML(data []byte) []byte {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	data = data[len(declaration.Find(data)):]
-	if bytes.Contains(data, []byte("&#")) {
-		data = charReference.ReplaceAll(data, []byte("?"))
-	}
-	return data
-}
-
 // WellFormed says whether Jenkins can read a file, as far as its syntax goes.
 func WellFormed(name string, data []byte) error {
 	if !strings.HasSuffix(name, ".xml") {
 		return nil
 	}
-	if err := wellFormed(data); err != nil {
+	if err := jenkinsxml.Check(data); err != nil {
 		return fmt.Errorf("it is not well-formed XML (%w)", err)
 	}
 	return nil
-}
-
-func wellFormed(data []byte) error {
-	decoder := xml.NewDecoder(bytes.NewReader(plainXML(data)))
-	for elements := 0; ; {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			if elements == 0 {
-				return errors.New("it is empty")
-			}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if _, ok := token.(xml.StartElement); ok {
-			elements++
-		}
-	}
 }

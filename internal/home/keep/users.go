@@ -1,11 +1,13 @@
 package keep
 
 import (
-	"encoding/xml"
+	"bytes"
 	"fmt"
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/jomctl/jomctl/internal/jenkinsxml"
 )
 
 // hashedUser is a folder of users/ as Jenkins names it: the id's first letters and digits, and an HMAC made with a key that
@@ -21,11 +23,11 @@ func Name(file string, data []byte) (string, error) {
 	var user struct {
 		ID string `xml:"id"`
 	}
-	if err := xml.Unmarshal(plainXML(data), &user); err != nil {
+	if err := jenkinsxml.NewDecoder(bytes.NewReader(data)).Decode(&user); err != nil {
 		return "", fmt.Errorf("reading the id of a user in %s: %w", file, err)
 	}
-	if user.ID == "" {
-		return "", fmt.Errorf("%s has no <id>, so that nobody could use it in another home", file)
+	if user.ID == "" || strings.Contains(user.ID, "?") { // a letter that is not read: two users must not become one
+		return "", fmt.Errorf("%s has no <id> that can be read, so that nobody could use it in another home", file)
 	}
 	return path.Join("users", userFolder(user.ID), "config.xml"), nil
 }

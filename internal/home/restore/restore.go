@@ -8,16 +8,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jomctl/jomctl/internal/home/claim"
 	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/home/keep"
-	homesync "github.com/jomctl/jomctl/internal/home/sync"
 )
 
 // Raise is what is added to each next build number: builds that ran after the last push of the numbers have used some.
@@ -72,7 +69,7 @@ func Into(ctx context.Context, repo *git.Repo, commit, numbers git.Hash, home st
 
 func into(ctx context.Context, repo *git.Repo, commit, numbers git.Hash, home string, marker claim.Marker) (Result, error) {
 	if marker.Restoring != "" {
-		if err := clear(home); err != nil {
+		if err := removeKept(home); err != nil {
 			return Result{}, err
 		}
 	}
@@ -85,13 +82,10 @@ func into(ctx context.Context, repo *git.Repo, commit, numbers git.Hash, home st
 		return Result{}, err
 	}
 	defer os.RemoveAll(aside)
-	entries, err := lay(ctx, repo, commit, aside)
+	result, err := lay(ctx, repo, commit, numbers, aside)
 	if err == nil {
-		err = verify(aside, entries)
-	}
-	result := Result{Files: len(entries)}
-	if err == nil {
-		result.Numbers, err = raise(ctx, repo, numbers, aside, entries)
+		// The marker is to say that the home is whole only when it would be so after a power failure, too.
+		err = syncDisk(aside)
 	}
 	if err == nil {
 		err = place(aside, home)
@@ -99,8 +93,8 @@ func into(ctx context.Context, repo *git.Repo, commit, numbers git.Hash, home st
 	return result, err
 }
 
-// clear removes all kept files, which an earlier restore laid down.
-func clear(home string) error {
+// removeKept removes all kept files, which an earlier restore laid down.
+func removeKept(home string) error {
 	table := keep.NewTable()
 	return filepath.WalkDir(home, func(full string, entry fs.DirEntry, err error) error {
 		name, relErr := filepath.Rel(home, full)
@@ -117,113 +111,6 @@ func clear(home string) error {
 		}
 		return nil
 	})
-}
-
-// lay writes all files of a commit below a folder.
-func lay(ctx context.Context, repo *git.Repo, commit git.Hash, below string) ([]git.Entry, error) {
-	var entries []git.Entry
-	var hashes []git.Hash
-	table := keep.NewTable()
-	err := repo.Tree(ctx, commit, func(e git.Entry) error {
-		if !filepath.IsLocal(e.Path) {
-			return fmt.Errorf("the history holds a file outside of the home: %q", e.Path)
-		}
-		if !table.File(e.Path) {
-			return nil // a README that somebody put beside the home's files
-		}
-		entries, hashes = append(entries, e), append(hashes, e.Hash)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(below, 0o755); err != nil {
-		return nil, err
-	}
-	made := map[string]bool{}
-	return entries, repo.Blobs(ctx, hashes, func(i int, data []byte) error {
-		name := filepath.Join(below, filepath.FromSlash(entries[i].Path))
-		if dir := filepath.Dir(name); !made[dir] {
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return err
-			}
-			made[dir] = true
-		}
-		return os.WriteFile(name, data, modeOf(entries[i]))
-	})
-}
-
-func modeOf(e git.Entry) fs.FileMode {
-	switch {
-	case e.Executable:
-		return 0o755
-	case strings.HasPrefix(e.Path, "users/"): // hashes of passwords
-		return 0o600
-	}
-	return 0o644
-}
-
-// verify reads everything back: what is on the disk must be what the history names, and XML that Jenkins can read.
-func verify(below string, entries []git.Entry) error {
-	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(below, filepath.FromSlash(e.Path)))
-		if err != nil {
-			return err
-		}
-		if git.BlobHash(data) != e.Hash {
-			return fmt.Errorf("%s was not written as the history has it", e.Path)
-		}
-		if err := keep.WellFormed(e.Path, data); err != nil {
-			return fmt.Errorf("%s: %w", e.Path, err)
-		}
-	}
-	return nil
-}
-
-// raise writes a next build number for every job. One that the history does not know may have been built since its last push.
-func raise(ctx context.Context, repo *git.Repo, numbers git.Hash, below string, entries []git.Entry) (int, error) {
-	known := map[string]int{}
-	if !numbers.IsZero() {
-		data, ok, err := repo.File(ctx, numbers, homesync.NumbersFile)
-		if err != nil {
-			return 0, err
-		}
-		if ok {
-			known = homesync.ParseNumbers(data)
-		}
-	}
-	count := 0
-	for _, e := range entries {
-		job, ok := strings.CutSuffix(e.Path, "/config.xml")
-		if _, isJob := keep.JobOfNumber(job + "/nextBuildNumber"); !ok || !isJob {
-			continue
-		}
-		next, built := known[job]
-		if !built && hasJobs(entries, job) {
-			continue // a folder, which is never built
-		}
-		text := strconv.Itoa(max(next, 1)+Raise) + "\n"
-		if err := os.WriteFile(filepath.Join(below, filepath.FromSlash(path.Join(job, "nextBuildNumber"))), []byte(text), 0o644); err != nil { // #nosec G306
-			return count, err
-		}
-		count++
-	}
-	return count, nil
-}
-
-// hasJobs says whether a job is a folder with jobs in it; entries are sorted.
-func hasJobs(entries []git.Entry, job string) bool {
-	prefix := job + "/jobs/"
-	low, high := 0, len(entries)
-	for low < high {
-		middle := (low + high) / 2
-		if entries[middle].Path < prefix {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low < len(entries) && strings.HasPrefix(entries[low].Path, prefix)
 }
 
 // place moves what was laid down to where it belongs. Folders that are there already (plugins laid down by others, users)
