@@ -2,7 +2,7 @@
 # Prints the machine, and each figure beside its limit; ends with 1 when one misses it. bench.sh [figures] [edge] [ansible]: without a word all.
 #   figures  the median of RUNS (default 5) on target local
 #   edge     how fast the edge follows the controller, and whether others behind it notice (JOMCTL_BENCH_MOVES: 5)
-#   ansible  an install beside Ansible's, on the same lab hosts (JOMCTL_BENCH_HOSTS: 3,10; JOMCTL_BENCH_ROUNDS: 3,1). It needs root, or
+#   ansible  an install beside Ansible's, on the same lab hosts (JOMCTL_BENCH_HOSTS: 3,10; JOMCTL_BENCH_ROUNDS: 3,1), and what each is made of. It needs root, or
 #            Docker and a built lab image; it installs Debian's ansible where there is none, and takes most of an hour.
 set -euo pipefail
 
