@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -231,7 +232,7 @@ func openHosts(ctx context.Context, c *config.Cluster, access Access) (*Env, err
 		return env, nil
 	}
 	findings, notes := hosts.Preflight(ctx, c, env.own.byName(), env.own.facts, env.own.keeper)
-	env.findings = append(env.findings, findings...)
+	env.findings = append(append(env.findings, findings...), hosts.FromHere(ctx, c, new(net.Dialer).DialContext)...)
 	for _, note := range notes {
 		env.notes = append(env.notes, note.String())
 	}

@@ -329,13 +329,18 @@ func (o *ownHosts) install(ctx context.Context, m host.Machine, say op.Say) erro
 	o.mu.Unlock()
 	installer := *o.installer
 	installer.Say = func(text string) { say("%s", text) }
+	changed := false
 	for _, plan := range plans {
-		if _, _, err := installer.Install(ctx, m, plan, o.fetched(plan)); err != nil {
+		_, one, err := installer.Install(ctx, m, plan, o.fetched(plan))
+		if err != nil {
 			return fmt.Errorf("install %s on %s: %w", plan.Component, h.Name, err)
 		}
+		changed = changed || one
 	}
-	if err := o.look(ctx, m); err != nil {
-		return err
+	if changed { // otherwise all of it came with the packages, after which the host was looked at
+		if err := o.look(ctx, m); err != nil {
+			return err
+		}
 	}
 	why, err := o.find(ctx, m)
 	if err == nil && why != "" {
