@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/home/look"
@@ -14,7 +11,7 @@ import (
 
 // answerHome answers a question about the home of a controller file on stdout.
 func answerHome(config, question string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	ctx, stop := interruptible()
 	defer stop()
 	controller, err := home.LoadController(config)
 	if err == nil && controller.History == nil {

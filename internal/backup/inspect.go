@@ -46,6 +46,9 @@ func note(to *[]string, format string, args []any) {
 // hashedUser is a folder of users/ that Jenkins finds only with a key in secrets/.
 var hashedUser = regexp.MustCompile(`^users/[^/]*_[0-9a-f]{64}$`)
 
+// noMasterKey is no trouble where the key is kept elsewhere.
+const noMasterKey = "secrets/master.key is missing: encrypted values can be read only where it is kept elsewhere (jenkins.home.masterKey)"
+
 // inspection is what a look at a restored home gathers.
 type inspection struct {
 	Verdict
@@ -208,6 +211,6 @@ func (i *inspection) conclude() {
 		i.problem("secrets/hudson.util.Secret is missing: the passwords and credentials that are encrypted with it cannot be read")
 	}
 	if i.encrypted && missing("secrets/master.key") {
-		i.warning("secrets/master.key is missing: encrypted values can be read only where it is kept elsewhere (jenkins.security.DefaultConfidentialStore.file)")
+		i.warning(noMasterKey)
 	}
 }

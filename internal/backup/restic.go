@@ -22,6 +22,10 @@ type Repository struct {
 	// PasswordFile holds the password, and nobody but its owner may read it. Password is used where it is empty.
 	PasswordFile string
 	Password     string
+	// EnvironmentFile holds variables for restic's backends, NAME=VALUE a line, for nobody but its owner to read.
+	EnvironmentFile string
+	// KeyFile and KnownHosts are for SFTP: a private SSH key, and the host keys that are believed. Without them they are the user's.
+	KeyFile, KnownHosts string
 	// Cache is a folder for restic's copies of what lies far away.
 	Cache string
 	// Program is restic, by default that of the PATH.
@@ -39,15 +43,20 @@ func (r Repository) Ready() error {
 	if r.PasswordFile == "" {
 		return nil
 	}
-	info, err := os.Stat(r.PasswordFile)
+	return secret(r.PasswordFile, "the password of the backups")
+}
+
+// secret returns an *Error when a file with a secret is not there, or others may read it.
+func secret(file, what string) error {
+	info, err := os.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &Error{Kind: ErrWrongPassword, Place: r.PasswordFile, Problem: "the password of the backups is not there", Fix: "bring the file back: without it no backup can ever be read"}
+		return &Error{Kind: ErrWrongPassword, Place: file, Problem: what + " is not there", Fix: "bring the file back: without it no backup can ever be read"}
 	case err != nil:
-		return fmt.Errorf("looking at the password of the backups: %w", err)
+		return fmt.Errorf("looking at %s: %w", what, err)
 	case info.Mode().Perm()&0o077 != 0:
-		return &Error{Kind: ErrWrongPassword, Place: r.PasswordFile, Problem: fmt.Sprintf("has mode %04o: others may read the password of the backups", info.Mode().Perm()),
-			Fix: "chmod 600 " + r.PasswordFile}
+		return &Error{Kind: ErrWrongPassword, Place: file, Problem: fmt.Sprintf("has mode %04o: others may read %s", info.Mode().Perm(), what),
+			Fix: "chmod 600 " + file}
 	}
 	return nil
 }
@@ -90,15 +99,19 @@ func (r Repository) once(ctx context.Context, dir string, args ...string) ([]byt
 	if err := r.Ready(); err != nil {
 		return nil, err
 	}
+	secrets, err := r.secrets()
+	if err != nil {
+		return nil, err
+	}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, r.program(), args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, r.environment(), &stdout, &stderr
+	cmd := exec.CommandContext(ctx, r.program(), append(r.options(), args...)...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(r.environment(), secrets...), &stdout, &stderr
 	if dir != "" {
 		cmd.Env = append(cmd.Env, "PWD="+dir) // the paths that restic makes of "." are these
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it removes its lock
 	cmd.WaitDelay = patience
-	err := cmd.Run()
+	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -64,32 +64,22 @@ func (a *app) backUp(cmd *cobra.Command, verify bool) error {
 		return err
 	}
 	return a.underLock(cmd, func(ctx context.Context) error {
-		taken, err := b.Make(ctx, a.say)
+		r, err := b.Run(ctx, verify, a.say)
 		if err != nil {
 			return err
 		}
-		record := backup.Record{ID: taken.ID, Unsettled: taken.Unsettled}
-		if verify {
-			a.say("backup %s is made; restoring it to a scratch folder", taken.ID[:8])
-			if record, err = b.Prove(ctx, taken.ID); err != nil {
-				return fmt.Errorf("backup %s is made, and does not count yet: %w", taken.ID[:8], err)
-			}
-		}
-		removed, err := b.Tidy(ctx)
-		if err != nil {
-			return fmt.Errorf("backup %s is made; removing those that are too old: %w", taken.ID[:8], err)
-		}
-		if err := a.writeTaken(b, taken, record, removed); err != nil {
+		if err := a.writeTaken(b, r); err != nil {
 			return err
 		}
-		if len(taken.Unsettled) > 0 || record.Proof != nil && (!record.Counts() || len(record.Proof.Warnings) > 0) {
+		if len(r.Unsettled) > 0 || r.Record.Proof != nil && (!r.Record.Counts() || len(r.Record.Proof.Warnings) > 0) {
 			return &reported{exitFindings}
 		}
 		return nil
 	})
 }
 
-func (a *app) writeTaken(b *lifecycle.Backups, taken backup.Taken, record backup.Record, removed []string) error {
+func (a *app) writeTaken(b *lifecycle.Backups, r lifecycle.Result) error {
+	taken, record, removed := r.Taken, r.Record, r.Removed
 	if a.global.Output == formatJSON {
 		return a.writeJSON(map[string]any{"backup": taken, "repository": b.Repository.Location, "proof": record.Proof, "counts": record.Counts(), "removed": removed})
 	}

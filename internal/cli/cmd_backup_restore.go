@@ -51,19 +51,23 @@ func newRestoreCommand(a *app) *cobra.Command {
 }
 
 func (a *app) restoreTo(ctx context.Context, opts restoreOptions) error {
-	to, err := filepath.Abs(opts.to)
-	if err != nil {
-		return err
-	}
 	b, err := a.backups()
 	if err != nil {
 		return err
+	}
+	to, at := opts.to, ""
+	if b.Where() == "" {
+		if to, err = filepath.Abs(to); err != nil {
+			return err
+		}
+	} else if at = b.Where() + ":"; !filepath.IsAbs(to) {
+		return &usageError{fmt.Errorf("--to %s: want the whole path of a folder on %s, which has the home", to, b.Where())}
 	}
 	from, err := b.Choose(ctx, opts.from)
 	if err != nil {
 		return err
 	}
-	verdict, err := b.Repository.Restore(ctx, from.Snapshot.ID, to)
+	verdict, err := b.Restore(ctx, from.Snapshot.ID, to)
 	if err != nil {
 		return err
 	}
@@ -71,7 +75,7 @@ func (a *app) restoreTo(ctx context.Context, opts restoreOptions) error {
 		err = a.writeJSON(map[string]any{"backup": from.Snapshot.ID, "to": to, "found": verdict})
 	} else {
 		var text strings.Builder
-		fmt.Fprintf(&text, "Restored backup %s of %s to %s: %d files, %d of them XML, %d jobs\n", from.Snapshot.ID[:8], from.Time.Local().Format("2006-01-02 15:04"), to, verdict.Files, verdict.XML, verdict.Jobs)
+		fmt.Fprintf(&text, "Restored backup %s of %s to %s: %d files, %d of them XML, %d jobs\n", from.Snapshot.ID[:8], from.Time.Local().Format("2006-01-02 15:04"), at+to, verdict.Files, verdict.XML, verdict.Jobs)
 		findingsText(&text, verdict)
 		_, err = io.WriteString(a.streams.Out, text.String())
 	}

@@ -143,7 +143,7 @@ func newBackupsCheck(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := b.Repository.Check(cmd.Context(), read); err != nil {
+			if err := b.Check(cmd.Context(), read); err != nil {
 				return err
 			}
 			if a.global.Output == formatJSON {

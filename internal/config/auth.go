@@ -39,6 +39,12 @@ func (c *Cluster) Secrets() []Secret {
 	if c.Backup != nil {
 		secrets = append(secrets, c.Backup.Password)
 	}
+	if c.Backup != nil && c.Backup.Key != "" {
+		secrets = append(secrets, c.Backup.Key)
+	}
+	if key := c.Jenkins.Home.MasterKey; key != "" {
+		secrets = append(secrets, key)
+	}
 	return secrets
 }
 

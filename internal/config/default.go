@@ -60,6 +60,9 @@ func Default(c *Cluster) {
 	}
 	if b := c.Backup; b != nil {
 		set(&b.Password, "file:.jomctl/secrets/backup")
+		if c.Target != TargetLocal && c.Target != "" {
+			set(&b.Schedule, "02:30")
+		}
 		if b.Keep == (Keep{}) {
 			b.Keep = Keep{Last: 7, Weekly: 4}
 		}

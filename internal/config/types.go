@@ -325,6 +325,9 @@ type Home struct {
 	Type HomeType `yaml:"type"`
 	// Path is absolute. Empty on target local means a folder on the disk of the first Mesos agent.
 	Path string `yaml:"path,omitempty"`
+	// MasterKey is the key that Jenkins encrypts its secrets with, kept outside of the home, so that neither the home nor a backup of it
+	// opens by itself; a missing `file:` is generated. It needs Jenkins 2.504 or later. Empty means `secrets/master.key` in the home.
+	MasterKey Secret `yaml:"masterKey,omitempty"`
 }
 
 // SCM is the git repository that keeps the home's configuration.
@@ -333,7 +336,7 @@ type SCM struct {
 	Repository string `yaml:"repository"`
 	// Branch is the branch that is pushed to.
 	Branch string `yaml:"branch"`
-	// Key is the private SSH key: file:PATH, or env:NAME with its text.
+	// Key is the private SSH key, or the token for https: file:PATH, or on hosts of their own env:NAME with its text.
 	Key Secret `yaml:"key,omitempty"`
 	// Debounce is how long the home must be quiet before a change is committed.
 	Debounce Duration `yaml:"debounce"`
@@ -404,10 +407,17 @@ type Template struct {
 
 // Backup is the repository of backups.
 type Backup struct {
-	// Repository is where backups go: a path, or sftp:USER@HOST:PATH.
+	// Repository is where backups go: a path (on hosts of their own one of the host that has the home), sftp:USER@HOST:PATH, or another of
+	// restic's, as s3:https://HOST/BUCKET.
 	Repository string `yaml:"repository"`
 	// Password is where the password of the backups is; a missing `file:` is generated.
 	Password Secret `yaml:"password"`
+	// Key is a private SSH key for an sftp: repository; on target local empty means the user's own way in.
+	Key Secret `yaml:"key,omitempty"`
+	// Environment is a file of lines NAME=VALUE with what the repository asks for, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of s3:.
+	Environment Secret `yaml:"environment,omitempty"`
+	// Schedule is when hosts of their own back the home up by themselves, in their time: HH:MM, `sat HH:MM`, hourly or off.
+	Schedule string `yaml:"schedule,omitempty"`
 	// Keep says how many backups stay.
 	Keep Keep `yaml:"keep"`
 }

@@ -137,6 +137,7 @@ func (k *checker) constraint(at string, con []string) {
 func (k *checker) home(c *Cluster) {
 	h := c.Jenkins.Home
 	k.oneOf("jenkins.home.type", string(h.Type), []string{string(HomeHost), string(HomeShared)})
+	k.secret("jenkins.home.masterKey", h.MasterKey)
 	switch {
 	case h.Path != "":
 		k.absolute("jenkins.home.path", h.Path)
@@ -302,6 +303,11 @@ func (k *checker) backup(b *Backup) {
 		k.add("backup.password", nil, "is required", "env:NAME or file:PATH")
 	}
 	k.secret("backup.password", b.Password)
+	k.secret("backup.key", b.Key)
+	k.secret("backup.environment", b.Environment)
+	if _, _, err := b.Calendar(); err != nil {
+		k.add("backup.schedule", b.Schedule, "must be HH:MM, a day and HH:MM as in `sat 02:30`, hourly or off", "")
+	}
 	if b.Keep.Last < 0 || b.Keep.Weekly < 0 || b.Keep.Last+b.Keep.Weekly == 0 {
 		k.add("backup.keep", fmt.Sprintf("last %d, weekly %d", b.Keep.Last, b.Keep.Weekly), "must keep at least one backup", "")
 	}

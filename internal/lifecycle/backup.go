@@ -21,48 +21,61 @@ var farRepository = regexp.MustCompile(`^(sftp|s3|rest|b2|azure|gs|swift|rclone)
 
 // Backups are the backups of a cluster's home.
 type Backups struct {
-	// Repository is where they are, Home what they are of.
-	Repository backup.Repository
-	Home       string
+	// Set are they on target local; on hosts of their own, Repository.Location and Home in it are those of the host.
+	backup.Set
 
-	env     *Env
-	keep    config.Keep
-	secret  config.Secret
-	records backup.Records
-	scratch string
+	env    *Env
+	secret config.Secret
 }
 
 // Backup is one of them.
-type Backup struct {
-	backup.Snapshot
-	backup.Record
-}
+type Backup = backup.Backup
 
 // Backups finds the backups of the cluster's home. The error is a *Refusal where there are none to be.
 func (e *Env) Backups() (*Backups, error) {
 	set := e.Cluster.Backup
-	switch {
-	case set == nil:
+	if set == nil {
 		return nil, &Refusal{Problem: "the file says nothing of backups", Fix: "name a repository in backup.repository of " + e.Cluster.File}
-	case e.own != nil:
-		return nil, &Refusal{Problem: "this version of jomctl backs up a home on target local only", Fix: "use restic on the host of the home: docs/backup.md says which files a backup must hold"}
 	}
-	state := e.Cluster.StateDir()
-	b := &Backups{env: e, Home: e.controller().home, keep: set.Keep, secret: set.Password, records: backup.Records(filepath.Join(state, "backups")),
-		scratch: filepath.Join(state, "scratch"), Repository: backup.Repository{Location: set.Repository, Cache: filepath.Join(state, "cache", "restic")}}
+	state, c := e.Cluster.StateDir(), e.controller()
+	b := &Backups{env: e, secret: set.Password, Set: backup.Set{Home: c.home, Last: set.Keep.Last, Weekly: set.Keep.Weekly, KeyElsewhere: c.masterKey() != "",
+		Tags:    backup.Tags{Cluster: e.Cluster.Name, Release: e.Release.Name},
+		Records: backup.Records(filepath.Join(state, "backups")), Scratch: filepath.Join(state, "scratch"),
+		Repository: backup.Repository{Location: set.Repository, Cache: filepath.Join(state, "cache", "restic")}}}
+	if e.own != nil {
+		return b, b.placeThere()
+	}
 	if !farRepository.MatchString(set.Repository) {
 		b.Repository.Location = e.Cluster.Resolve(set.Repository)
 	}
-	if path, ok := set.Password.Path(e.Cluster); ok {
-		b.Repository.PasswordFile = path
-		return b, nil
+	return b, b.access(set)
+}
+
+// access is how this machine gets at the repository.
+func (b *Backups) access(set *config.Backup) error {
+	c := b.env.Cluster
+	for name, one := range map[string]struct {
+		secret config.Secret
+		file   *string
+	}{"backup.key": {set.Key, &b.Repository.KeyFile}, "backup.environment": {set.Environment, &b.Repository.EnvironmentFile}} {
+		path, isFile := one.secret.Path(c)
+		if one.secret != "" && !isFile {
+			return &Refusal{Problem: name + ": restic reads a file, and no variable", Fix: "put it into a file of mode 0600 and say file:PATH"}
+		}
+		if isFile {
+			*one.file = path
+		}
 	}
-	password, err := set.Password.Resolve(e.Cluster)
+	if path, ok := set.Password.Path(c); ok {
+		b.Repository.PasswordFile = path
+		return nil
+	}
+	password, err := set.Password.Resolve(c)
 	if err != nil {
-		return nil, &Refusal{Problem: "backup.password: " + err.Error(), Fix: "set the variable, or name a file, which is generated"}
+		return &Refusal{Problem: "backup.password: " + err.Error(), Fix: "set the variable, or name a file, which is generated"}
 	}
 	b.Repository.Password = password
-	return b, nil
+	return nil
 }
 
 // prepare makes the password and the repository where they are missing. It makes neither where there were backups before.
@@ -72,16 +85,12 @@ func (b *Backups) prepare(ctx context.Context, say func(string, ...any)) error {
 			return err
 		}
 	}
-	there, err := b.Repository.Exists(ctx)
-	if err != nil || there {
-		return err
+	err := b.Ensure(ctx, func(text string) { say("%s", text) })
+	var missing *backup.Error
+	if errors.As(err, &missing) && missing.Kind == backup.ErrNoRepository {
+		return &Refusal{Problem: missing.Error(), Fix: missing.Fix}
 	}
-	if known, err := filepath.Glob(filepath.Join(string(b.records), "*.json")); err != nil || len(known) > 0 {
-		return errors.Join(err, &Refusal{Problem: fmt.Sprintf("%s: there is no repository, but %d backups were made to one", b.Repository.Location, len(known)),
-			Fix: "see that its disk is mounted and backup.repository names it; to begin anew, remove " + string(b.records)})
-	}
-	say("making the repository %s; whoever loses the password %s loses the backups: keep a copy of it elsewhere", b.Repository.Location, b.secret)
-	return b.Repository.Init(ctx)
+	return err
 }
 
 func (b *Backups) password(ctx context.Context, say func(string, ...any)) error {
@@ -107,7 +116,53 @@ func (b *Backups) blind() backup.Repository {
 	return blind
 }
 
-// Make makes a backup.
+// Result is what came of a run that was to make a backup.
+type Result struct {
+	backup.Taken
+	Record  backup.Record
+	Removed []string
+}
+
+// Run makes a backup, restores it to a scratch folder where that is wanted, and removes those that backup.keep does not ask for. What
+// became of it is written down.
+func (b *Backups) Run(ctx context.Context, verify bool, say func(string, ...any)) (Result, error) {
+	if b.env.own != nil {
+		return b.runThere(ctx, verify, say)
+	}
+	begun := backup.Run{Began: time.Now().UTC().Truncate(time.Second)}
+	r, err := b.runHere(ctx, verify, say)
+	var refused *Refusal
+	if errors.As(err, &refused) {
+		return r, err // nothing was begun
+	}
+	begun.ID, begun.Counts, begun.Ended = r.ID, r.Record.Counts(), time.Now().UTC().Truncate(time.Second)
+	if err != nil {
+		begun.Error = err.Error()
+	} else if verify && !begun.Counts {
+		begun.Error = "the backup does not count: " + r.Record.Proof.Problems[0]
+	}
+	return r, errors.Join(err, b.Records.Note(begun))
+}
+
+func (b *Backups) runHere(ctx context.Context, verify bool, say func(string, ...any)) (r Result, err error) {
+	if r.Taken, err = b.Make(ctx, say); err != nil {
+		return r, err
+	}
+	id := r.Taken.ID
+	r.Record = backup.Record{ID: id, Unsettled: r.Unsettled}
+	if verify {
+		say("backup %s is made; restoring it to a scratch folder", id[:8])
+		if r.Record, err = b.Prove(ctx, id); err != nil {
+			return r, fmt.Errorf("backup %s is made, and does not count yet: %w", id[:8], err)
+		}
+	}
+	if r.Removed, err = b.Tidy(ctx); err != nil {
+		return r, fmt.Errorf("backup %s is made; removing those that are too old: %w", id[:8], err)
+	}
+	return r, nil
+}
+
+// Make makes a backup on target local.
 func (b *Backups) Make(ctx context.Context, say func(string, ...any)) (backup.Taken, error) {
 	if _, err := os.Stat(b.Home); errors.Is(err, fs.ErrNotExist) {
 		return backup.Taken{}, &Refusal{Problem: "there is no home to back up: " + b.Home, Fix: "run `jomctl install`"}
@@ -115,43 +170,71 @@ func (b *Backups) Make(ctx context.Context, say func(string, ...any)) (backup.Ta
 	if err := b.prepare(ctx, say); err != nil {
 		return backup.Taken{}, err
 	}
-	tags := backup.Tags{Cluster: b.env.Cluster.Name, Release: b.env.Release.Name}
+	set := b.Set
 	if marker, ok, err := claim.ReadMarker(b.Home); err == nil && ok {
-		tags.Epoch = marker.Epoch
+		set.Tags.Epoch = marker.Epoch
 	}
-	taken, err := b.Repository.Take(ctx, b.Home, tags, func(text string) { say("%s", text) })
-	if err != nil {
-		return taken, err
-	}
-	return taken, b.records.Write(backup.Record{ID: taken.ID, Unsettled: taken.Unsettled})
+	return set.Make(ctx, func(text string) { say("%s", text) })
 }
 
 // List returns the backups, the newest first.
 func (b *Backups) List(ctx context.Context) ([]Backup, error) {
+	if b.env.own != nil {
+		return b.listThere(ctx)
+	}
 	if !b.known() {
 		if there, err := b.blind().Exists(ctx); err == nil && !there {
 			return []Backup{}, nil
 		}
 	}
-	snapshots, err := b.Repository.List(ctx, b.env.Cluster.Name)
+	return b.Set.List(ctx)
+}
+
+// Prove restores a backup into a scratch folder, looks into it, and records what it found.
+func (b *Backups) Prove(ctx context.Context, id string) (backup.Record, error) {
+	if b.env.own == nil {
+		return b.Set.Prove(ctx, id)
+	}
+	reply, err := b.ask(ctx, backup.Request{Verb: backup.VerbVerify, ID: id})
 	if err != nil {
-		return nil, err
+		return backup.Record{ID: id}, err
 	}
-	slices.Reverse(snapshots)
-	all := []Backup{}
-	for _, one := range snapshots {
-		record, err := b.records.Read(one.ID)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, Backup{one, record})
+	reply.Record.ID = id
+	return *reply.Record, b.Records.Write(*reply.Record)
+}
+
+// Restore lays a backup down in an empty folder, on hosts of their own of the host that has the home, and looks into it.
+func (b *Backups) Restore(ctx context.Context, id, to string) (backup.Verdict, error) {
+	if b.env.own == nil {
+		return b.Set.Restore(ctx, id, to)
 	}
-	return all, nil
+	reply, err := b.ask(ctx, backup.Request{Verb: backup.VerbRestore, ID: id, To: to})
+	if err != nil {
+		return backup.Verdict{}, err
+	}
+	return *reply.Verdict, nil
+}
+
+// Check lets restic check the repository; all reads every byte of it.
+func (b *Backups) Check(ctx context.Context, all bool) error {
+	if b.env.own == nil {
+		return b.Repository.Check(ctx, all)
+	}
+	_, err := b.ask(ctx, backup.Request{Verb: backup.VerbCheck, All: all})
+	return err
+}
+
+// Where is the host that has the home and works on it, empty on target local.
+func (b *Backups) Where() string {
+	if b.env.own == nil {
+		return ""
+	}
+	return b.env.controller().names()
 }
 
 // known says whether backups were made.
 func (b *Backups) known() bool {
-	_, err := os.Stat(string(b.records))
+	_, err := os.Stat(string(b.Records))
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
@@ -179,39 +262,4 @@ func (b *Backups) Choose(ctx context.Context, from string) (Backup, error) {
 	}
 	return Backup{}, &Refusal{Problem: fmt.Sprintf("none of the %d backups counts: a backup counts when a test restore of it was opened and its XML read", len(all)),
 		Fix: "`jomctl backups verify` does that for the newest; or choose one with --from"}
-}
-
-// Prove restores a backup into a scratch folder, looks into it, and records what it found.
-func (b *Backups) Prove(ctx context.Context, id string) (backup.Record, error) {
-	record, err := b.records.Read(id)
-	if err != nil {
-		return record, err
-	}
-	verdict, err := b.Repository.Verify(ctx, id, b.scratch)
-	var cannot *backup.Error
-	switch {
-	case errors.As(err, &cannot) && cannot.Kind == backup.ErrDamaged:
-		verdict.Problems = append(verdict.Problems, err.Error())
-	case err != nil:
-		return record, err
-	}
-	record.Proof = &backup.Proof{Time: time.Now().UTC().Truncate(time.Second), Verdict: verdict}
-	return record, b.records.Write(record)
-}
-
-// Tidy removes the backups that backup.keep does not ask for, but never the newest that counts. It returns which.
-func (b *Backups) Tidy(ctx context.Context) ([]string, error) {
-	all, err := b.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	spare := ""
-	if at := slices.IndexFunc(all, func(one Backup) bool { return one.Counts() }); at >= 0 {
-		spare = all[at].Snapshot.ID
-	}
-	removed, err := b.Repository.Forget(ctx, b.env.Cluster.Name, b.keep.Last, b.keep.Weekly, spare)
-	for _, id := range removed {
-		err = errors.Join(err, b.records.Remove(id))
-	}
-	return removed, err
 }

@@ -39,7 +39,7 @@ func (b *Backups) InPlace(ctx context.Context, from Backup, stop bool) (*InPlace
 			return nil, err
 		}
 	}
-	if b.env.Cluster.Jenkins.SCM == nil {
+	if b.env.Cluster.Jenkins.SCM == nil || b.env.own != nil { // where the host itself looks
 		return r, nil
 	}
 	// The history goes on from the home that is there: the restored files become its next commit.
@@ -64,12 +64,23 @@ func (b *Backups) free(ctx context.Context) error {
 	if err == nil && app.Instances > 0 {
 		return &Refusal{Problem: "the controller runs, or Marathon will start it at any moment", Fix: fix}
 	}
-	release, err := b.own()
-	if err != nil {
+	if err := b.unowned(ctx); err != nil {
 		return &Refusal{Problem: err.Error(), Fix: fix}
 	}
-	release()
 	return nil
+}
+
+// unowned is nil when no controller has the home.
+func (b *Backups) unowned(ctx context.Context) error {
+	if b.env.own != nil {
+		_, err := b.ask(ctx, backup.Request{Verb: backup.VerbFree})
+		return err
+	}
+	release, err := b.own()
+	if err == nil {
+		release()
+	}
+	return err
 }
 
 // own takes the home, if there is one.
@@ -99,6 +110,14 @@ func (r *InPlace) restoreStep() op.Step {
 		Probe:   func(context.Context) (op.State, error) { return needed(done), nil },
 		Changes: func(context.Context) []string { return []string{"write " + r.beside} },
 		Do: func(ctx context.Context, say op.Say) error {
+			if r.b.env.own != nil {
+				reply, err := r.b.ask(ctx, backup.Request{Verb: backup.VerbBeside, ID: r.from.Snapshot.ID})
+				for _, text := range reply.Said {
+					say("%s", text)
+				}
+				done = err == nil
+				return err
+			}
 			if err := os.RemoveAll(r.beside); err != nil { // of a run that was cut off
 				return fmt.Errorf("removing what an earlier restore has left: %w", err)
 			}
@@ -119,7 +138,13 @@ func (r *InPlace) restoreStep() op.Step {
 			done = true
 			return nil
 		},
-		Undo: func(context.Context, op.Say) error { return os.RemoveAll(r.beside) },
+		Undo: func(ctx context.Context, _ op.Say) error {
+			if r.b.env.own != nil {
+				_, err := r.b.ask(ctx, backup.Request{Verb: backup.VerbDiscard, ID: r.from.Snapshot.ID})
+				return err
+			}
+			return os.RemoveAll(r.beside)
+		},
 	}
 }
 
@@ -155,13 +180,7 @@ func (r *InPlace) scaleStep(id, title string, instances int) op.Step {
 		return []string{"suspend " + e.AppID() + "; running builds are lost"}
 	}
 	step.Verify = func(ctx context.Context, say op.Say) error {
-		return wait(ctx, say, func(context.Context) error {
-			release, err := r.b.own()
-			if err == nil {
-				release()
-			}
-			return err
-		})
+		return wait(ctx, say, r.b.unowned)
 	}
 	step.Undo = func(ctx context.Context, say op.Say) error { return scale(ctx, 1, say) }
 	return step
@@ -174,13 +193,8 @@ func (r *InPlace) exchangeStep() op.Step {
 		Changes: func(context.Context) []string {
 			return []string{"keep the home that is there as " + filepath.Base(r.b.Home) + ".before-restore-TIME"}
 		},
-		Do: func(_ context.Context, say op.Say) error {
-			release, err := r.b.own()
-			if err != nil {
-				return &Refusal{Problem: err.Error(), Fix: "stop that controller; the home is as it was"}
-			}
-			defer release()
-			if r.Kept, err = backup.Exchange(r.b.Home, r.beside, time.Now()); err != nil {
+		Do: func(ctx context.Context, say op.Say) (err error) {
+			if r.Kept, err = r.exchange(ctx); err != nil {
 				return err
 			}
 			if r.Kept != "" {
@@ -189,4 +203,17 @@ func (r *InPlace) exchangeStep() op.Step {
 			done = true
 			return nil
 		}}
+}
+
+func (r *InPlace) exchange(ctx context.Context) (kept string, err error) {
+	if r.b.env.own != nil {
+		reply, err := r.b.ask(ctx, backup.Request{Verb: backup.VerbExchange, ID: r.from.Snapshot.ID})
+		return reply.Kept, err
+	}
+	release, err := r.b.own()
+	if err != nil {
+		return "", &Refusal{Problem: err.Error(), Fix: "stop that controller; the home is as it was"}
+	}
+	defer release()
+	return backup.Exchange(r.b.Home, r.beside, time.Now())
 }

@@ -119,6 +119,18 @@ func (c controller) files() ([]provision.File, error) {
 	return append(files, provision.File{Path: c.runFile(), Data: append(run, '\n'), Mode: 0o644}), nil
 }
 
+// masterKey is where the controller finds Jenkins' master key, empty where that is in the home.
+func (c controller) masterKey() string {
+	key := c.env.Cluster.Jenkins.Home.MasterKey
+	if key == "" {
+		return ""
+	}
+	if path, isFile := key.Path(c.env.Cluster); isFile && c.env.own == nil {
+		return path
+	}
+	return filepath.Join(c.dir, "secrets", "master.key")
+}
+
 func (c controller) runFile() string  { return filepath.Join(c.dir, "controller.json") }
 func (c controller) cascFile() string { return filepath.Join(c.dir, "jenkins.yaml") }
 

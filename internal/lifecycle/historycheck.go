@@ -101,7 +101,7 @@ func (c controller) historyFindingsThere(ctx context.Context) []provision.Findin
 				add("jenkins.scm.repository", fmt.Sprintf("there is no repository %s on %s, where the controller runs", url, m.Name()), "on "+m.Name()+": git init --bare "+path)
 			}
 		case name != "":
-			if _, err := m.Run(ctx, "timeout", "10", "bash", "-c", `exec 3<>"/dev/tcp/$0/$1"`, name, port); err != nil {
+			if err := reaches(ctx, m, name, port); err != nil {
 				add("jenkins.scm.repository", fmt.Sprintf("%s does not reach port %s of %s: %v", m.Name(), port, name, err), "see that the hosts of the controller can resolve and reach it")
 			}
 		}

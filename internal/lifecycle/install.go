@@ -125,7 +125,7 @@ func (e *Env) fileSteps() []op.Step {
 	if e.own != nil && e.Cluster.Jenkins.SCM != nil {
 		steps = append(steps, e.scmStep())
 	}
-	return steps
+	return append(steps, e.backupSteps()...)
 }
 
 func (e *Env) filesStep() op.Step {

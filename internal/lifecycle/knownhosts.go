@@ -20,6 +20,10 @@ func (e *Env) knownKeys(url string) ([]byte, error) {
 	if !ok {
 		return nil, nil
 	}
+	return knownKeysOf(name, port)
+}
+
+func knownKeysOf(name, port string) ([]byte, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return nil, fmt.Errorf("looking for known_hosts: %w", err)

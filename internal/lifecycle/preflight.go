@@ -38,6 +38,7 @@ func (c controller) preflight() []provision.Finding {
 		findings = append(findings, provision.Finding{Subject: "jenkins.cloud.line", Problem: "the libmesos line is not installed by this version of jomctl", Fix: "use `line: http`"})
 	}
 	findings = append(findings, c.historyFindings()...)
+	findings = append(findings, c.backupFindings()...)
 	if !c.war.real() {
 		return findings
 	}
@@ -59,7 +60,7 @@ func (e *Env) Notes() []string {
 		set  bool
 		name string
 	}{
-		{e.Cluster.Backup != nil && e.own != nil, "backup"}, {e.Cluster.Maintenance != nil, "maintenance"},
+		{e.Cluster.Maintenance != nil, "maintenance"},
 	} {
 		if part.set {
 			notes = append(notes, part.name+" is kept in the file, but this version of jomctl does not act upon it")

@@ -48,6 +48,9 @@ func OpenUpgrade(ctx context.Context, c *config.Cluster, store *upgrade.Store, f
 	if err != nil {
 		return nil, err
 	}
+	if before.own != nil {
+		return nil, &Refusal{Problem: "this version of jomctl upgrades a controller on target local only", Fix: "on hosts of their own change `release` in " + c.File + " and run `jomctl install`, after `jomctl backup --verify`"}
+	}
 	u := &Upgrade{Old: before, New: after, Store: store, backups: backups, startLimit: after.controllerBudget(0)}
 	return u, nil
 }

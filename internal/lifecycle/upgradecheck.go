@@ -122,7 +122,7 @@ func (u *Upgrade) room() error {
 	for _, mark := range files {
 		need += mark.Size + 4096
 	}
-	return errors.Join(backup.Room(u.home(), 2*need), backup.Room(u.backups.scratch, need))
+	return errors.Join(backup.Room(u.home(), 2*need), backup.Room(u.backups.Scratch, need))
 }
 
 // BringNear fetches and verifies war and plugins of the new release.

@@ -104,6 +104,9 @@ func (i Removal) Apply(ctx context.Context) (bool, error) {
 }
 
 func (i Removal) units(ctx context.Context, record *Record) error {
+	if err := endTimers(ctx, i.Host, record); err != nil {
+		return err
+	}
 	list, err := i.Host.Units().List(ctx)
 	if err != nil {
 		return err
