@@ -21,7 +21,7 @@ const module = "github.com/jomctl/jomctl/"
 var layers = map[string]int{
 	"cmd": 4, "e2e": 4,
 	"cli":       3,
-	"lifecycle": 2, "doctor": 2, "dashboard": 2,
+	"lifecycle": 2, "doctor": 2, "dashboard": 2, "watch": 2,
 	"status": 1,
 	// The rest is 0.
 	"config": 0, "op": 0, "ui": 0, "host": 0, "cluster": 0, "jenkins": 0, "home": 0, "backup": 0,
@@ -146,6 +146,8 @@ func TestForbiddenEdges(t *testing.T) {
 		{"internal/lifecycle", "internal/doctor", false, false},
 		{"internal/dashboard", "internal/status", false, true},
 		{"internal/dashboard", "internal/lifecycle", false, false},
+		{"internal/watch", "internal/probe", false, true},
+		{"internal/watch", "internal/dashboard", false, false},
 		{"internal/status", "internal/cluster", false, true},
 		{"internal/cluster", "internal/jenkins", false, false},
 		{"internal/cluster", "internal/config", false, true},

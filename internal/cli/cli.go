@@ -42,7 +42,7 @@ func commands(a *app) []*cobra.Command {
 		newPreflightCommand(a),
 		newPlanCommand(a),
 		newStatusCommand(a),
-		newDashboardCommand(a),
+		newDashboardCommand(a), newWatchCommand(a),
 		newDoctorCommand(a),
 		newSupportBundleCommand(a),
 		newProveCommand(a),

@@ -87,27 +87,11 @@ type Snapshot struct {
 	Clients int
 }
 
-// answers says that at least one part of the cluster has answered.
-func answers(r status.Report) bool {
-	for _, server := range r.ZooKeeper.Servers {
-		if server.Mode != "" {
-			return true
-		}
-	}
-	for _, master := range r.Mesos.Masters {
-		if master.Error == "" {
-			return true
-		}
-	}
-	up := r.Controller.State == "up" || r.Controller.State == "starting"
-	return up || r.Mesos.Error == "" && r.Mesos.Leader != "" || r.Marathon.Error == "" && r.Marathon.Leader != ""
-}
-
 // next is the snapshot after another report.
 func (s Snapshot) next(r status.Report, took time.Duration) Snapshot {
 	s.Report, s.Took = r, took
 	switch {
-	case answers(r):
+	case r.Answers():
 		s.Unreachable, s.Answered = time.Time{}, r.Checked
 	case s.Unreachable.IsZero():
 		s.Unreachable = r.Checked

@@ -2,7 +2,10 @@
 // that shows or checks a cluster. Whatever is down makes the report partial, never absent.
 package status
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Severity says how bad a finding is.
 type Severity string
@@ -39,6 +42,14 @@ type Report struct {
 	Marathon   Marathon    `json:"marathon"`
 	Controller Controller  `json:"controller"`
 	Findings   []Finding   `json:"findings"`
+}
+
+// Answers says that at least one part of the cluster has answered: ZooKeeper, a Mesos master, Marathon or the controller.
+func (r Report) Answers() bool {
+	return slices.ContainsFunc(r.ZooKeeper.Servers, func(s ZooServer) bool { return s.Mode != "" }) ||
+		slices.ContainsFunc(r.Mesos.Masters, func(m Master) bool { return m.Error == "" }) ||
+		r.Mesos.Error == "" && r.Mesos.Leader != "" || r.Marathon.Error == "" && r.Marathon.Leader != "" ||
+		r.Controller.State == "up" || r.Controller.State == "starting"
 }
 
 // Component is one program and whether it is the real one.
