@@ -75,7 +75,7 @@ func cascTemplate(line func(string, ...any), t config.Template, exclusive bool) 
 	line("            containerInfo:")
 	line("              type: DOCKER")
 	line("              dockerImage: %s", quote(t.Image))
-	line("              networking: HOST")
+	line("              networking: %s", network(t))
 	line("              dockerPrivilegedMode: %t", t.Docker == config.DockerDind)
 	line("              dockerForcePullImage: false")
 	line("              isDind: false")
@@ -90,6 +90,14 @@ func cascTemplate(line func(string, ...any), t config.Template, exclusive bool) 
 }
 
 const dockerSocket = "/var/run/docker.sock"
+
+// network is that of the host, but for a build agent with a Docker Engine of its own, which would change the host's bridge and firewall.
+func network(t config.Template) string {
+	if t.Docker == config.DockerDind {
+		return "BRIDGE"
+	}
+	return "HOST"
+}
 
 // httpXML is the cloud of plugin 2.0 in config.xml.
 func httpXML(c Cloud, line func(string, ...any)) {
@@ -147,7 +155,7 @@ func xmlContainer(line func(string, ...any), t config.Template) {
 	} else {
 		line("            <volumes/>")
 	}
-	line("            <networking>HOST</networking>")
+	line("            <networking>%s</networking>", network(t))
 	line("            <dockerPrivilegedMode>%t</dockerPrivilegedMode>", t.Docker == config.DockerDind)
 	line("            <dockerForcePullImage>false</dockerForcePullImage>")
 	line("            <isDind>false</isDind>")

@@ -156,7 +156,7 @@ func libmesosContainer(line func(string, ...any), t config.Template, plugin stri
 		line("            <volumes/>")
 	}
 	dockerOptions(line, t)
-	line("            <networking>HOST</networking>")
+	line("            <networking>%s</networking>", network(t))
 	line("            <portMappings/>")
 	line("            <networkInfos/>")
 	line("          </containerInfo>")

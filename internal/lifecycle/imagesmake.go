@@ -227,6 +227,10 @@ func (e *Env) engineFindings(ctx context.Context) []provision.Finding {
 	if provision.RegistryAddress(e.Cluster) == "" {
 		return []provision.Finding{{Subject: "images", Problem: "there is no registry that images could go to", Fix: "write `registry: {address: HOST:PORT}`"}}
 	}
+	if e.Cluster.Jenkins.Cloud.Line == config.LineLibmesos {
+		return []provision.Finding{{Subject: "images", Problem: "the controller of the libmesos line needs Mesos in its image, and an install has no packages of it to put there",
+			Fix: "`jomctl images build --mesos-package FILE.deb`, `jomctl images push`, and name the images in jenkins.image and in `image` of the templates"}}
+	}
 	stale := slices.ContainsFunc(e.wanted(), func(key wantedKey) bool {
 		image, err := e.runs(key)
 		if err != nil || !key.made() {
