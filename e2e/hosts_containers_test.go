@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,79 +18,52 @@ import (
 	"github.com/jomctl/jomctl/provision"
 )
 
-// The names of the images on this machine, where the layers stay for the next run.
-const (
-	controllerImage = "jomctl-lab/controller:1"
-	agentImage      = "jomctl-lab/agent:1"
-)
+// madeOf is what the lab's images are made of: its base has a user 1000 already.
+const madeOf = `images: {base: "jomctl-lab/base:1", java: default-jre-headless, userID: 1500}`
 
-// buildImages builds the images of images/ on the lab's base image, besides the test; what it sends says that they are there. On top of the
-// build agents' one lies the stand-in, as no JVM can run the agent.jar of a stand-in.
-func (b *labBench) buildImages() <-chan error {
+// buildBase makes the lab's base image and, on it, what takes long of the images that an install makes, besides the test; what it sends
+// says that they are there.
+func (b *labBench) buildBase() <-chan error {
 	b.t.Helper()
-	base := b.path("base")
-	require.NoError(b.t, os.Mkdir(base, 0o700))
+	dir := b.path("base")
+	require.NoError(b.t, os.Mkdir(dir, 0o700))
 	cache, _ := exec.Command("../scripts/lab-apt-cache.sh").Output() // without it packages come from the mirror
-	for name, text := range map[string]string{
-		"base":  "FROM jomctl-lab:bookworm\nRUN echo " + strings.TrimSpace(string(cache)) + " >/etc/lab-apt-cache\n",
-		"agent": "FROM jomctl-lab/agent:real\nCOPY standin /usr/local/bin/\nRUN printf '#!/bin/sh\\nexec standin java \"$@\"\\n' >/usr/local/bin/java && chmod 755 /usr/local/bin/java\n",
-	} {
-		require.NoError(b.t, os.WriteFile(filepath.Join(base, name), []byte(text), 0o600))
-	}
-	b.must("cp", filepath.Join(bin, "standin"), base)
+	text := "FROM jomctl-lab:bookworm\nRUN echo " + strings.TrimSpace(string(cache)) + " >/etc/lab-apt-cache\n"
+	require.NoError(b.t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text), 0o600))
+	require.NoError(b.t, os.WriteFile(filepath.Join(dir, "cluster.yaml"), []byte("apiVersion: jomctl/v1\nname: base\ntarget: local\n"+madeOf+"\n"), 0o600))
+	b.t.Cleanup(func() {
+		for _, name := range []string{"agent", "controller", "core"} {
+			_ = exec.Command("sh", "-c", "docker image ls -q jomctl/rehearsal-"+name+" | xargs -r docker image rm --force").Run()
+		}
+	})
 	built := make(chan error, 1)
-	go func() { built <- buildAll(base) }()
+	go func() {
+		for _, argv := range [][]string{
+			{"docker", "build", "-q", "-t", "jomctl-lab/base:1", dir},
+			{filepath.Join(bin, "jomctl"), "-f", filepath.Join(dir, "cluster.yaml"), "images", "build", "--agent"},
+		} {
+			if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+				built <- fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, out)
+				return
+			}
+		}
+		built <- nil
+	}()
 	return built
 }
 
-// pushed brings the controller's image into the registry, besides the test, as soon as it is built.
-func (b *labBench) pushed(built <-chan error) <-chan error {
-	registry, done := provision.RegistryAddress(b.cluster()), make(chan error, 1)
-	go func() {
-		err := <-built
-		if err == nil {
-			err = b.push(registry, "a2", controllerImage)
-		}
-		done <- err
-	}()
-	return done
-}
-
-func buildAll(base string) error {
-	for _, argv := range [][]string{
-		{"-t", "jomctl-lab/base:1", "-f", filepath.Join(base, "base"), base},
-		{"-t", controllerImage, "--build-arg", "BASE=jomctl-lab/base:1", "--build-arg", "JAVA=default-jre-headless", "../images/controller"},
-		{"-t", "jomctl-lab/agent:real", "--build-arg", "BASE=jomctl-lab/base:1", "--build-arg", "JAVA=default-jre-headless", "../images/agent"},
-		{"-t", agentImage, "-f", filepath.Join(base, "agent"), base},
-	} {
-		if out, err := exec.Command("docker", append([]string{"build", "-q"}, argv...)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("docker build %s: %w: %s", strings.Join(argv, " "), err, out)
-		}
+// running are the images that the cluster runs, by what they are for.
+func (b *labBench) running() map[string]string {
+	b.t.Helper()
+	data, err := os.ReadFile(b.path(".jomctl", "images.json"))
+	require.NoError(b.t, err)
+	var all map[string][]struct{ Ref string }
+	require.NoError(b.t, json.Unmarshal(data, &all))
+	refs := map[string]string{}
+	for kind, some := range all {
+		refs[kind] = some[0].Ref
 	}
-	return nil
-}
-
-// push brings an image of this machine into the cluster's registry by way of a host, as docs/hosts.md says, and leaves nothing on that
-// host, as what it runs it is to pull.
-func (b *labBench) push(registry, host, image string) error {
-	save := exec.Command("docker", "save", image)
-	load := exec.Command("ssh", "-i", b.lab.KeyFile, "-o", "BatchMode=yes", "-o", "UserKnownHostsFile="+b.path(".jomctl", "known_hosts"), "-o", "LogLevel=ERROR",
-		"admin@"+b.lab.Host(host).Address, "sudo docker load -q")
-	var saved, loaded bytes.Buffer
-	save.Stderr, load.Stderr = &saved, &loaded
-	var err error
-	if load.Stdin, err = save.StdoutPipe(); err != nil {
-		return err
-	}
-	if err := save.Start(); err != nil {
-		return err
-	}
-	if err := errors.Join(load.Run(), save.Wait()); err != nil {
-		return fmt.Errorf("bring %s to %s: %w: %s%s", image, host, err, saved.String(), loaded.String())
-	}
-	there := registry + "/" + strings.TrimPrefix(image, "jomctl-lab/")
-	_, err = b.lab.Run(host, "sh", "-c", fmt.Sprintf("docker tag %s %s && docker push -q %s && docker rmi %s %s", image, there, there, image, there))
-	return err
+	return refs
 }
 
 // container is what a host's Docker Engine says of one.
@@ -144,22 +115,42 @@ func most(all map[string][]container) int {
 	return top
 }
 
-func intoContainers(b *labBench, pushed <-chan error) {
-	require.NoError(b.t, <-pushed)
+func intoContainers(b *labBench, built <-chan error) {
+	require.NoError(b.t, <-built)
 	client := b.jenkins()
 	require.NoError(b.t, client.EnsureJob(b.t.Context(), "kept", jenkins.FreestyleJob("mesos", "true", "from before the containers")))
 	registry := provision.RegistryAddress(b.cluster())
-	controller, agent := registry+"/controller:1", registry+"/agent:1"
-	b.describe(fmt.Sprintf("{war: standin, image: %q, cloud: {templates: [{label: mesos, idle: 2s, image: %q}]}}", controller, agent),
-		map[string]string{"a1": "attributes: {rack: r1}", "a2": "attributes: {rack: r2}"}, "m1", "a1", "a2")
+	racks := map[string]string{"a1": "attributes: {rack: r1}", "a2": "attributes: {rack: r2}"}
+	b.describe(fmt.Sprintf("{war: standin, cloud: {templates: [{label: mesos, idle: 2s, image: %q}]}}", registry+"/agent:1"), racks, "m1", "a1", "a2")
 	r := b.install().exits(3)
-	require.Contains(b.t, r.errOut, "the cluster's registry has no "+agent)
+	require.Contains(b.t, r.errOut, "the cluster's registry has no "+registry+"/agent:1")
 	require.Contains(b.t, r.errOut, "sudo docker push")
 	require.True(b.t, b.status().Ready, "the controller was left alone")
 
-	require.NoError(b.t, b.push(registry, "a2", agentImage))
-	require.Empty(b.t, b.on("a2", "docker images -q"))
-	require.Contains(b.t, b.run("resume", "--yes").ok().out, "Proof passed")
+	b.describe("{war: standin, cloud: {templates: [{label: mesos, idle: 2s}]}}\n"+madeOf, racks, "m1", "a1", "a2")
+	plan := b.run("plan").ok()
+	require.Contains(b.t, plan.out+plan.errOut, "make the image of the controller on jomctl-lab/base:1, and send it to "+registry)
+	require.Regexp(b.t, `a1: stop the controller, and give /var/lib/jomctl/jenkins_home with all that is in it to the user 1500`, plan.out+plan.errOut)
+	r = b.install().ok()
+	require.Contains(b.t, r.out, "Proof passed")
+	require.Regexp(b.t, `[0-9]+ of [0-9]+ layers, [0-9]+ of [0-9]+ MiB`, r.errOut, "what hosts pull is told")
+	images := b.running()
+	for kind, ref := range images {
+		require.Regexp(b.t, "^"+registry+"/jomctl/rehearsal-"+kind+"@sha256:[0-9a-f]{64}$", ref)
+		for _, host := range []string{"a1", "a2"} {
+			require.NotEmpty(b.t, b.on(host, "docker image inspect -f '{{.Id}}' "+ref), "%s is on %s", kind, host)
+		}
+	}
+	b.builtInContainers(images["agent"])
+	b.ownUser(images["controller"])
+	require.Contains(b.t, b.on("a1", "cat /var/lib/jomctl/jenkins_home/jobs/kept/config.xml"), "from before the containers")
+	b.ready(time.Minute)
+	require.Contains(b.t, b.install().ok().errOut, "nothing to do")
+}
+
+// builtInContainers says that the builds of the proof ran at once, each in a container of its own.
+func (b *labBench) builtInContainers(agent string) {
+	b.t.Helper()
 	var proof struct {
 		Proof struct {
 			Builds []struct{ Node, Host, Result string }
@@ -174,15 +165,28 @@ func intoContainers(b *labBench, pushed <-chan error) {
 		require.NotEmpty(b.t, builds[build.Host], "%+v ran in no container", build)
 	}
 	require.GreaterOrEqual(b.t, most(builds), 5, "five builds at once, each in a container of its own: %+v", builds)
-	require.Len(b.t, b.containers(controller, "a1", "a2")["a1"], 1, "the controller runs in a container where its home is")
-	require.Contains(b.t, b.on("a1", "docker exec $(docker ps -q --filter ancestor="+controller+") java -version 2>&1"), "OpenJDK")
-	require.Contains(b.t, b.on("a1", "cat /var/lib/jomctl/jenkins_home/jobs/kept/config.xml"), "from before the containers")
-	b.ready(time.Minute)
+}
+
+// ownUser says that the controller runs by the digest of its image, as the image's user, on nothing of its host but what is the cluster's.
+func (b *labBench) ownUser(image string) {
+	b.t.Helper()
+	require.Len(b.t, b.containers(image, "a1", "a2")["a1"], 1, "the controller runs in a container where its home is")
+	inside := func(text string) string {
+		return b.on("a1", "docker exec $(docker ps -q --filter ancestor="+image+") "+text)
+	}
+	require.Equal(b.t, "1500", inside("id -u"))
+	require.Contains(b.t, inside("sh -c 'ps -o user=,args= -e'"), "/opt/jomctl/standin jenkins")
+	require.Contains(b.t, inside("java -version 2>&1"), "OpenJDK")
+	require.Equal(b.t, image, b.on("a1", "docker inspect -f '{{.Config.Image}}' $(docker ps -q --filter ancestor="+image+")"))
+	mounts := b.on("a1", "docker inspect -f '{{range .Mounts}}{{println .Destination .RW}}{{end}}' $(docker ps -q --filter ancestor="+image+") | sort")
+	require.Equal(b.t, []string{"/mnt/mesos/sandbox true", "/var/lib/jomctl/controller false", "/var/lib/jomctl/jenkins_home true"}, strings.Split(strings.TrimSpace(mounts), "\n"))
+	require.Empty(b.t, b.on("a1", "find /var/lib/jomctl/jenkins_home ! -uid 1500"), "all of the home is the controller's")
+	require.Equal(b.t, "400 1500", b.on("a1", "stat -c '%a %u' /var/lib/jomctl/controller/seed/users/admin/config.xml"))
 }
 
 func containerKilled(b *labBench) {
 	before := b.ready(time.Minute)
-	b.on("a1", "docker kill $(docker ps -q --filter ancestor="+b.cluster().Jenkins.Image+")")
+	b.on("a1", "docker kill $(docker ps -q --filter ancestor="+b.running()["controller"]+")")
 	testkit.Eventually(b.t, 3*time.Minute, "another controller is ready", func(context.Context) bool {
 		s := b.status()
 		return s.Ready && s.Controller.Task != before.Controller.Task

@@ -21,8 +21,7 @@ import (
 func TestHostsFaultsAgentsAndContainers(t *testing.T) {
 	needsLab(t)
 	b := newLabBenchOf(t, lab.Control("m1"), lab.Agent("a1"), lab.Agent("a2"), lab.Agent("a3"))
-	built, docker := b.buildImages(), make(chan error, 1)
-	var pushed <-chan error
+	built, docker := b.buildBase(), make(chan error, 1)
 	for _, part := range []struct {
 		name string
 		run  func(*labBench)
@@ -31,12 +30,12 @@ func TestHostsFaultsAgentsAndContainers(t *testing.T) {
 		{"a repository is out of a host's reach", repositoryGone},
 		{"a disk becomes full while programs come", fullOfPrograms},
 		{"a disk becomes full and a host is cut off while agents start", func(b *labBench) { fullAndCutOff(b, docker) }},
-		{"the install is resumed", func(b *labBench) { resumed(b); pushed = b.pushed(built) }},
+		{"the install is resumed", resumed},
 		{"a host comes into the cluster", func(b *labBench) { require.NoError(b.t, <-docker); agentAdded(b) }},
 		{"a drain waits for the build that runs", agentDrained},
 		{"a further attribute keeps what runs, another one ends it", attributesChanged},
 		{"a host goes out of the cluster", agentRemoved},
-		{"controller and build agents move into containers", func(b *labBench) { intoContainers(b, pushed) }},
+		{"controller and build agents move into containers", func(b *labBench) { intoContainers(b, built) }},
 		{"the controller's container is killed", containerKilled},
 		{"destroy leaves no container", containersDestroyed},
 	} {
