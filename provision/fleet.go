@@ -96,9 +96,14 @@ func (f *Fleet) AllServices() []Service {
 
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// sessionDelay is how long Marathon and the masters stay away when they have ended: longer than their ZooKeeper session
-// (10 s), as a Marathon that finds its own old session ends again with 104.
-const sessionDelay = 11 * time.Second
+// sessionDelay is how long Marathon and the masters stay away when they have ended: longer than their ZooKeeper session, as a
+// Marathon that finds its own old session ends again with 104.
+func (f *Fleet) sessionDelay() time.Duration {
+	return f.config.Tuned().ZooKeeperSession.Duration() + time.Second
+}
+
+// whole are the seconds of a time in the file, which has no parts of a second.
+func whole(d config.Duration) int { return int(d.Duration().Seconds()) }
 
 // service begins the description of a role: a folder of its own, a log, a clean environment.
 func (f *Fleet) service(h config.Host, role string, argv []string) Service {

@@ -52,8 +52,11 @@ func (f *Fleet) Marathon(h config.Host) Service {
 		"--master", ZooKeeperURL(f.config, MastersPath), "--zk", ZooKeeperURL(f.config, MarathonPath),
 		// The default of 5000 ms is a wait of up to 5 s for every task that is started again.
 		"--min_revive_offers_interval", "1000")
+	if session := f.config.Tuned().ZooKeeperSession; session != config.DefaultTuning().ZooKeeperSession {
+		s.Unit.Argv = append(s.Unit.Argv, "--zk_session_timeout", fmt.Sprint(session.Duration().Milliseconds()))
+	}
 	s.Unit.Argv = append(s.Unit.Argv, auth.args...)
-	s.Unit.RestartDelay, s.Unit.StopTimeout = sessionDelay, 15*time.Second
+	s.Unit.RestartDelay, s.Unit.StopTimeout = f.sessionDelay(), 15*time.Second
 	return s.seal()
 }
 

@@ -7,26 +7,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 )
 
-// How long the masters wait for an agent before they give its tasks up, agentPing x agentPings. The owner lock of the
-// controller must end earlier, so that a controller on a lost host is dead before its replacement starts.
-const (
-	agentPing  = 5 * time.Second
-	agentPings = 3
-)
-
-// AgentLoss is the time after which the masters give up an agent that does not answer.
-const AgentLoss = agentPing * agentPings
-
 // MesosMaster is the Mesos master of a control host.
 func (f *Fleet) MesosMaster(h config.Host) Service {
 	f = f.at(h)
-	m := f.programs.Mesos
+	m, t := f.programs.Mesos, f.config.Tuned()
 	s := f.service(h, RoleMesosMaster, nil)
 	work := s.Dirs[0] + "/work"
 	s.Dirs = append(s.Dirs, work)
@@ -35,13 +24,18 @@ func (f *Fleet) MesosMaster(h config.Host) Service {
 		"--zk="+ZooKeeperURL(f.config, MastersPath),
 		fmt.Sprintf("--quorum=%d", len(f.config.HostsWith(config.RoleControl))/2+1),
 		"--work_dir="+work, "--cluster="+f.config.Name,
-		fmt.Sprintf("--agent_ping_timeout=%dsecs", int(agentPing.Seconds())), fmt.Sprintf("--max_agent_ping_timeouts=%d", agentPings))
+		// How long the masters wait for an agent before they give its tasks up. A controller on it cannot be doubled by that: the next one
+		// waits for the owner lock of the home.
+		fmt.Sprintf("--agent_ping_timeout=%dsecs", whole(t.AgentPing)), fmt.Sprintf("--max_agent_ping_timeouts=%d", t.AgentPings))
+	if t.ZooKeeperSession != config.DefaultTuning().ZooKeeperSession {
+		s.Unit.Argv = append(s.Unit.Argv, fmt.Sprintf("--zk_session_timeout=%dsecs", whole(t.ZooKeeperSession)))
+	}
 	if m.WebUI != "" {
 		s.Unit.Argv = append(s.Unit.Argv, "--webui_dir="+m.WebUI)
 	}
 	f.authenticateMaster(&s)
 	f.mesosEnv(s.Unit.Env)
-	s.Unit.RestartDelay = sessionDelay
+	s.Unit.RestartDelay = f.sessionDelay()
 	return s.seal()
 }
 

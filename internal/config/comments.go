@@ -13,13 +13,23 @@ import (
 //go:embed types.go
 var typesSource string
 
+//go:embed drill.go
+var drillSource string
+
 // comments maps Type and Type.Field to the doc comment, on one line.
 func comments() map[string]string {
 	found := map[string]string{}
-	f, err := parser.ParseFile(token.NewFileSet(), "types.go", typesSource, parser.ParseComments)
-	if err != nil {
-		panic("config: the embedded types.go does not parse: " + err.Error()) // it compiled
+	for name, source := range map[string]string{"types.go": typesSource, "drill.go": drillSource} {
+		f, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
+		if err != nil {
+			panic("config: the embedded " + name + " does not parse: " + err.Error()) // it compiled
+		}
+		commentsOf(f, found)
 	}
+	return found
+}
+
+func commentsOf(f *ast.File, found map[string]string) {
 	line := func(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
 	for _, decl := range f.Decls {
 		types, ok := decl.(*ast.GenDecl)
@@ -40,5 +50,4 @@ func comments() map[string]string {
 			}
 		}
 	}
-	return found
 }

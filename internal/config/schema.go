@@ -45,6 +45,9 @@ func schema() *jsonschema.Schema {
 		"SCM":     {"repository"},
 		"Backup":  {"repository"},
 		"Window":  {"days", "start", "length"},
+
+		"DrillTarget": {"scenario"},
+		"Power":       {"off", "on"},
 	} {
 		s.Definitions[name].Required = required
 	}
@@ -118,6 +121,8 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 		return enum(words([]HomeType{HomeHost, HomeShared}))
 	case reflect.TypeFor[CloudLine]():
 		return enum(words([]CloudLine{LineHTTP, LineLibmesos}))
+	case reflect.TypeFor[Stage]():
+		return enum(words(Stages()))
 	case reflect.TypeFor[DockerAccess]():
 		return enum(words([]DockerAccess{DockerNone, DockerSocket, DockerDind}))
 	}

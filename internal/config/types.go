@@ -61,6 +61,10 @@ type Cluster struct {
 	Backup *Backup `yaml:"backup,omitempty"`
 	// Maintenance says when changes are allowed.
 	Maintenance *Maintenance `yaml:"maintenance,omitempty"`
+	// Drill is what failover drills are measured by, and what they need.
+	Drill *Drill `yaml:"drill,omitempty"`
+	// Tuning are the times in which faults are noticed and mended.
+	Tuning *Tuning `yaml:"tuning,omitempty"`
 
 	// File is the path of the file this was read from; relative paths in it are taken from its folder.
 	File string `yaml:"-"`

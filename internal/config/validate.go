@@ -48,6 +48,8 @@ func Validate(c *Cluster) error {
 	k.fit(c)
 	k.backup(c.Backup)
 	k.maintenance(c.Maintenance)
+	k.drill(c.Drill)
+	k.tuning(c.Tuning)
 	if len(k.problems) == 0 {
 		return nil
 	}

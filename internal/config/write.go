@@ -267,6 +267,8 @@ func example() *Cluster {
 		Jenkins:     Jenkins{SCM: &SCM{Repository: "git@git.example:ci/jenkins-home.git", Key: "file:~/.ssh/jenkins_sync"}},
 		Backup:      &Backup{Repository: "/srv/backup/jenkins"},
 		Maintenance: &Maintenance{Windows: []Window{{Days: []string{"sat"}, Start: "22:00", Length: Duration(4 * time.Hour), Zone: "Europe/Berlin"}}},
+		Drill:       &Drill{Targets: []DrillTarget{{Scenario: "controller-killed", Recovery: seconds(60)}}},
+		Tuning:      &Tuning{AgentPing: seconds(5), AgentPings: 3},
 	}
 	Default(c)
 	c.SSH = nil

@@ -75,7 +75,9 @@ func TestHintsAreTheDefaults(t *testing.T) {
 	require.Equal(t, "git@git.example:ci/jenkins-home.git", got.Jenkins.SCM.Repository)
 	require.NotNil(t, got.Backup)
 	require.NotNil(t, got.Maintenance)
-	got.Jenkins.SCM, got.Backup, got.Maintenance = nil, nil, nil
+	require.NotNil(t, got.Drill)
+	require.Equal(t, DefaultTuning().AgentPing, got.Tuning.AgentPing)
+	got.Jenkins.SCM, got.Backup, got.Maintenance, got.Drill, got.Tuning = nil, nil, nil, nil, nil
 	require.Equal(t, c, got)
 }
 
@@ -161,6 +163,10 @@ func random(r *rand.Rand) *Cluster {
 	maybe(func() { c.Jenkins.App.Constraints = [][]string{{"rack", "CLUSTER", text()}} })
 	maybe(func() { c.Jenkins.Home = Home{Type: HomeShared, Path: "/srv/" + text()} })
 	maybe(func() { c.Jenkins.SCM = &SCM{Repository: "/srv/x.git", MaxDelay: Duration(time.Hour)} })
+	maybe(func() {
+		c.Drill = &Drill{Stage: StageProduction, Targets: []DrillTarget{{Scenario: "edge-killed", Recovery: seconds(1 + r.IntN(90)), Builds: r.IntN(3)}}, Power: &Power{Off: text(), On: "x"}}
+	})
+	maybe(func() { c.Tuning = &Tuning{AgentPings: 1 + r.IntN(9), Backoff: seconds(1 + r.IntN(60))} })
 	maybe(func() {
 		c.Jenkins.Cloud.Templates = []Template{{Label: "a", Mem: Size(1+r.IntN(900)) * MiB}, {Label: "b", Docker: DockerDind, Idle: Duration(r.IntN(1000)+1) * Duration(time.Second)}}
 	})

@@ -253,7 +253,7 @@ func (c controller) document(files []provision.File) ([]byte, error) {
 		constraints = append(constraints, []string{"hostname", "CLUSTER", host.Address})
 	}
 	jomhome := shellQuote(c.program("jomhome"))
-	return c.env.Release.Document(bundles.App{
+	doc, err := c.env.Release.Document(bundles.App{
 		ID:            c.env.AppID(),
 		Command:       "exec " + jomhome + " run --config " + shellQuote(c.runFile()),
 		HealthCommand: jomhome + " check http://$HOST:$PORT0/login",
@@ -264,6 +264,10 @@ func (c controller) document(files []provision.File) ([]byte, error) {
 		Volumes: c.volumes(),
 		Env:     map[string]string{configVariable: digest, "JOMCTL_RELEASE": c.env.Release.Name},
 	})
+	if err != nil {
+		return nil, err
+	}
+	return tuned(doc, c.env.Cluster.Tuning)
 }
 
 // pluginDigest adds name, size and time of each plugin; their content would be too much to read for every look.
