@@ -50,6 +50,7 @@ func commands(a *app) []*cobra.Command {
 		newHomeCommand(a),
 		newUpgradeCommand(a),
 		newBackupCommand(a), newBackupsCommand(a), newRestoreCommand(a),
+		newDrillCommand(a),
 		newResumeCommand(a),
 		newRollbackCommand(a),
 		newUnlockCommand(a),

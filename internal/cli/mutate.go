@@ -163,7 +163,13 @@ func (m *mutator) locked(ctx context.Context) error {
 		return err
 	}
 	m.session.AddLease = lock.AddLease
-	err = m.change(held)
+	if _, err = m.app.undoDrills(held, m.session.Cluster); err != nil && m.makesRoom {
+		m.app.say("Warning: %v", err) // what takes the cluster away takes the faults away with it
+		err = nil
+	}
+	if err == nil {
+		err = m.change(held)
+	}
 	return errors.Join(err, lock.Release())
 }
 

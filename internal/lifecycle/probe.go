@@ -20,3 +20,6 @@ func (e *Env) Probe() probe.Config {
 	}
 	return c
 }
+
+// HomePath is the folder of the controller's home on the hosts that it can run on.
+func (e *Env) HomePath() string { return e.controller().home }

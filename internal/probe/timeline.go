@@ -18,8 +18,10 @@ const (
 	Image Phase = "image"
 	// HomeRestore is until Jenkins itself begins: the owner lock, the home's history, the restore of an empty home.
 	HomeRestore Phase = "home restore"
-	// Boot is until people are served.
+	// Boot is until people are served by a new controller.
 	Boot Phase = "boot"
+	// EdgePhase is until people are served again by the controller that was there all the time.
+	EdgePhase Phase = "edge"
 	// FrameworkPhase is until Jenkins is registered with Mesos again. The Mesos plugin registers at the first build that waits.
 	FrameworkPhase Phase = "framework"
 	// FirstBuild is until a build has ended well.
@@ -28,7 +30,7 @@ const (
 
 // Phases are all phases in their order.
 func Phases() []Phase {
-	return []Phase{Detection, Rescheduling, Image, HomeRestore, Boot, FrameworkPhase, FirstBuild}
+	return []Phase{Detection, Rescheduling, Image, HomeRestore, Boot, EdgePhase, FrameworkPhase, FirstBuild}
 }
 
 // The kinds of events that a timeline knows; others are shown and not judged.
@@ -107,7 +109,11 @@ func NewTimeline(samples []Sample, events []Event) Timeline {
 		marks[HomeRestore] = startOf(samples, events, marks[Image])
 	}
 	if t.Served.After(fault) {
-		marks[Boot] = t.Served
+		if marks[Image].IsZero() {
+			marks[EdgePhase] = t.Served
+		} else {
+			marks[Boot] = t.Served
+		}
 	}
 	if t.Registered.After(fault) {
 		marks[FrameworkPhase] = t.Registered

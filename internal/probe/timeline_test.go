@@ -52,7 +52,7 @@ func TestARecoveryIsSplitIntoItsPhases(t *testing.T) {
 			require.Equal(t, line.Parts[i-1].To, part.From, "no gap before %s", part.Phase)
 		}
 	}
-	require.Equal(t, Phases(), got)
+	require.Equal(t, []Phase{Detection, Rescheduling, Image, HomeRestore, Boot, FrameworkPhase, FirstBuild}, got)
 	require.Equal(t, map[Phase]time.Time{Detection: at(1250), Rescheduling: at(5000), Image: at(6000), HomeRestore: at(7000), Boot: at(9000),
 		FrameworkPhase: at(11000), FirstBuild: at(15000)}, ends)
 	rto, ok := line.RTO()
@@ -91,6 +91,12 @@ func TestAFaultThatTheControllerDoesNotFeelHasNoBoot(t *testing.T) {
 	rto, ok := line.RTO()
 	require.True(t, ok)
 	require.Equal(t, 7*time.Second, rto)
+}
+
+func TestPeopleWhoAreCutOffFromALivingControllerSeeNoBoot(t *testing.T) {
+	samples := []Sample{tasks(750, running("t1")), tasks(2000, running("t1")), up(Edge, 750, "s1"), down(Edge, 1250, "refused"), up(Edge, 3000, "s1")}
+	line := NewTimeline(samples, []Event{{At: at(1000), Kind: EventFault}})
+	require.Equal(t, []Part{{EdgePhase, at(1000), at(3000)}}, line.Parts)
 }
 
 func TestWhatHasNotComeBackHasNoRTO(t *testing.T) {
