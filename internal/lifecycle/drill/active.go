@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // Active is a drill whose faults are not all taken back. It is a file of the state folder, written before the first fault.
@@ -53,39 +55,7 @@ func (a Active) write(state string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return writeFile(path, append(data, '\n'))
-}
-
-// writeFile writes a file whole or not at all, and returns when it is on the disk.
-func writeFile(path string, data []byte) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = file.Close()
-			_ = os.Remove(file.Name())
-		}
-	}()
-	if _, err := file.Write(data); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
+	return wholefile.Write(path, append(data, '\n'), 0o600)
 }
 
 // Undo takes back what a drill has left in the world, the last fault first. Every fault is tried; those that could not be taken back stay

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 func resultsDir(state string) string { return filepath.Join(state, "drill", "results") }
@@ -23,7 +25,7 @@ func Save(state string, r Result) error {
 		return err
 	}
 	path := filepath.Join(resultsDir(state), r.Began.UTC().Format("20060102T150405.000")+"-"+r.Name+".json")
-	if err := writeFile(path, append(data, '\n')); err != nil {
+	if err := wholefile.Write(path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("keeping the result: %w", err)
 	}
 	return nil

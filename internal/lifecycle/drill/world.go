@@ -137,10 +137,11 @@ func (w *real) home(ctx context.Context, f *Facts) {
 		top := strings.TrimSpace(out.Stdout)
 		f.OwnDisk = top != "" && (top == f.Home || top == filepath.Dir(f.Home))
 	}
-	_, history, err := w.env.HomeHistory()
+	kept, err := w.env.HomeHistory()
 	if err != nil {
 		return
 	}
+	history := kept.Config
 	f.Git, f.History = w.env.Cluster.Jenkins.SCM.Repository, history.State
 	f.GitPath, f.GitPeers = gitPlace(ctx, history.Repository)
 	data, err := m.ReadFile(ctx, history.StatusFile())
