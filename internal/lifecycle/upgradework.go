@@ -12,18 +12,24 @@ import (
 	"github.com/jomctl/jomctl/internal/op"
 )
 
-// Announce shows a message above every page.
-func (u *Upgrade) Announce(ctx context.Context, message string) (string, error) {
+// Message is what is shown above every page.
+func (u *Upgrade) Message(ctx context.Context) (string, error) {
 	client, err := u.client()
 	if err != nil {
 		return "", err
 	}
 	defer client.Close()
-	before, err := client.SystemMessage(ctx)
-	if err != nil || before == message {
-		return before, err
+	return client.SystemMessage(ctx)
+}
+
+// Announce shows a message above every page.
+func (u *Upgrade) Announce(ctx context.Context, message string) error {
+	client, err := u.client()
+	if err != nil {
+		return err
 	}
-	return before, client.SetSystemMessage(ctx, message)
+	defer client.Close()
+	return client.SetSystemMessage(ctx, message)
 }
 
 // Quiet lets nothing new start.

@@ -40,14 +40,7 @@ func (u *upgrade) drain() op.Step {
 		}
 	})
 	return u.undo(step, func(ctx context.Context, say op.Say) error {
-		if len(u.s.State.Stopped) == 0 {
-			return nil
-		}
-		left, err := u.c.Requeue(ctx, u.s.State.Stopped, say)
-		if err == nil {
-			u.s.State.Left, u.s.State.Stopped = append(u.s.State.Left, left...), nil
-		}
-		return err
+		return u.ask(ctx, u.s.State.Stopped, say)
 	})
 }
 

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -90,19 +91,28 @@ func (u *upgrade) open() op.Step {
 
 func (u *upgrade) requeue() op.Step {
 	return u.step(stepRequeue, "What waited is asked for again", func(ctx context.Context, say op.Say) error {
-		left, err := u.c.Requeue(ctx, append(u.s.State.Work.Queued, u.s.State.Stopped...), say)
-		if err == nil {
-			u.s.State.Left = left
-		}
-		return err
+		return u.ask(ctx, append(slices.Clone(u.s.State.Work.Queued), u.s.State.Stopped...), say)
 	})
 }
 
+// ask asks for builds again, one after the other, the oldest first. Each is noted, so that a cut does not bring a second one of many.
+func (u *upgrade) ask(ctx context.Context, builds []Build, say op.Say) error {
+	for i := len(builds) - 1 - u.s.State.Asked; i >= 0; i-- {
+		left, err := u.c.Requeue(ctx, builds[i:i+1], say)
+		if err != nil {
+			return err
+		}
+		u.s.State.Left = append(u.s.State.Left, left...)
+		u.s.State.Asked++
+		if err := u.s.Save(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (u *upgrade) withdraw() op.Step {
-	return u.step(stepWithdraw, "Users told that it is over", func(ctx context.Context, _ op.Say) error {
-		_, err := u.c.Announce(ctx, u.s.State.Message)
-		return err
-	})
+	return u.step(stepWithdraw, "Users told that it is over", func(ctx context.Context, _ op.Say) error { return u.unannounce(ctx) })
 }
 
 func (u *upgrade) record() op.Step {

@@ -37,12 +37,14 @@ type State struct {
 	FirstBackup string    `json:"firstBackup,omitempty"`
 	Backup      string    `json:"backup,omitempty"`
 	Rehearsal   Rehearsal `json:"rehearsal"`
-	// Message is what was announced before.
-	Message string `json:"message,omitempty"`
+	// Message is what was announced before, nil while that is not known.
+	Message *string `json:"message,omitempty"`
 	// Work is what ran and waited when the queue was shut, Stopped those that were ended for it, Left what nobody can ask for again.
 	Work    Work     `json:"work"`
 	Stopped []Build  `json:"stopped,omitempty"`
 	Left    []string `json:"left,omitempty"`
+	// Asked is how many of them were asked for again.
+	Asked int `json:"asked,omitempty"`
 	// Restored says that the home is the old one again, FailedHome where the failed one is kept.
 	Restored   bool   `json:"restored,omitempty"`
 	FailedHome string `json:"failedHome,omitempty"`

@@ -192,18 +192,29 @@ func (u *upgrade) message() string {
 	return text + " Builds that wait are kept."
 }
 
+// announce notes the message that is there before it replaces it.
 func (u *upgrade) announce() op.Step {
 	step := u.gated(stepAnnounce, "Users told", 0, func(ctx context.Context, _ op.Say) error {
-		before, err := u.c.Announce(ctx, u.message())
-		if err == nil && before != u.message() { // it is, where this was cut off
-			u.s.State.Message = before
+		if u.s.State.Message == nil {
+			before, err := u.c.Message(ctx)
+			if err != nil {
+				return err
+			}
+			u.s.State.Message = &before
+			if err := u.s.Save(); err != nil {
+				return err
+			}
 		}
-		return err
+		return u.c.Announce(ctx, u.message())
 	})
-	return u.undo(step, func(ctx context.Context, _ op.Say) error {
-		_, err := u.c.Announce(ctx, u.s.State.Message)
-		return err
-	})
+	return u.undo(step, func(ctx context.Context, _ op.Say) error { return u.unannounce(ctx) })
+}
+
+func (u *upgrade) unannounce(ctx context.Context) error {
+	if u.s.State.Message == nil {
+		return nil
+	}
+	return u.c.Announce(ctx, *u.s.State.Message)
 }
 
 func (u *upgrade) quiet() op.Step {

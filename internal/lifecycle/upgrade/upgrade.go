@@ -64,8 +64,9 @@ type Preparing interface {
 
 // Serving is what is asked of a controller that runs, whichever it is.
 type Serving interface {
-	// Announce shows a message to everybody and returns the one that was there.
-	Announce(ctx context.Context, message string) (before string, err error)
+	// Message is what is shown to everybody, Announce replaces it.
+	Message(ctx context.Context) (string, error)
+	Announce(ctx context.Context, message string) error
 	// Quiet lets nothing new start, Loud ends that.
 	Quiet(ctx context.Context, message string) error
 	Loud(ctx context.Context) error
