@@ -35,6 +35,9 @@ type fake struct {
 	recorded upgrade.Side
 	reasons  []upgrade.Reason
 	unready  bool
+	// endless builds end only when they are stopped; hang is a call that ends with its context.
+	endless bool
+	hang    string
 	// lazy is a new version that writes nothing.
 	lazy bool
 
@@ -66,6 +69,10 @@ func (f *fake) call(ctx context.Context, name string, effect func() error) error
 	f.names = append(f.names, name)
 	bad := f.calls == f.fail
 	f.cutHere()
+	if name == f.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	if bad && !f.late {
 		return fmt.Errorf("%s: %w", name, errInjected)
 	}
@@ -176,7 +183,7 @@ func (f *fake) Loud(ctx context.Context) error {
 func (f *fake) Work(ctx context.Context) (w upgrade.Work, err error) {
 	err = f.call(ctx, "work", func() error {
 		w = upgrade.Work{Running: slices.Clone(f.running), Queued: slices.Clone(f.queue)}
-		if len(f.running) > 0 && f.quiet {
+		if len(f.running) > 0 && f.quiet && !f.endless {
 			f.running = f.running[1:] // one ends at each look
 		}
 		return f.up()
