@@ -175,6 +175,9 @@ func (m *mutator) locked(ctx context.Context) error {
 
 // change previews, asks and runs, or rolls back.
 func (m *mutator) change(ctx context.Context) error {
+	if err := m.halfWay(); err != nil {
+		return err
+	}
 	before, err := m.unfinished()
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -44,4 +46,17 @@ func (m *mutator) takeBack(ctx context.Context, change mutation, path string, ca
 	}
 	m.app.say("%s taken back: %d steps", m.verb(), result.Count(op.OutcomeRolledBack))
 	return &op.RolledBackError{Verb: m.verb(), Cause: cause}
+}
+
+// halfWay refuses other changes while an upgrade has to be ended: they would start the old version on the home of the new one.
+func (m *mutator) halfWay() error {
+	if m.verb() == upgrade.Verb || m.verb() == "destroy" {
+		return nil
+	}
+	store, err := upgrade.Open(lifecycle.UpgradeDir(m.session.Cluster))
+	if err != nil || !store.State.Windowed() {
+		return err
+	}
+	return &refusedError{fmt.Errorf("an upgrade from %s to %s is half-way", store.State.From.Release, store.State.To.Release),
+		"go on with `jomctl resume`, or take it back with `jomctl rollback`"}
 }

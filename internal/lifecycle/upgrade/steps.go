@@ -94,7 +94,10 @@ func because(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	return errors.Join(context.Cause(ctx), err)
+	if cause := context.Cause(ctx); !errors.Is(err, cause) {
+		return errors.Join(cause, err)
+	}
+	return err
 }
 
 // undo makes a step's undoing, which does nothing where this run has not begun the step.
