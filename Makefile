@@ -6,7 +6,7 @@ VERSION := $(shell cat VERSION)
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X github.com/jomctl/jomctl/internal/cli.version=$(VERSION) -X github.com/jomctl/jomctl/internal/cli.commit=$(COMMIT)
 
-.PHONY: build demo test test-here test-lab test-fast bench lint clean setup
+.PHONY: build demo test test-here test-lab test-upgrade test-fast bench lint clean setup
 
 build: ## bin/jomctl, bin/jomhome, bin/standin
 	@mkdir -p $(BIN)
@@ -26,6 +26,10 @@ test-here: setup build ## everything that needs no machines
 
 test-lab: setup build ## clusters on lab hosts with systemd, from packages of a signed repository; needs root, or Docker and a built lab image (JOMCTL_TEST_SEVEN=1: also seven hosts at once)
 	@scripts/test-lab.sh
+
+test-upgrade: setup build ## upgrades of the controller alone, which make test runs, too: cut at every record, and on a real ZooKeeper, HAProxy and restic
+	JOMCTL_TEST_REAL=1 $(GO) test -count=1 -timeout 15m -run Upgrade ./internal/lifecycle ./internal/cli ./e2e
+	$(GO) test -count=1 ./internal/lifecycle/upgrade
 
 test-fast: ## unit tests alone: no packages, no root, no network
 	$(GO) test ./...
