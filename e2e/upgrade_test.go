@@ -135,6 +135,12 @@ func TestUpgrade(t *testing.T) {
 	b.isBack(web, kept)
 	require.DirExists(t, b.upgradeState().FailedHome, "the failed home is kept")
 
+	lacking := b.ownRelease("lacking", "plugins.lock", `requiredCore: "2.504.3"`, `requiredCore: "2.999.1"`)
+	refused = b.run("upgrade-jenkins", "--release", lacking, "--now", "--yes").exits(3)
+	require.Contains(t, refused.errOut, "was not loaded")
+	require.Zero(t, b.upgradeState().Begun["announce"], "nothing was begun that would have to be taken back")
+	require.Equal(t, "2.555.3", web.version())
+
 	b.killedUpgrade(web, answer.URL)
 }
 

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
-
-	"github.com/jomctl/jomctl/internal/op"
 )
 
 func newResumeCommand(a *app) *cobra.Command {
@@ -14,16 +12,5 @@ func newResumeCommand(a *app) *cobra.Command {
 			"A rollback that was cut off is gone on with as a rollback.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.carryOn(cmd.Context(), "resume") },
-	}
-}
-
-func newRollbackCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "rollback",
-		Short: "Take back the last run that was stopped or failed",
-		Long: "rollback takes back what the last unfinished command began, the last step first, as far as a step can be taken back.\n" +
-			"It ends with exit code 7 when everything is taken back.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.carryOn(cmd.Context(), op.VerbRollback) },
 	}
 }

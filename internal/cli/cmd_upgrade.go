@@ -21,8 +21,10 @@ import (
 type upgradeOptions struct {
 	release, window string
 	now, wait       bool
-	drain, canary   time.Duration
-	onTimeout       string
+	// back goes to an earlier release with the home of then.
+	back          bool
+	drain, canary time.Duration
+	onTimeout     string
 	// planOnly says that nothing is begun, so that a reason against it is only told.
 	planOnly func() bool
 }
@@ -52,6 +54,8 @@ func newUpgradeCommand(a *app) *cobra.Command {
 	flags.DurationVar(&opts.drain, "drain-timeout", 20*time.Minute, "how long running builds may take to end")
 	flags.StringVar(&opts.onTimeout, "on-timeout", onTimeoutAbort, "what happens to builds that still run then: abort gives the upgrade up, stop-builds ends them and asks for them again")
 	flags.DurationVar(&opts.canary, "canary-timeout", 5*time.Minute, "how long a build on an agent of each template may take")
+	flags.BoolVar(&opts.back, "back", false, "go back to a release that ran before, with the home of then")
+	_ = flags.MarkHidden("back") // `jomctl rollback --to` is the command
 	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return upgradeJenkins(ctx, s, opts) })
 	opts.planOnly = func() bool { return cmd.Flag("plan").Changed }
 	run := cmd.RunE
@@ -121,18 +125,30 @@ func upgradeJenkins(ctx context.Context, s *session, opts *upgradeOptions) (muta
 	if err != nil {
 		return mutation{}, err
 	}
+	lines := map[string][]string(nil)
 	if !goesOn(store, to) {
-		store.Begin(upgrade.State{Run: s.RunID, From: u.Old.VersionOf(), To: u.New.VersionOf(), User: op.CurrentOwner(s.RunID, upgrade.Verb).String(), Began: time.Now().UTC()})
+		state := upgrade.State{Run: s.RunID, From: u.Old.VersionOf(), To: u.New.VersionOf(), User: op.CurrentOwner(s.RunID, upgrade.Verb).String(), Began: time.Now().UTC()}
+		if opts.back {
+			if state.HomeOf = upgrade.Leaving(earlier, to); state.HomeOf == nil {
+				return mutation{}, &refusedError{fmt.Errorf("no upgrade of this cluster led away from the release %s", to), "`jomctl releases` shows what ran when"}
+			}
+		}
+		store.Begin(state)
 		if err := admit(ctx, s, opts, u, windows, earlier); err != nil {
 			return mutation{}, err
 		}
+		preview, err := u.Preview(ctx, earlier)
+		if err != nil {
+			return mutation{}, err
+		}
+		lines = preview.Lines()
 	}
 	if u.Old.ZooKeeper.Healthy(ctx) == nil {
 		if err := s.AddLease(ctx, zooKeeperLease{&cluster.Lease{ZooKeeper: u.Old.ZooKeeper, Path: cluster.LeasePath(s.Cluster.Name)}}); err != nil {
 			return mutation{}, err
 		}
 	}
-	plan := upgrade.Plan(u, store, upgrade.Options{Wait: opts.wait, Drain: opts.drain, StopBuilds: opts.onTimeout == onTimeoutStop,
+	plan := upgrade.Plan(u, store, upgrade.Options{Changes: lines, Wait: opts.wait, Drain: opts.drain, StopBuilds: opts.onTimeout == onTimeoutStop,
 		Canary: opts.canary, Start: u.StartLimit(), Window: windows, Tick: 200 * time.Millisecond})
 	return mutation{Plan: plan,
 		TakeBack: func(cause error) bool { return upgrade.TakeBack(store, cause) },

@@ -116,6 +116,11 @@ func (c controller) files() ([]provision.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the controller file: %w", err)
 	}
+	if list, err := c.standinPlugins(); err != nil {
+		return nil, err
+	} else if list != nil {
+		files = append(files, provision.File{Path: c.standinPluginsFile(), Data: list, Mode: 0o644})
+	}
 	return append(files, provision.File{Path: c.runFile(), Data: append(run, '\n'), Mode: 0o644}), nil
 }
 
@@ -197,6 +202,9 @@ func (c controller) run() home.Controller {
 		idle := c.env.Cluster.Jenkins.Cloud.Templates[0].Idle.Duration()
 		properties = append(properties, fmt.Sprintf("-Djomctl.standin.idleSeconds=%d", int(math.Ceil(idle.Seconds()))),
 			"-Djomctl.standin.version="+c.env.Release.Core.Version, "-Djomctl.standin.agentListenAddress=$HOST")
+		if c.standinHasPlugins() {
+			properties = append(properties, "-Djomctl.standin.plugins="+c.standinPluginsFile())
+		}
 	}
 	out := home.Controller{Home: c.home, Seed: filepath.Join(c.dir, "seed"), Plugins: c.pluginsThere(),
 		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", Owner: "$HOST:" + strconv.Itoa(provision.OwnerPort), AgentPort: true, BootSeconds: 60, History: c.history()}

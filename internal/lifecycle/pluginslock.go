@@ -1,7 +1,9 @@
 package lifecycle
 
 import (
+	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/jomctl/jomctl/bundles/resolve"
@@ -89,8 +91,31 @@ func first(names []string) string {
 // lockedPlugins are the plugins that must be loaded, nil where the cluster has plugins of its own or a stand-in runs.
 func (e *Env) lockedPlugins() []resolve.Plugin {
 	c := e.controller()
-	if !c.war.real() || c.war.set.dir == "" {
-		return nil
+	if c.standinHasPlugins() || c.war.set.dir != "" {
+		return e.Release.Lock.Plugins
 	}
-	return e.Release.Lock.Plugins
+	return nil
+}
+
+// standinHasPlugins says that a stand-in is told which plugins it has: those of the release's lock.
+func (c controller) standinHasPlugins() bool {
+	if c.war.real() || c.env.Release.Lock == nil {
+		return false
+	}
+	_, has := c.env.Release.Lock.Plugin(pluginMesos)
+	return has
+}
+
+func (c controller) standinPluginsFile() string { return filepath.Join(c.dir, "plugins.json") }
+
+// standinPlugins is the list for a stand-in, nil where it is told nothing.
+func (c controller) standinPlugins() ([]byte, error) {
+	if !c.standinHasPlugins() {
+		return nil, nil
+	}
+	data, err := json.MarshalIndent(c.env.Release.Lock.Plugins, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the list of plugins: %w", err)
+	}
+	return append(data, '\n'), nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/jomctl/jomctl/bundles/version"
 	"github.com/jomctl/jomctl/internal/backup"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
@@ -95,6 +96,10 @@ func (u *Upgrade) checkRelease(add func(subject, problem, fix string)) {
 	if set.War != "" && set.War != "standin" {
 		add("jenkins.war", set.War+" is a file of your own, and an upgrade goes from release to release",
 			"make a release of it (`jomctl release new`), name that in `release`, leave jenkins.war out, and run `jomctl install`")
+	}
+	if u.Store.State.HomeOf == nil && version.Older(u.New.Release.Core.Version, u.Old.Release.Core.Version) {
+		add("release "+u.New.Release.Name, fmt.Sprintf("its core %s is older than %s, which runs: Jenkins does not read what a newer one has written", u.New.Release.Core.Version, u.Old.Release.Core.Version),
+			"`jomctl rollback --to "+u.New.Cluster.Release+"` goes back to it, with the home of then")
 	}
 	for name, e := range map[string]*Env{"the release that runs": u.Old, "release " + u.New.Release.Name: u.New} {
 		if !e.controller().hasPlugin(pluginCasc) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +60,9 @@ func (u *Upgrade) Deploy(ctx context.Context, side upgrade.Side, say op.Say) err
 		return err
 	}
 	if side == upgrade.New {
+		if err := u.earlierHome(ctx, say); err != nil {
+			return err
+		}
 		if err := u.shutQueue(); err != nil {
 			return err
 		}
@@ -106,7 +111,7 @@ func (u *Upgrade) watched(ctx context.Context, e *Env, say op.Say, work func(con
 			}
 			text := fmt.Sprintf("the controller ended on %s: %s", e.hostName(app.LastFailure.Host), app.LastFailure.Message)
 			if stderr, err := e.Mesos.TaskLog(ctx, app.LastFailure.TaskID, "stderr", 2000); err == nil {
-				text += "; its last words: " + lastLine(stderr)
+				text += "; its last words: " + lastWords(stderr)
 			}
 			cancel(errors.New(text))
 			return
@@ -119,6 +124,17 @@ func (u *Upgrade) watched(ctx context.Context, e *Env, say op.Say, work func(con
 	cancel(nil)
 	<-ended
 	return err
+}
+
+var executorLine = regexp.MustCompile(`^[IWE]\d{4,8} .*executor(\.cpp:\d+)?\] `)
+
+// lastWords is the last line that is the program's own and not its executor's.
+func lastWords(text string) string {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"), executorLine.MatchString)
+	if len(lines) == 0 {
+		return "none"
+	}
+	return lines[len(lines)-1]
 }
 
 // Ready is the gate after a start.

@@ -152,6 +152,25 @@ func (u *Upgrade) shutQueue() error {
 
 // Restore puts the home in place that the old version left: the backup, and what changed after it.
 func (u *Upgrade) Restore(ctx context.Context, id string, say op.Say) (string, error) {
+	return u.putBack(ctx, u.Store.Folder(), id, "failed-upgrade", say)
+}
+
+// earlierHome puts the home of an earlier run in place, once.
+func (u *Upgrade) earlierHome(ctx context.Context, say op.Say) error {
+	then := u.Store.State.HomeOf
+	if then == nil || u.Store.State.HomeBack {
+		return nil
+	}
+	if _, err := u.putBack(ctx, filepath.Join(u.Store.Dir, then.Run), then.Backup, "before-rollback", say); err != nil {
+		return err
+	}
+	u.Store.State.HomeBack = true
+	return u.Store.Save()
+}
+
+// putBack restores a backup, and what a run's folder has of changes after it, in the place of the home. The home that was there is kept under a
+// name with the word.
+func (u *Upgrade) putBack(ctx context.Context, folder, id, word string, say op.Say) (string, error) {
 	release, err := u.backups.own()
 	if err != nil {
 		return "", err
@@ -167,7 +186,10 @@ func (u *Upgrade) Restore(ctx context.Context, id string, say op.Say) (string, e
 		err = fmt.Errorf("backup %s is not whole: %s", id[:8], verdict.Problems[0])
 	}
 	if err == nil {
-		err = u.overlay(beside)
+		err = overlay(folder, beside)
+	}
+	if err == nil {
+		err = keepAdmin(beside, u.Old.Cluster, say)
 	}
 	if err == nil {
 		err = u.carryMarker(beside)
@@ -180,18 +202,18 @@ func (u *Upgrade) Restore(ctx context.Context, id string, say op.Say) (string, e
 	if err != nil {
 		return "", err
 	}
-	failed := u.home() + ".failed-upgrade-" + now.UTC().Format("20060102T150405Z")
+	failed := u.home() + "." + word + "-" + now.UTC().Format("20060102T150405Z")
 	if err := os.Rename(kept, failed); err != nil {
 		return kept, fmt.Errorf("naming the failed home: %w", err)
 	}
-	say("the home is that of the old version again; the failed one is kept as %s", failed)
+	say("the home is restored; the one that was there is kept as %s", failed)
 	return failed, nil
 }
 
 // overlay makes a restored backup what the old version left, and proves it.
-func (u *Upgrade) overlay(beside string) error {
+func overlay(folder, beside string) error {
 	var left map[string]backup.Mark
-	if err := readJSON(u.file(leftFile), &left); err != nil {
+	if err := readJSON(filepath.Join(folder, leftFile), &left); err != nil {
 		return err
 	}
 	restored, err := backup.Files(beside)
@@ -205,7 +227,7 @@ func (u *Upgrade) overlay(beside string) error {
 			}
 		}
 	}
-	delta := u.file(deltaFolder)
+	delta := filepath.Join(folder, deltaFolder)
 	err = filepath.WalkDir(delta, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -37,6 +38,9 @@ type State struct {
 	FirstBackup string    `json:"firstBackup,omitempty"`
 	Backup      string    `json:"backup,omitempty"`
 	Rehearsal   Rehearsal `json:"rehearsal"`
+	// HomeOf is set for a way back to an earlier release: the run that left it, and the backup of its home. HomeBack says that it is in place.
+	HomeOf   *Earlier `json:"homeOf,omitempty"`
+	HomeBack bool     `json:"homeBack,omitempty"`
 	// Message is what was announced before, nil while that is not known.
 	Message *string `json:"message,omitempty"`
 	// Work is what ran and waited when the queue was shut, Stopped those that were ended for it, Left what nobody can ask for again.
@@ -51,6 +55,23 @@ type State struct {
 	// Outcome is empty while the run is unfinished; Cause is why it was taken back.
 	Outcome string `json:"outcome,omitempty"`
 	Cause   string `json:"cause,omitempty"`
+}
+
+// Earlier is a home as a run has left it behind.
+type Earlier struct {
+	Run    string    `json:"run"`
+	Backup string    `json:"backup"`
+	Time   time.Time `json:"time"`
+}
+
+// Leaving finds the newest run that led away from a release, nil where none did or where it has no backup.
+func Leaving(earlier []State, release string) *Earlier {
+	for _, one := range slices.Backward(earlier) {
+		if one.Outcome == Proven && one.From.Release == release && one.Backup != "" {
+			return &Earlier{Run: one.Run, Backup: one.Backup, Time: one.Ended[stepBackup]}
+		}
+	}
+	return nil
 }
 
 // The outcomes of a run.

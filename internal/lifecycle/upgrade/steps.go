@@ -37,6 +37,7 @@ const (
 // every cut, until it has ended once.
 func (u *upgrade) step(id, title string, do func(context.Context, op.Say) error) op.Step {
 	return op.Step{ID: id, Title: title,
+		Changes: func(context.Context) []string { return u.o.Changes[id] },
 		Probe: func(context.Context) (op.State, error) {
 			if has(u.s.State.Ended, id) {
 				return op.Done, nil
@@ -130,7 +131,11 @@ func (u *upgrade) firstBackup() op.Step {
 
 func (u *upgrade) rehearse() op.Step {
 	return u.step(stepRehearse, "New version rehearsed on a copy of the home", func(ctx context.Context, say op.Say) error {
-		found, err := u.c.Rehearse(ctx, u.s.State.FirstBackup, say)
+		id := u.s.State.FirstBackup
+		if then := u.s.State.HomeOf; then != nil {
+			id = then.Backup
+		}
+		found, err := u.c.Rehearse(ctx, id, say)
 		if err != nil {
 			return err
 		}

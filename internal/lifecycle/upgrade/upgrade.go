@@ -122,6 +122,8 @@ type Options struct {
 	Canary time.Duration
 	// Start is how long the new version may take to be ready.
 	Start time.Duration
+	// Changes are the preview's lines, by the ids of steps.
+	Changes map[string][]string
 	// Window gives the time in which changes are allowed.
 	Window Window
 	// Tick is how often the drain looks.

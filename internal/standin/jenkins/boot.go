@@ -17,6 +17,7 @@ import (
 	"github.com/jomctl/jomctl/internal/standin/jenkins/cloud"
 	"github.com/jomctl/jomctl/internal/standin/jenkins/core"
 	"github.com/jomctl/jomctl/internal/standin/jenkins/home"
+	"github.com/jomctl/jomctl/internal/standin/jenkins/plugins"
 	"github.com/jomctl/jomctl/internal/standin/jenkins/rest"
 	"github.com/jomctl/jomctl/internal/standin/jenkins/xmltree"
 )
@@ -33,6 +34,8 @@ type app struct {
 	o   *options
 	log io.Writer
 	c   *core.Controller
+	// plugins are those that were loaded, nil where nobody has said which there are.
+	plugins []plugins.Plugin
 
 	mu       sync.Mutex
 	cloud    *cloud.Cloud
@@ -75,6 +78,10 @@ func start(o *options, log io.Writer) (*app, error) {
 	if err := wizard(o, cfg, users, log); err != nil {
 		return nil, err
 	}
+	loaded, err := loadPlugins(o, cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	if err := applyCasc(o, cfg, users); err != nil {
 		return nil, err
 	}
@@ -83,7 +90,7 @@ func start(o *options, log io.Writer) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &app{o: o, log: log, c: c}
+	a := &app{o: o, log: log, c: c, plugins: loaded}
 	a.openAgentPort()
 	a.useCloud()
 	c.Locked(func() { err = c.SaveConfig() })
@@ -94,6 +101,35 @@ func start(o *options, log io.Writer) (*app, error) {
 	_ = os.Remove(attempts)
 	c.Start()
 	return a, nil
+}
+
+// The plugins that the stand-in imitates, and goes without where they are not loaded.
+const (
+	pluginMesos = "mesos"
+	pluginCasc  = "configuration-as-code"
+)
+
+// loadPlugins loads what a core of this version would load. Without the Mesos plugin the next save drops the cloud, as with the real one.
+func loadPlugins(o *options, cfg *home.Config, log io.Writer) ([]plugins.Plugin, error) {
+	if o.plugins == "" {
+		return nil, nil
+	}
+	all, err := plugins.Read(o.plugins)
+	if err != nil {
+		return nil, err
+	}
+	loaded, failed := plugins.Load(all, o.version)
+	for _, f := range failed {
+		fmt.Fprintf(log, "SEVERE\tjenkins.InitReactorRunner$1#onTaskFailed: Failed Loading plugin %s v%s: %s\n", f.Name, f.Version, f.Why)
+	}
+	o.lacks = map[string]bool{pluginMesos: true, pluginCasc: true}
+	for _, p := range loaded {
+		delete(o.lacks, p.Name)
+	}
+	if o.lacks[pluginMesos] {
+		cfg.SetMesosCloud(nil)
+	}
+	return append([]plugins.Plugin{}, loaded...), nil
 }
 
 // wizard secures an empty home with a one-time password, as the setup wizard does before anybody has seen it.
@@ -116,7 +152,7 @@ func cascFiles(o *options) ([]string, error) {
 // applyCasc reads the configured documents; any problem aborts the boot.
 func applyCasc(o *options, cfg *home.Config, users *home.Users) error {
 	files, err := cascFiles(o)
-	if err != nil || len(files) == 0 {
+	if err != nil || len(files) == 0 || o.lacks[pluginCasc] {
 		return err
 	}
 	doc, problems := casc.Load(files)
@@ -127,6 +163,9 @@ func applyCasc(o *options, cfg *home.Config, users *home.Users) error {
 }
 
 func applyDocument(o *options, doc *casc.Document, cfg *home.Config, users *home.Users) error {
+	if o.lacks[pluginMesos] && len(doc.Clouds) > 0 {
+		return errors.New("configuration as code: No hudson.slaves.Cloud implementation found for mesos")
+	}
 	if err := doc.Apply(cfg, users); err != nil {
 		return fmt.Errorf("configuration as code: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/standin/jenkins/casc"
 	"github.com/jomctl/jomctl/internal/standin/jenkins/home"
+	"github.com/jomctl/jomctl/internal/standin/jenkins/plugins"
 	"github.com/jomctl/jomctl/internal/standin/jenkins/rest"
 )
 
@@ -44,6 +45,12 @@ func (p *process) control() rest.Control {
 			return a.apply(doc)
 		},
 		CascExport: p.export,
+		Plugins: func() []plugins.Plugin {
+			if a := p.current(); a != nil {
+				return a.plugins
+			}
+			return nil
+		},
 	}
 }
 

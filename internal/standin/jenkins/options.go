@@ -33,6 +33,10 @@ type options struct {
 	// queueTick is the pause between two looks at the queue; 0 = the real one's 5 s.
 	queueTick time.Duration
 	cloud     cloud.Options
+	// plugins is a file with the list of plugins that it has; empty for those that it imitates.
+	plugins string
+	// lacks are the imitated plugins that were not loaded.
+	lacks map[string]bool
 	// unknown are arguments that mean nothing to the stand-in; they are named in the log.
 	unknown []string
 }
@@ -124,6 +128,8 @@ func (o *options) property(key, value string) error {
 	case "jomctl.standin.queueTickMillis":
 		n, err = number()
 		o.queueTick = time.Duration(n) * time.Millisecond
+	case "jomctl.standin.plugins":
+		o.plugins = value
 	case "jomctl.standin.version":
 		o.version = value
 	}

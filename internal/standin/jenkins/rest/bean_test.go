@@ -76,7 +76,7 @@ func TestPluginFilesAreListedButNotRun(t *testing.T) {
 		require.NoError(t, file.Close())
 	}
 	got := map[string]plugin{}
-	for _, p := range plugins(dir) {
+	for _, p := range listed(dir, nil) {
 		got[p.name] = p
 	}
 	require.Len(t, got, 4)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"github.com/jomctl/jomctl/internal/standin/jenkins/plugins"
 )
 
 // plugin is one line of the plugin list.
@@ -26,13 +28,18 @@ var imitated = []plugin{
 	{name: "mesos", version: "2.0", long: "Mesos Plugin", core: "2.164"},
 }
 
-// plugins are the imitated ones and those whose files are in plugins/. A file replaces the version of its imitation; the others
-// are listed as inactive, because the stand-in runs none of them.
-func plugins(home string) []plugin {
+// listed are the loaded ones, or else the imitated ones, and those whose files are in plugins/. A file replaces the version of its
+// imitation; the others are listed as inactive, because the stand-in runs none of them.
+func listed(home string, loaded []plugins.Plugin) []plugin {
 	byName := map[string]plugin{}
+	for _, p := range loaded {
+		byName[p.Name] = plugin{name: p.Name, version: p.Version, long: p.Name, core: p.Core, imitated: true}
+	}
 	for _, p := range imitated {
-		p.imitated = true
-		byName[p.name] = p
+		if loaded == nil {
+			p.imitated = true
+			byName[p.name] = p
+		}
 	}
 	entries, _ := os.ReadDir(filepath.Join(home, "plugins"))
 	for _, e := range entries {
@@ -53,6 +60,14 @@ func plugins(home string) []plugin {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
 	return out
+}
+
+// loaded is nil where nobody has said which plugins there are.
+func (c Control) loaded() []plugins.Plugin {
+	if c.Plugins == nil {
+		return nil
+	}
+	return c.Plugins()
 }
 
 func readPlugin(path string) plugin {
@@ -103,7 +118,7 @@ func (q *query) pagePlugins(rest []string) {
 		q.notFound()
 		return
 	}
-	list := plugins(q.c.Home())
+	list := listed(q.c.Home(), q.s.control.loaded())
 	q.api(rest, "Plugins - Jenkins", func(view) *bean {
 		return object("hudson.LocalPluginManager", f("plugins", beans(list, func(p plugin) *bean {
 			return object("", f("active", p.imitated), f("backupVersion", nil), f("bundled", !p.file), f("deleted", false), f("dependencies", []*bean{}),

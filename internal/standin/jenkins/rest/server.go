@@ -12,6 +12,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/standin/jenkins/core"
 	"github.com/jomctl/jomctl/internal/standin/jenkins/home"
+	"github.com/jomctl/jomctl/internal/standin/jenkins/plugins"
 )
 
 // StandinHeader is on every answer, so that clients can tell the stand-in from the real one.
@@ -48,6 +49,8 @@ type Control struct {
 	// AgentPort is the open agent port, 0 when it is closed; AgentHost is what is advertised, "" = the URL's host.
 	AgentPort func() int
 	AgentHost string
+	// Plugins are those that are loaded, nil for the imitated ones.
+	Plugins func() []plugins.Plugin
 }
 
 // Server answers on one listener for all phases.
