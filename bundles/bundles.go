@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sort"
 	"strings"
 	"text/template"
@@ -55,6 +54,8 @@ type Release struct {
 	Lock   *resolve.Lock  `yaml:"-"`
 	// Advisories are what was known when the plugins were locked; the zero value where the release keeps none.
 	Advisories resolve.Advisories `yaml:"-"`
+	// Casc are the files of configuration as code that it brings, in the order of their names.
+	Casc []CascFile `yaml:"-"`
 
 	files fs.FS
 }
@@ -118,7 +119,7 @@ func Load(release string) (*Release, error) {
 	if err := loaded.validate(); err != nil {
 		return nil, fmt.Errorf("release %q: bundle.yaml: %w", release, err)
 	}
-	if err := loaded.readPlugins(); err != nil {
+	if err := errors.Join(loaded.readPlugins(), loaded.readCasc()); err != nil {
 		return nil, fmt.Errorf("release %q: %w", release, err)
 	}
 	return loaded, nil
@@ -142,8 +143,6 @@ func open(release string) (fs.FS, error) {
 		release, strings.Join(Names(), ", "), release)
 }
 
-var hexDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
 func (r *Release) validate() error {
 	var problems []error
 	if r.Name == "" {
@@ -152,7 +151,7 @@ func (r *Release) validate() error {
 	if r.Core.Version == "" {
 		problems = append(problems, errors.New("core.version: missing"))
 	}
-	if !hexDigest.MatchString(r.Core.SHA256) && (r.Core.SHA256 != "" || len(r.Incomplete) == 0) {
+	if !resolve.IsDigest(r.Core.SHA256) && (r.Core.SHA256 != "" || len(r.Incomplete) == 0) {
 		problems = append(problems, fmt.Errorf("core.sha256: %q: want 64 hex digits", r.Core.SHA256))
 	}
 	if len(r.Java) == 0 {

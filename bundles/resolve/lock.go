@@ -144,6 +144,9 @@ func (p Plugin) write(line func(string, ...any), field func(indent, name, value 
 
 var hexDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
+// IsDigest says whether text is a sha256 as releases write it: 64 hex digits in lower case.
+func IsDigest(text string) bool { return hexDigest.MatchString(text) }
+
 // ParseLock reads plugins.lock and looks whether it can be used safely.
 func ParseLock(data []byte) (*Lock, error) {
 	lock := &Lock{}
@@ -156,7 +159,7 @@ func ParseLock(data []byte) (*Lock, error) {
 		switch {
 		case !updatecenter.ValidName(p.Name) || !updatecenter.ValidVersion(p.Version):
 			problems = append(problems, fmt.Errorf("plugins.lock: %q %q: not a plugin's name and version", p.Name, p.Version))
-		case !hexDigest.MatchString(p.SHA256):
+		case !IsDigest(p.SHA256):
 			problems = append(problems, fmt.Errorf("plugins.lock: %s: sha256: %q: want 64 hex digits", p.Name, p.SHA256))
 		case seen[p.Name]:
 			problems = append(problems, fmt.Errorf("plugins.lock: %s is there twice", p.Name))

@@ -23,7 +23,7 @@ type Controller struct {
 	Plugins string `json:"plugins,omitempty"`
 	// Argv is the controller's command. $HOST, $PORT0, $PORT1 and $MESOS_SANDBOX in it are filled from the environment.
 	Argv []string `json:"argv"`
-	// Env are variables (NAME=value) added to the inherited environment.
+	// Env are variables (NAME=value) added to the inherited environment, filled as Argv is.
 	Env []string `json:"env,omitempty"`
 	// URL is where the controller itself answers, with the same variables as Argv.
 	URL string `json:"url"`
@@ -123,6 +123,10 @@ func (c Controller) expanded(getenv func(string) string) (Controller, error) {
 	out.Argv = make([]string, len(c.Argv))
 	for i, arg := range c.Argv {
 		out.Argv[i] = fill(arg)
+	}
+	out.Env = make([]string, len(c.Env))
+	for i, variable := range c.Env {
+		out.Env[i] = fill(variable)
 	}
 	out.URL, out.Owner = fill(c.URL), fill(c.Owner)
 	for name := range missing {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -175,7 +176,7 @@ func (e *Env) goneStep(h config.Host) op.Step {
 // build agent.
 func (e *Env) carries(state cluster.State) error {
 	app, template := e.Cluster.Jenkins.App, e.Cluster.Jenkins.Cloud.Templates[0]
-	cpus, mem := templateUse(template)
+	cpus, mem := jenkins.AgentUse(e.Cluster.Jenkins.Cloud.Line, template)
 	var agents []cluster.Resources
 	home, fixed := e.homeHost()
 	controller := -1

@@ -100,13 +100,9 @@ func (c controller) files() ([]provision.File, error) {
 		files = append(files, provision.File{Path: c.hashFile(), Data: []byte(hash + "\n"), Mode: 0o600})
 	}
 	for _, file := range seed {
-		path := filepath.Join(c.dir, "seed", filepath.FromSlash(file.Path))
-		if file.Path == "jenkins.yaml" {
-			// Beside the home and not in it, so that a changed cloud reaches a controller that has a home already.
-			path = c.cascFile()
-		}
-		files = append(files, provision.File{Path: path, Data: file.Data, Mode: file.Mode})
+		files = append(files, provision.File{Path: c.beside(file.Path), Data: file.Data, Mode: file.Mode})
 	}
+	files = append(files, c.cascFiles()...)
 	scm, err := c.scmFiles()
 	if err != nil {
 		return nil, err
@@ -137,7 +133,7 @@ func (c controller) masterKey() string {
 }
 
 func (c controller) runFile() string  { return filepath.Join(c.dir, "controller.json") }
-func (c controller) cascFile() string { return filepath.Join(c.dir, "jenkins.yaml") }
+func (c controller) cascFile() string { return filepath.Join(c.dir, jenkins.CascFile) }
 
 // hashFile is on this machine. It is no secret of the kind that opens a door, and is kept as if it were one.
 func (c controller) hashFile() string {
@@ -189,8 +185,11 @@ func (c controller) run() home.Controller {
 		"-Dhudson.lifecycle=hudson.lifecycle.ExitLifecycle",
 		"-Dhudson.TcpSlaveAgentListener.hostName=$HOST",
 		"-Dhudson.model.LoadStatistics.clock=" + strconv.Itoa(provisionerClock),
-		// Otherwise the plugin gives a master up for good that was away for half a minute.
-		"-Dusi.jenkins.connection-retries=-1",
+	}
+	if c.env.libmesos() { // whose plugin leaves it to Jenkins when to start a build agent
+		properties = append(properties, "-Dhudson.slaves.NodeProvisioner.MARGIN=50", "-Dhudson.slaves.NodeProvisioner.MARGIN0=0.85")
+	} else { // otherwise the plugin gives a master up for good that was away for half a minute
+		properties = append(properties, "-Dusi.jenkins.connection-retries=-1")
 	}
 	arguments := []string{"--httpListenAddress=$HOST", "--httpPort=$PORT0", "--webroot=" + c.webroot()}
 	argv := []string{c.program("standin"), "jenkins"}
@@ -215,8 +214,9 @@ func (c controller) run() home.Controller {
 	default:
 		out.PluginLock = c.pluginLock()
 	}
-	if c.hasPlugin(pluginCasc) {
-		out.Env = []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}
+	out.Env = c.startEnv()
+	if !c.byCasc() {
+		out.Clouds = c.cloudsFile()
 	}
 	return out
 }
@@ -308,8 +308,3 @@ func pinned(constraints [][]string) bool {
 }
 
 func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
-
-// templateUse is what one build agent of the template takes from Mesos.
-func templateUse(t config.Template) (cpus, memMiB float64) {
-	return t.CPUs, float64(t.Mem.MiB() + jenkins.ExtraMem)
-}

@@ -163,7 +163,7 @@ func TestWhatTargetLocalCannotCarryIsRefused(t *testing.T) {
 		require.NotEmpty(t, finding.Fix)
 		subjects = append(subjects, finding.Subject)
 	}
-	require.Equal(t, []string{"jenkins.cloud.templates[0]", "jenkins.cloud.line"}, subjects)
+	require.Equal(t, []string{"jenkins.cloud.templates[0]", "jenkins.cloud.line", "jenkins.cloud.line"}, subjects)
 
 	c := clusterWith(t, "")
 	c.Target = config.TargetAWS

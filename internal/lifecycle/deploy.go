@@ -103,7 +103,9 @@ func (e *Env) readyStep(timeout time.Duration) op.Step {
 				return op.Later, nil
 			}
 			defer client.Close()
-			_, err = client.Ready(ctx, c.want())
+			if _, err = client.Ready(ctx, c.want()); err == nil {
+				err = c.cloudKept(ctx)
+			}
 			return needed(err == nil), nil
 		},
 		Do: func(ctx context.Context, say op.Say) error {
@@ -122,14 +124,17 @@ func (e *Env) readyStep(timeout time.Duration) op.Step {
 			_, err = client.WaitReady(ctx, c.want(), tick, func(text string) { say("%s", text) })
 			cancel()
 			<-explained
-			return err
+			if err != nil {
+				return err
+			}
+			return c.cloudKept(ctx)
 		},
 	}
 }
 
 func (c controller) want() jenkins.Want {
 	want := jenkins.Want{Version: c.version(), AgentPort: c.env.Cluster.Jenkins.App.AgentPort, Secured: true}
-	if c.war.real() { // which comes up without what it cannot load, and does not say so
+	if c.war.real() && !c.env.libmesos() { // which comes up without what it cannot load, and does not say so
 		want.FrameworkID = c.env.frameworkID()
 	}
 	return want

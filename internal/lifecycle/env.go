@@ -147,10 +147,16 @@ func (e *Env) cloud() (jenkins.Cloud, error) {
 		}
 		runs = who.Username
 	}
-	return jenkins.Cloud{
+	cloud := jenkins.Cloud{Line: e.Cluster.Jenkins.Cloud.Line,
 		Master: e.edge(provision.EdgeMasterPort), FrameworkName: e.frameworkName(), FrameworkID: e.frameworkID(), User: runs,
 		URL: e.URL(), AgentPort: e.Cluster.Jenkins.App.AgentPort, Templates: templates,
-	}, nil
+	}
+	if e.libmesos() { // which finds the leader by itself
+		c := e.controller()
+		cloud.Master, cloud.Library = provision.ZooKeeperURL(e.Cluster, provision.MastersPath), c.mesos().Library
+		cloud.Plugin = c.mesosPlugin()
+	}
+	return cloud, nil
 }
 
 func (e *Env) frameworkName() string { return "jenkins-" + e.Cluster.Name }
@@ -163,12 +169,17 @@ func (e *Env) frameworkID() string { return jenkins.FrameworkID(e.Cluster.Name, 
 
 // Framework tells the proof what the controller's framework holds in Mesos now.
 func (e *Env) Framework(ctx context.Context) (jenkins.FrameworkUse, error) {
-	use := jenkins.FrameworkUse{ID: e.frameworkID()}
+	// The framework of line libmesos gets another id at each start of the controller.
+	id := e.frameworkID()
+	if e.libmesos() {
+		id = e.frameworkName()
+	}
+	use := jenkins.FrameworkUse{ID: id}
 	state, err := e.Mesos.State(ctx)
 	if err != nil {
 		return use, err
 	}
-	framework, known := state.Framework(e.frameworkID())
+	framework, known := state.Framework(id)
 	if !known {
 		return use, nil
 	}

@@ -138,22 +138,37 @@ func (c controller) pluginFindings() []provision.Finding {
 	}
 	mesos, has := all.have[pluginMesos]
 	if !has {
-		add("a real Jenkins needs the Mesos plugin 2.0 (mesos.hpi) with all plugins that it depends on, and it was found nowhere", into+
-			" ("+c.pluginSource(pluginMesos, "2.0")+"); "+c.fetchHint())
+		version := "2.0"
+		if c.env.libmesos() {
+			version = "1.0.0"
+		}
+		add("a real Jenkins needs the Mesos plugin "+version+" (mesos.hpi) with all plugins that it depends on, and it was found nowhere", into+
+			" ("+c.pluginSource(pluginMesos, version)+"); "+c.fetchHint())
 		return findings
 	}
-	if mesos.Version != "" && clearlyOlder(mesos.Version, "2") {
+	if c.env.libmesos() {
+		if plugin := mesos.Version; plugin != "" && plugin != "0.18.1" && plugin != "1.0.0" {
+			add("the Mesos plugin "+mesos.File+" is "+plugin+", and `line: libmesos` is 0.18.1 or 1.0.0", into+": "+pluginURL(pluginMesos, "1.0.0"))
+		}
+		if _, has := all.have["metrics"]; !has { // it says optional, and does not load without
+			add("the Mesos plugin needs the plugin metrics, which was found nowhere", into+": "+c.pluginSource("metrics", "latest"))
+		}
+	} else if mesos.Version != "" && clearlyOlder(mesos.Version, "2") {
 		add("the Mesos plugin "+mesos.File+" is "+mesos.Version+", and `line: http` is 2.0", into+": "+c.pluginSource(pluginMesos, "2.0"))
 	}
 	for _, missing := range c.lacks(all) {
 		add(missing.problem, into+": "+missing.url)
 	}
-	if _, has := all.have[pluginIdentity]; !has && (!c.war.remote() || c.war.cached()) {
+	// The cores of line libmesos have it built in.
+	if _, has := all.have[pluginIdentity]; !has && !c.env.libmesos() && (!c.war.remote() || c.war.cached()) {
 		add("the war does not bring the plugin "+pluginIdentity+", without which no build agent can connect", into+" with "+
 			"bouncycastle-api: "+c.pluginSource(pluginIdentity, "latest"))
 	}
 	return findings
 }
+
+// mesosPlugin is the version of the Mesos plugin, empty where it is not known.
+func (c controller) mesosPlugin() string { return c.inventory().have[pluginMesos].Version }
 
 // lack is one thing that Jenkins would refuse to load a plugin for.
 type lack struct{ problem, url string }

@@ -112,11 +112,15 @@ func TestTheCloudIsReadBackFromARealController(t *testing.T) {
 	require.Empty(t, environment(t, clusterWith(t, "")).controller().want().FrameworkID)
 }
 
-func TestACloudThatIsWrittenOnceIsSaidToBe(t *testing.T) {
+func TestACloudWithoutConfigurationAsCodeIsMergedAtEachStart(t *testing.T) {
 	c, dir := realWar(t, "2.568.2")
-	require.Contains(t, strings.Join(environment(t, c).Notes(), "\n"), "without the plugin configuration-as-code the cloud is written once")
+	controller := environment(t, c).controller()
+	require.Equal(t, controller.cloudsFile(), controller.run().Clouds)
+	require.Empty(t, controller.run().Env)
 	pluginFile(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_")
-	require.NotContains(t, strings.Join(environment(t, c).Notes(), "\n"), "written once")
+	controller = environment(t, c).controller()
+	require.Empty(t, controller.run().Clouds)
+	require.Equal(t, []string{"CASC_JENKINS_CONFIG=" + controller.cascFile()}, controller.run().Env)
 }
 
 func TestWhatDiffersFromTheLockIsTold(t *testing.T) {

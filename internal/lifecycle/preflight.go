@@ -33,10 +33,7 @@ func (e *Env) Preflight() []provision.Finding {
 }
 
 func (c controller) preflight() []provision.Finding {
-	var findings []provision.Finding
-	if c.env.Cluster.Jenkins.Cloud.Line == config.LineLibmesos {
-		findings = append(findings, provision.Finding{Subject: "jenkins.cloud.line", Problem: "the libmesos line is not installed by this version of jomctl", Fix: "use `line: http`"})
-	}
+	findings := append(c.lineFindings(), c.cascFindings()...)
 	findings = append(findings, c.historyFindings()...)
 	findings = append(findings, c.backupFindings()...)
 	if !c.war.real() {
@@ -51,9 +48,6 @@ func (e *Env) Notes() []string {
 	notes := append(config.Notes(e.Cluster), e.notes...)
 	if home := e.controller().home; e.Cluster.Jenkins.Home.Path == "" && strings.HasPrefix(filepath.Clean(home), "/tmp/") {
 		notes = append(notes, "the home "+home+" lies under /tmp, which a reboot may empty: fine to try things, not to keep them")
-	}
-	if c := e.controller(); c.war.real() && !c.hasPlugin(pluginCasc) {
-		notes = append(notes, "without the plugin "+pluginCasc+" the cloud is written once, into the config.xml of an empty home: later changes of jenkins.cloud do not reach it")
 	}
 	notes = append(notes, e.controller().lockNotes()...)
 	for _, part := range []struct {

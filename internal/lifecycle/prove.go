@@ -114,7 +114,7 @@ func (e *Env) prove(ctx context.Context, say op.Say, opts ProofOptions) error {
 	}
 	defer client.Close()
 	template := e.Cluster.Jenkins.Cloud.Templates[0]
-	cpus, mem := templateUse(template)
+	cpus, mem := jenkins.AgentUse(e.Cluster.Jenkins.Cloud.Line, template)
 	proof, err := client.Prove(ctx, jenkins.ProofOptions{
 		Name: e.Cluster.Name, Label: template.Label, Builds: opts.Builds, Sleep: opts.Sleep, CPUs: cpus, MemMiB: mem,
 		Return: e.idleTime() + returnSlack, Tick: 2 * tick,

@@ -69,7 +69,12 @@ func (u *Upgrade) startRehearsal(dir string) (*rehearsal, error) {
 	run.Home, run.AgentPort, run.History, run.Owner, run.Clouds = filepath.Join(dir, "home"), false, nil, "", ""
 	url := "http://" + net.JoinHostPort(rehearsalHost, strconv.Itoa(port))
 	files := map[string][]byte{"jenkins.yaml": jenkins.ShutCasc(url, -1)}
-	run.Env = []string{"CASC_JENKINS_CONFIG=" + filepath.Join(dir, "jenkins.yaml")}
+	casc := []string{filepath.Join(dir, "jenkins.yaml")}
+	for _, file := range c.cascFiles() { // the release's own are tried, too
+		name := filepath.Join("casc", filepath.Base(file.Path))
+		files[name], casc = file.Data, append(casc, filepath.Join(dir, name))
+	}
+	run.Env = []string{"CASC_JENKINS_CONFIG=" + strings.Join(casc, ",")}
 	if files["controller.json"], err = json.Marshal(run); err != nil {
 		return nil, fmt.Errorf("writing the rehearsal: %w", err)
 	}
