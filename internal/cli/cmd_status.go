@@ -114,6 +114,7 @@ func statusText(w io.Writer, r status.Report, width int) error {
 		fmt.Fprintln(w)
 	}
 	controllerText(w, r)
+	homeText(w, r)
 	if len(r.Findings) == 0 {
 		fmt.Fprintln(w, "No findings.")
 		return nil

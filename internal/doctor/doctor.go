@@ -120,6 +120,7 @@ func Checks() []Check {
 		{"launch-storm", "build agents that are launched also come up", checkStorm},
 		{"frameworks", "every framework has a scheduler that stays", checkFrameworks},
 		{"drained", "no Mesos agent was left out of service", checkDrained},
+		{"backups", "the hosts back the home up by themselves", checkBackups},
 		{"offline-nodes", "no dead build agent is left behind in Jenkins", checkOfflineNodes},
 	}
 }

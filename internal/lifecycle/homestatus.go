@@ -36,3 +36,24 @@ func (e *Env) homeFacts(ctx context.Context) *status.Home {
 	home.Problem = strings.Join(slices.DeleteFunc(problems, func(text string) bool { return text == "" }), "; ")
 	return home
 }
+
+// backupFacts is what became of the last backups of the home, nil where none are to be made.
+func (e *Env) backupFacts(ctx context.Context) *status.Backup {
+	b, err := e.Backups()
+	if err != nil {
+		return nil // the file says nothing of them, or what is wrong is said before they are used
+	}
+	_, period, _ := e.Cluster.Backup.Calendar()
+	out := &status.Backup{Repository: b.Repository.Location, Period: period.Seconds()}
+	state, err := b.State(ctx)
+	if err != nil {
+		out.Error = err.Error()
+	}
+	if good := state.Good; good != nil {
+		out.Good, out.GoodID = good.Began, good.ID
+	}
+	if last := state.Last; last != nil {
+		out.Last, out.Host, out.Failed, out.Failures = last.Ended, last.Host, last.Error, state.Failures
+	}
+	return out
+}

@@ -16,7 +16,7 @@ func (e *Env) Status(ctx context.Context) status.Report {
 	defer client.Close()
 	report := status.Collect(ctx, status.Sources{
 		Cluster: e.Cluster, Machines: e.Fleet.Machines(), ZooKeeper: e.ZooKeeper, Mesos: e.Mesos, Marathon: e.Marathon,
-		Jenkins: client, JenkinsError: err, URL: e.URL(), AppID: e.AppID(), Home: e.homeFacts,
+		Jenkins: client, JenkinsError: err, URL: e.URL(), AppID: e.AppID(), Home: e.homeFacts, Backup: e.backupFacts,
 	})
 	report.Findings = append(e.differs(), report.Findings...)
 	return report

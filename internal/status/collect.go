@@ -29,6 +29,8 @@ type Sources struct {
 	AppID        string
 	// Home asks for the history of the controller's home; nil where none is kept.
 	Home func(ctx context.Context) *Home
+	// Backup asks what became of the last backups; nil where none are to be made.
+	Backup func(ctx context.Context) *Backup
 }
 
 // patience is how long a part that hangs may keep a report waiting. A real controller is asked nine times in a row, checks
@@ -54,6 +56,11 @@ func Collect(ctx context.Context, s Sources) Report {
 		func() {
 			if s.Home != nil {
 				home = s.Home(ctx)
+			}
+		},
+		func() {
+			if s.Backup != nil {
+				r.Backup = s.Backup(ctx)
 			}
 		},
 	} {

@@ -18,7 +18,7 @@ func judge(r *Report) {
 		r.Findings = append(r.Findings, Finding{Error, "cluster " + r.Cluster, "is not installed", "run `jomctl install`"})
 		return
 	}
-	for _, look := range []func(*Report) []Finding{units, zooKeeper, mesos, marathon, controller} {
+	for _, look := range []func(*Report) []Finding{units, zooKeeper, mesos, marathon, controller, home, backups} {
 		r.Findings = append(r.Findings, look(r)...)
 	}
 	r.Ready = r.Controller.Ready && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Error })

@@ -41,7 +41,9 @@ type Report struct {
 	Mesos      Mesos       `json:"mesos"`
 	Marathon   Marathon    `json:"marathon"`
 	Controller Controller  `json:"controller"`
-	Findings   []Finding   `json:"findings"`
+	// Backup is what became of the last backups of the home, nil where none are to be made.
+	Backup   *Backup   `json:"backup,omitempty"`
+	Findings []Finding `json:"findings"`
 }
 
 // Answers says that at least one part of the cluster has answered: ZooKeeper, a Mesos master, Marathon or the controller.
@@ -244,6 +246,24 @@ type Home struct {
 	Files    int       `json:"files"`
 	// Problem is why something is not kept or not pushed, or why the controller was not started.
 	Problem string `json:"problem,omitempty"`
+}
+
+// Backup is what became of the last backups of the home.
+type Backup struct {
+	Repository string `json:"repository"`
+	// Period is the time between two backups of the schedule in seconds, 0 without one.
+	Period float64 `json:"periodSeconds,omitempty"`
+	// Good is when the last backup began of which a test restore was good, GoodID its name in the repository; zero where there is none.
+	Good   time.Time `json:"good,omitzero"`
+	GoodID string    `json:"goodID,omitempty"`
+	// Last is when the last run ended that made a backup or failed, Host where, Failed why it did not give one that counts.
+	Last   time.Time `json:"last,omitzero"`
+	Host   string    `json:"host,omitempty"`
+	Failed string    `json:"failed,omitempty"`
+	// Failures is how many runs have failed since Good.
+	Failures int `json:"failures,omitempty"`
+	// Error says what could not be asked.
+	Error string `json:"error,omitempty"`
 }
 
 // QueueItem is one waiting build.
