@@ -14,13 +14,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/e2e/lab/repo"
+	"github.com/jomctl/jomctl/images"
 	"github.com/jomctl/jomctl/internal/testkit"
 )
 
@@ -99,6 +104,7 @@ func TestHostsImagesOfARehearsalRun(t *testing.T) {
 	controllerRuns(t, refs["rehearsal-controller"])
 	agentRuns(t, refs["rehearsal-agent"])
 	realAgentRuns(t, b)
+	mesosBase(t, b)
 
 	require.Contains(t, b.run("images", "list").ok().out, "stand-in for Jenkins 2.568.3 (release default)")
 	require.Contains(t, b.run("images", "prune", "--plan", "--keep", "0").ok().out, refs["rehearsal-agent"], "the file names no image")
@@ -117,8 +123,21 @@ func realAgentRuns(t *testing.T, b *bench) {
 	require.Equal(t, "268435456", heap, "half of the container's memory instead of the plugin's 32 MB")
 }
 
-// refused looks at what an engine says of a registry without TLS that it was not told of.
-func refused(t *testing.T, b *bench, ref string) {
+// mesosBase makes the link that has Mesos, of a package as the lab's hosts get it.
+func mesosBase(t *testing.T, b *bench) {
+	deb, err := repo.BuildPackage(b.dir, repo.VendorMesos, "1.11.0-2.0.1", runtime.GOARCH, filepath.Join(bin, "standin"))
+	require.NoError(t, err)
+	chain := images.Agent(images.Runtime{Base: "jomctl-lab/base:1", Mesos: []images.File{{Path: filepath.Base(deb), Source: deb}}}, "", images.AccessNone)
+	built, err := images.Build(t.Context(), images.Docker{}, "jomctl-lab/base:1", chain[:1], func(string) {})
+	require.NoError(t, err)
+	require.Regexp(t, "^jomctl/mesos-base:", built[0].Ref)
+	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", built[0].Ref).Run() })
+	require.Equal(t, "install ok installed 1.11.0-2.0.1", docker(t, "run", "--rm", built[0].Ref, "dpkg-query", "-W", "-f", "${Status} ${Version}", "mesos"))
+	require.Contains(t, docker(t, "run", "--rm", built[0].Ref, "sh", "-c", "dpkg -L mesos"), "libmesos")
+}
+
+// untold pushes to a registry without TLS that the engine was not told of, and which is on no loopback address.
+func untold(t *testing.T, b *bench, ref string) {
 	gateway := docker(t, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
 	listener, err := net.Listen("tcp", net.JoinHostPort(gateway, "0"))
 	require.NoError(t, err)
@@ -128,9 +147,16 @@ func refused(t *testing.T, b *bench, ref string) {
 	server.Start()
 	defer server.Close()
 	address := listener.Addr().String()
-	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", address+"/"+ref).Run() })
-	r := b.run("images", "push", ref, "--registry", address).exits(3)
-	require.Contains(t, r.errOut, `put {"insecure-registries": ["`+address+`"]} into /etc/docker/daemon.json`)
+	t.Cleanup(func() {
+		_ = exec.Command("sh", "-c", "docker image ls --format '{{.Repository}}:{{.Tag}}' | grep -E '^127\\.0\\.0\\.1:[0-9]+/"+strings.ReplaceAll(ref, ".", "\\.")+"$' | xargs -r docker image rm --force").Run()
+	})
+	r := b.run("images", "push", ref, "--registry", address).ok()
+	pushed := regexp.MustCompile(address + `/jomctl/agent@(sha256:[0-9a-f]{64})`).FindStringSubmatch(r.out)
+	require.Len(t, pushed, 2, r.out)
+	there, err := name.ParseReference(pushed[0], name.Insecure)
+	require.NoError(t, err)
+	_, err = remote.Head(there)
+	require.NoError(t, err)
 }
 
 // pushes sends a small image of the name of a build agent's to a registry that speaks plain HTTP: the real one's layers take a minute.
@@ -146,7 +172,7 @@ func pushes(t *testing.T, b *bench) {
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", ref, address+"/"+ref).Run() })
-	refused(t, b, ref)
+	untold(t, b, ref)
 	pushed := b.run("images", "push", ref, "--registry", address).ok()
 	found := regexp.MustCompile(`(?m)^  cloud: \{templates: \[\{label: mesos, image: "(` + address + `/jomctl/agent@sha256:[0-9a-f]{64})"\}\]\}$`).FindStringSubmatch(pushed.out)
 	require.Len(t, found, 2, pushed.out)

@@ -61,9 +61,23 @@ func filesOf(t *testing.T, ref string) map[string]int64 {
 }
 
 func TestDocker(t *testing.T) {
-	base, r, ctx := dockerBase(t), release(t), context.Background()
+	base := dockerBase(t)
+	found := map[string]bool{}
+	// Where an older one is beside the first on the path, the engine's own BuildKit is tried as well.
+	for _, program := range []string{"docker", "/usr/bin/docker"} {
+		path, err := exec.LookPath(program)
+		if err != nil || found[path] {
+			continue
+		}
+		found[path] = true
+		t.Run(program, func(t *testing.T) { dockerBuilds(t, path, base) })
+	}
+}
+
+func dockerBuilds(t *testing.T, program, base string) {
+	r, ctx := release(t), context.Background()
 	var said bytes.Buffer
-	engine := Docker{Log: &said}
+	engine := Docker{Program: program, Log: &said}
 	chain, err := Controller(runtime, r)
 	require.NoError(t, err)
 	chain = chain[1:2] // the runtime needs a Debian, and the controller its user
@@ -72,6 +86,9 @@ func TestDocker(t *testing.T) {
 	require.Len(t, built, 1)
 	ref := built[0].Ref
 	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", ref).Run() })
+	if slices.Contains(engine.environment(ctx, []string{"build"}), "DOCKER_BUILDKIT=1") {
+		assert.Contains(t, said.String(), "#1 ", "BuildKit numbers what it does")
+	}
 	files := filesOf(t, ref)
 	assert.Contains(t, files, "of-the-base")
 	assert.EqualValues(t, 2, files["opt/jomctl/jenkins.war"])
@@ -101,7 +118,7 @@ func TestDocker(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, there)
 	_, err = Build(ctx, engine, "127.0.0.1:1/gone:1", chain, func(string) {})
-	assert.ErrorContains(t, err, "fetch the base image 127.0.0.1:1/gone:1: docker pull: exit status 1: ")
+	assert.ErrorContains(t, err, "fetch the base image 127.0.0.1:1/gone:1: "+program+" pull: exit status 1: ")
 }
 
 func TestNoDocker(t *testing.T) {

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Prints the machine, and each figure beside its limit; ends with 1 when one misses it. bench.sh [figures] [edge] [ansible]: without a word all.
+# Prints the machine, and each figure beside its limit; ends with 1 when one misses it. bench.sh [figures] [edge] [images] [ansible]: without a word all.
 #   figures  the median of RUNS (default 5) on target local
 #   edge     how fast the edge follows the controller, and whether others behind it notice (JOMCTL_BENCH_MOVES: 5)
+#   images   how long a changed configuration takes to be in a registry as an image, and how much is sent. It needs root, or Docker and a
+#            built lab image.
 #   ansible  an install beside Ansible's, on the same lab hosts (JOMCTL_BENCH_HOSTS: 3,10; JOMCTL_BENCH_ROUNDS: 3,1), and what each is made of. It needs root, or
 #            Docker and a built lab image; it installs Debian's ansible where there is none, and takes most of an hour.
 set -euo pipefail
@@ -10,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 runs=${RUNS:-5}
 parts=("$@")
-[ $# -gt 0 ] || parts=(figures edge ansible)
+[ $# -gt 0 ] || parts=(figures edge images ansible)
 missed=0
 jomctl=$PWD/bin/jomctl
 dir=$(mktemp -d "${TMPDIR:-/tmp}/jomctl-bench-XXXXXX")
@@ -88,14 +90,24 @@ ansible() {
 	JOMCTL_TEST_LAB=1 limits BenchmarkInstallBesideAnsible
 }
 
+images() {
+	"$here/lab-apt-cache.sh" answers || stop+=(lab-apt-cache.sh)
+	docker version >/dev/null 2>&1 || stop+=(lab-docker.sh)
+	"$here/lab-docker.sh"
+	"$here/lab-image.sh" >/dev/null
+	printf 'FROM jomctl-lab:bookworm\nRUN echo %s >/etc/lab-apt-cache\n' "$("$here/lab-apt-cache.sh" || true)" | docker build -q -t jomctl-lab/base:1 - >/dev/null
+	JOMCTL_BENCH_BASE=jomctl-lab/base:1 limits BenchmarkChangedConfiguration
+}
+
 machine
 for part in "${parts[@]}"; do
 	case $part in
 	figures) figures ;;
 	edge) limits BenchmarkEdgeFollowsTheController ;;
+	images) images ;;
 	ansible) ansible ;;
 	*)
-		echo "bench.sh knows figures, edge and ansible, not $part" >&2
+		echo "bench.sh knows figures, edge, images and ansible, not $part" >&2
 		exit 2
 		;;
 	esac
