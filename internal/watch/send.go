@@ -49,7 +49,8 @@ func (c Command) Send(ctx context.Context, a Alert) error {
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("running the alert command: %w: %.300s", err, bytes.TrimSpace(out))
+		// Not wrapped: its exit code is not that of this program.
+		return fmt.Errorf("running the alert command: %v: %.300s", err, bytes.TrimSpace(out))
 	}
 	return nil
 }
