@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Prints the machine, and each figure beside its limit; ends with 1 when one misses it. bench.sh [figures] [edge] [images] [ansible]: without a word all.
+# Prints the machine, and each figure beside its limit; ends with 1 when one misses it. bench.sh [PART...]: without a word all.
 #   figures  the median of RUNS (default 5) on target local
 #   edge     how fast the edge follows the controller, and whether others behind it notice (JOMCTL_BENCH_MOVES: 5)
 #   images   how long a changed configuration takes to be in a registry as an image, and how much is sent. It needs root, or Docker and a
 #            built lab image.
+#   home     a saved job in homes of 100 and 10,000 jobs beside git itself, a restore beside `git clone`, and the property test for minutes
+#            (JOMCTL_PROPERTY_SECONDS: 180)
+#   backup   the second restic backup beside the first, with 1 % changed
+#   release  the check of the links of a war of 100 MB and 70 plugins, made of Debian's jars (JOMCTL_BENCH_JARS: another folder of them)
 #   ansible  an install beside Ansible's, on the same lab hosts (JOMCTL_BENCH_HOSTS: 3,10; JOMCTL_BENCH_ROUNDS: 3,1), and what each is made of. It needs root, or
 #            Docker and a built lab image; it installs Debian's ansible where there is none, and takes most of an hour.
 set -euo pipefail
@@ -12,7 +16,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 runs=${RUNS:-5}
 parts=("$@")
-[ $# -gt 0 ] || parts=(figures edge images ansible)
+[ $# -gt 0 ] || parts=(figures edge images home backup release ansible)
 missed=0
 jomctl=$PWD/bin/jomctl
 dir=$(mktemp -d "${TMPDIR:-/tmp}/jomctl-bench-XXXXXX")
@@ -74,6 +78,71 @@ EOF
 	go test -run=NONE -bench=. -benchtime=1x -count="$runs" -timeout 20m ./internal/standin/... | grep -E '^(Benchmark|FAIL|panic)' || true
 }
 
+# metrics PACKAGE BENCHMARK TIMES: runs a Go benchmark, and leaves what it reports in the file metrics, as `NAME UNIT VALUE` by line.
+metrics() {
+	if ! go test -run=NONE -bench="$2" -benchtime="$3" -timeout 60m "$1" >"$dir/out" 2>&1; then
+		cat "$dir/out" >&2
+		return 1
+	fi
+	awk '/^Benchmark/ {sub(/-[0-9]+$/, "", $1); for (i = 3; i < NF; i += 2) print $1, $(i + 1), $i}' "$dir/out" >"$dir/metrics"
+}
+
+# of BENCHMARK UNIT: one value of it.
+of() { awk -v name="$1" -v unit="$2" '$1 == name && $2 == unit {print $3}' "$dir/metrics"; }
+
+# share A B: A / B.
+share() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f\n", a / b}'; }
+
+# held NAME VALUE LIMIT [UNIT]
+held() {
+	local word=PASS
+	if awk -v value="$2" -v limit="$3" 'BEGIN {exit value <= limit}'; then word=MISS missed=1; fi
+	printf '%-72s %9s %-2s limit %6s  %s\n' "$1" "$2" "${4:-}" "$3" "$word"
+}
+
+# beside NAME VALUE [UNIT]: what explains the others, without a limit.
+beside() { printf '%-72s %9s %s\n' "$1" "$2" "${3:-}"; }
+
+home() {
+	local one=BenchmarkOneSavedJob large small peer
+	metrics ./internal/home/sync "^$one\$" 30x
+	large=$one/jobs=10000 small=$one/jobs=100 peer=$one/peer
+	held "a saved job of 10,000: processor time of all processes" "$(of "$large" cpu-ms/op)" 50 ms
+	held "the same, of 100 jobs" "$(of "$small" cpu-ms/op)" 50 ms
+	held "10,000 jobs / 100 jobs" "$(share "$(of "$large" cpu-ms/op)" "$(of "$small" cpu-ms/op)")" 1.5
+	held "pushed after the debounce, of 10,000 jobs" "$(of "$large" ms-after-debounce/op)" 300 ms
+	held "resident memory with 10,000 jobs" "$(of "$large" rss-MB)" 40 MB
+	beside "git add -A, commit, push: processor time, of 10,000 jobs" "$(of "$peer/jobs=10000" cpu-ms/op)" ms
+	beside "the same, of 100 jobs" "$(of "$peer/jobs=100" cpu-ms/op)" ms
+	metrics ./internal/home/restore '^BenchmarkRestore$' 5x
+	held "restore of 10,000 jobs / git clone" "$(of BenchmarkRestore restore/clone)" 1.3
+	beside "restore, on the disk when it ends" "$(of BenchmarkRestore s/restore)" s
+	beside "git clone" "$(of BenchmarkRestore s/clone)" s
+	JOMCTL_PROPERTY_SECONDS=${JOMCTL_PROPERTY_SECONDS:-180} go test -count=1 -run='^TestWhateverHappensTheHistoryBecomesTheHome$' -v -timeout 30m ./internal/home/sync >"$dir/out" 2>&1 ||
+		{ cat "$dir/out"; missed=1; }
+	grep -E ' steps, |^(---|FAIL)' "$dir/out"
+}
+
+backup() {
+	metrics ./internal/backup '^BenchmarkSecondBackup$' 1x
+	held "second backup with 1 % changed / first" "$(of BenchmarkSecondBackup second/first)" 0.1
+	beside "first, 10,000 jobs with a build each" "$(of BenchmarkSecondBackup s/first)" s
+	beside "second" "$(of BenchmarkSecondBackup s/second)" s
+}
+
+release() {
+	metrics ./internal/linkcheck '^BenchmarkCheck$' 3x
+	if [ -z "$(of BenchmarkCheck classes)" ]; then
+		echo "release: no jars to make a war of: $(grep -m 1 -i skip -A 1 "$dir/out" | tail -n 1)"
+		return
+	fi
+	held "links of a war and 70 plugins" "$(awk -v ns="$(of BenchmarkCheck ns/op)" 'BEGIN {printf "%.2f", ns / 1e9}')" 10 s
+	beside "jars in them" "$(of BenchmarkCheck MB)" MB
+	beside "classes" "$(of BenchmarkCheck classes)"
+	beside "links" "$(of BenchmarkCheck links)"
+	beside "heap" "$(of BenchmarkCheck heapMB)" MB
+}
+
 # limits NAME: a benchmark that judges itself.
 limits() {
 	JOMCTL_BENCH_BIN=$PWD/bin go test -run=NONE -bench="^$1\$" -benchtime=1x -timeout 3h ./e2e/bench || missed=1
@@ -105,9 +174,12 @@ for part in "${parts[@]}"; do
 	figures) figures ;;
 	edge) limits BenchmarkEdgeFollowsTheController ;;
 	images) images ;;
+	home) home ;;
+	backup) backup ;;
+	release) release ;;
 	ansible) ansible ;;
 	*)
-		echo "bench.sh knows figures, edge, images and ansible, not $part" >&2
+		echo "bench.sh knows figures, edge, images, home, backup, release and ansible, not $part" >&2
 		exit 2
 		;;
 	esac

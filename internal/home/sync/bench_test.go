@@ -66,6 +66,7 @@ func BenchmarkOneSavedJob(b *testing.B) {
 			b.ReportMetric(float64((cpu(b)-before).Milliseconds())/float64(b.N), "cpu-ms/op")
 			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N)-50, "ms-after-debounce/op")
 			b.ReportMetric(resident(b), "rss-MB")
+			w.settled() // byte by byte
 		})
 		b.Run(fmt.Sprintf("peer/jobs=%d", jobs), func(b *testing.B) { benchPeer(b, jobs) })
 	}
