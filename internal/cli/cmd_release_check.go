@@ -16,6 +16,7 @@ import (
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/bundles/fetch"
 	"github.com/jomctl/jomctl/bundles/resolve"
+	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/linkcheck"
 	"github.com/jomctl/jomctl/internal/ui"
@@ -105,11 +106,23 @@ func runReleaseCheck(ctx context.Context, a *app, opts releaseCheckOptions, name
 			report.Problems = append(report.Problems, file.Problem)
 		}
 	}
+	for _, problem := range cascProblems(release) {
+		report.Problems = append(report.Problems, problem.String())
+	}
 	if report.Links, err = checkLinks(ctx, release, report.Files, linkcheck.Check); err != nil {
 		return err
 	}
 	report.Problems = append(report.Problems, report.Links.Broken...)
 	return a.writeReleaseReport(report)
+}
+
+// cascProblems are those of the release's own configuration as code with jomctl's: with a cloud like that of every cluster.
+func cascProblems(release *bundles.Release) []jenkins.CascProblem {
+	files := []jenkins.File{{Path: jenkins.CascFile + " of jomctl", Data: jenkins.ShutCasc("http://jenkins", 1)}}
+	for _, file := range release.Casc {
+		files = append(files, jenkins.File{Path: bundles.CascDir + "/" + file.Name, Data: file.Data})
+	}
+	return jenkins.CheckCasc(files)
 }
 
 // findFiles looks for all files of a release: in the folder, in the store, on the net.
