@@ -169,6 +169,9 @@ func (u *Upgrade) Ready(ctx context.Context, side upgrade.Side, say op.Say) erro
 	return u.pluginsLoaded(ctx, client)
 }
 
+// mostWrong is how many plugins a message names.
+const mostWrong = 8
+
 // pluginsLoaded compares what is loaded with the release's lock.
 func (u *Upgrade) pluginsLoaded(ctx context.Context, client *jenkins.Client) error {
 	failed, err := client.FailedPlugins(ctx)
@@ -200,6 +203,9 @@ func (u *Upgrade) pluginsLoaded(ctx context.Context, client *jenkins.Client) err
 		case is.Version != want.Version:
 			wrong = append(wrong, fmt.Sprintf("%s is %s and not %s", want.Name, is.Version, want.Version))
 		}
+	}
+	if n := len(wrong); n > mostWrong {
+		wrong = append(wrong[:mostWrong], fmt.Sprintf("and %d more", n-mostWrong))
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("the plugins are not those of the release: %s", strings.Join(wrong, ", "))

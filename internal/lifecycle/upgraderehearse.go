@@ -75,6 +75,15 @@ func (u *Upgrade) startRehearsal(dir string) (*rehearsal, error) {
 		files[name], casc = file.Data, append(casc, filepath.Join(dir, name))
 	}
 	run.Env = []string{"CASC_JENKINS_CONFIG=" + strings.Join(casc, ",")}
+	// The list beside the home is still that of the old version.
+	if list, err := c.standinPlugins(); err != nil {
+		return nil, err
+	} else if list != nil {
+		files["plugins.json"] = list
+		for i := range run.Argv {
+			run.Argv[i] = strings.ReplaceAll(run.Argv[i], c.standinPluginsFile(), filepath.Join(dir, "plugins.json"))
+		}
+	}
 	if files["controller.json"], err = json.Marshal(run); err != nil {
 		return nil, fmt.Errorf("writing the rehearsal: %w", err)
 	}
