@@ -54,7 +54,7 @@ func (e *Env) Notes() []string {
 		set  bool
 		name string
 	}{
-		{e.Cluster.Maintenance != nil, "maintenance"},
+		{e.Cluster.Maintenance != nil && e.own != nil, "maintenance"},
 	} {
 		if part.set {
 			notes = append(notes, part.name+" is kept in the file, but this version of jomctl does not act upon it")

@@ -31,6 +31,10 @@ func UpgradeDir(c *config.Cluster) string { return filepath.Join(c.StateDir(), "
 
 // OpenUpgrade looks at both sides of an upgrade from one release to another, which are names or folders as the cluster file has them.
 func OpenUpgrade(ctx context.Context, c *config.Cluster, store *upgrade.Store, from, to string, access Access) (*Upgrade, error) {
+	if c.Target != config.TargetLocal {
+		return nil, &Refusal{Problem: "this version of jomctl upgrades the controller on target local only",
+			Fix: "on hosts: `jomctl backup --verify`, then change `release` in " + c.File + " and run `jomctl install`, which has no canary and no way back"}
+	}
 	side := func(release string) (*Env, error) {
 		other := c.Clone()
 		other.Release = release
