@@ -153,7 +153,7 @@ func upgradeJenkins(ctx context.Context, s *session, opts *upgradeOptions) (muta
 	return mutation{Plan: plan,
 		TakeBack: func(cause error) bool { return upgrade.TakeBack(store, cause) },
 		Answer: func(context.Context, op.Result) (string, map[string]any, error) {
-			return upgradeText(store.State), map[string]any{"upgrade": store.State, "downSeconds": store.State.Down().Seconds()}, nil
+			return upgradeText(store.State) + "Report:    " + store.ReportFile() + "\n", map[string]any{"upgrade": store.State, "report": store.ReportFile(), "downSeconds": store.State.Down().Seconds()}, nil
 		}}, nil
 }
 

@@ -166,7 +166,15 @@ func (s *Store) close(outcome string) error {
 	}
 	s.State.Outcome = outcome
 	s.State.Ended["run"] = time.Now().UTC()
-	if err := s.remember(); err != nil {
+	page, err := Report(s.State)
+	if err == nil {
+		err = write(s.ReportFile(), page)
+	}
+	if err == nil {
+		err = s.remember()
+	}
+	if err != nil {
+		s.State.Outcome = ""
 		return err
 	}
 	return s.Save()

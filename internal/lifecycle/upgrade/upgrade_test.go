@@ -163,6 +163,11 @@ func TestAGoodUpgrade(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, history, 1)
 	require.NoError(t, r.run(nil), "once more finds nothing to do")
+	page, err := os.ReadFile(r.path("state/run-1/report.html"))
+	require.NoError(t, err)
+	require.Contains(t, string(page), "<title>Jenkins 2.555.3 to 2.568.3: proven</title>")
+	require.Contains(t, string(page), "waits P=1")
+	require.NotContains(t, string(page), "http", "it needs nothing but itself")
 }
 
 // snapshots are rigs killed at every record of the journal, and before and after every effect on the cluster.
