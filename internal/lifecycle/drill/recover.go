@@ -17,7 +17,7 @@ import (
 func (r *run) recover(ctx context.Context, say op.Say) error {
 	fault := r.fault()
 	limit := time.Duration(3*r.result.Target.Recovery*float64(time.Second)) + r.scenario.Hold + r.pace.Extra
-	ctx, cancel := context.WithDeadlineCause(ctx, fault.Add(limit), &FailedError{r.scenario.Name, fmt.Sprintf("not recovered within %s", limit.Round(time.Second))})
+	ctx, cancel := context.WithDeadlineCause(ctx, fault.Add(limit), &FailedError{r.scenario.Name, fmt.Sprintf("not recovered within %s", limit.Round(time.Millisecond))})
 	defer cancel()
 	err := r.through(ctx, say)
 	r.quit()
@@ -28,12 +28,12 @@ func (r *run) recover(ctx context.Context, say op.Say) error {
 		}
 	}
 	var failed *FailedError
-	if err != nil && errors.As(context.Cause(ctx), &failed) && !errors.As(err, new(*FailedError)) {
+	if err != nil && errors.As(context.Cause(ctx), &failed) { // the time was up
 		down := r.down(time.Now().Add(-r.pace.Settle))
 		text := failed.Problem
 		if len(down) > 0 {
 			text += ": " + reasons(down)
-		} else {
+		} else if !errors.Is(err, failed) {
 			text += ": " + err.Error()
 		}
 		return &FailedError{r.scenario.Name, text}

@@ -92,6 +92,3 @@ func summary(r Result) string {
 	return fmt.Sprintf("%s\nrecovery %.2f s, target %.0f s: %s\nlost: %d of %d configurations, %d of %d builds, %d of %d requests", r.Hypothesis, r.Recovery.Seconds, r.Target.Recovery,
 		strings.Join(parts, ", "), r.Lost.Configurations, r.Lost.Saved, r.Lost.Builds, r.Lost.Built, r.Lost.Requests, r.Lost.Requested)
 }
-
-// HTML comes with the charts.
-func HTML([]Result, []Trend) ([]byte, error) { return nil, fmt.Errorf("not made yet") }

@@ -1,0 +1,175 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/probe"
+	"github.com/jomctl/jomctl/internal/status"
+)
+
+// fake is a cluster of which the faults that are in force decide what it answers.
+type fake struct {
+	mu sync.Mutex
+	// inForce are the lasting faults, ever those that were made at all, undone those that were taken back.
+	inForce, ever, undone []string
+	task, saved, builds   int
+	// loses are configurations that a controller's start loses; never makes it stay away; two makes a second one run after a fault.
+	loses        int
+	never, two   bool
+	restartsAlso bool
+	deadUntil    time.Time
+	injectFails  bool
+	undoFails    bool
+	begun        bool
+	fate         string
+	removed      bool
+}
+
+var (
+	_ World  = (*fake)(nil)
+	_ Canary = (*fake)(nil)
+)
+
+func (f *fake) healthy() bool {
+	return len(f.inForce) == 0 && time.Now().After(f.deadUntil) && !f.never
+}
+
+func (f *fake) Look(context.Context) (Facts, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	facts := Facts{Cluster: testCluster(), Controller: "a1", MasterLeader: "c2", MarathonLeader: "c1", ZooKeeperLeader: "c3", Task: fmt.Sprint("t", f.task),
+		Control: []string{"c1", "c2", "c3"}, Agents: []string{"a1", "a2"}, Home: "/home", Kept: true}
+	facts.Report.Ready = f.healthy()
+	if !facts.Report.Ready {
+		facts.Report.Findings = []status.Finding{{Severity: status.Error, Subject: "controller", Problem: "does not serve"}}
+	}
+	facts.Report.Mesos.Frameworks = []status.Framework{{Tasks: []status.Task{{ID: "build-1", Host: "10.0.0.22"}}}}
+	return facts, nil
+}
+
+func testCluster() *config.Cluster {
+	c := &config.Cluster{Name: "ci", Target: config.TargetHosts}
+	for i, name := range []string{"c1", "c2", "c3"} {
+		c.Hosts = append(c.Hosts, config.Host{Name: name, Address: fmt.Sprintf("10.0.0.%d", 10+i), Roles: []config.Role{config.RoleControl}})
+	}
+	for i, name := range []string{"a1", "a2"} {
+		c.Hosts = append(c.Hosts, config.Host{Name: name, Address: fmt.Sprintf("10.0.0.%d", 21+i), Roles: []config.Role{config.RoleMesosAgent}})
+	}
+	return c
+}
+
+func (f *fake) Inject(_ context.Context, i Injection) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ever = append(f.ever, i.String())
+	if i.lasting() {
+		f.inForce = append(f.inForce, i.String())
+	}
+	if f.injectFails {
+		return errors.New("the hand slipped")
+	}
+	if i.Kind == KillController || f.restartsAlso {
+		f.task++
+		f.saved -= f.loses
+		f.deadUntil = time.Now().Add(20 * time.Millisecond)
+	}
+	return nil
+}
+
+func (f *fake) Undo(_ context.Context, i Injection) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.undoFails {
+		return errors.New("the host is away")
+	}
+	f.undone = append(f.undone, i.String())
+	f.inForce = slices.DeleteFunc(f.inForce, func(s string) bool { return s == i.String() })
+	return nil
+}
+
+func (f *fake) Probe(ctx context.Context, sink func(probe.Sample)) {
+	for ctx.Err() == nil {
+		f.mu.Lock()
+		ok := f.healthy()
+		task := fmt.Sprint("t", f.task)
+		f.mu.Unlock()
+		now := time.Now()
+		for _, target := range probe.Targets() {
+			s := probe.Sample{Target: target, At: now, OK: ok, Value: task}
+			if target == probe.Task {
+				s.OK, s.Tasks = true, []probe.AppTask{{ID: task, State: "TASK_RUNNING"}}
+			}
+			sink(s)
+		}
+		_ = pause(ctx, 2*time.Millisecond)
+	}
+}
+
+func (f *fake) Owners(context.Context) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.two && len(f.ever) > 0 {
+		return 2, nil
+	}
+	return 1, nil
+}
+
+func (f *fake) Command(context.Context, string, string) error { return nil }
+func (f *fake) Canary() Canary                                { return f }
+
+func (f *fake) Save(_ context.Context, n int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.saved = n
+	return nil
+}
+
+func (f *fake) Saved(context.Context) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.saved, nil
+}
+
+func (f *fake) Build(context.Context) (int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.healthy() {
+		return 0, errors.New("the controller is away")
+	}
+	f.builds++
+	return int64(f.builds), nil
+}
+
+func (f *fake) Builds(_ context.Context, numbers []int64) ([]int64, error) { return numbers, nil }
+
+func (f *fake) Begin(context.Context, time.Duration) (int64, string, error) {
+	return 7, "build-1", nil
+}
+func (f *fake) Fate(context.Context, int64) (string, error) { return f.fate, nil }
+func (f *fake) Remove(context.Context) error                { f.removed = true; return nil }
+
+// quickly is a pace for fakes.
+func quickly() Pace {
+	return Pace{Settle: 10 * time.Millisecond, SaveEvery: time.Millisecond, Before: 10 * time.Millisecond, Tick: 2 * time.Millisecond, Abort: time.Minute,
+		Extra: time.Minute, Undo: time.Minute, Build: time.Second}
+}
+
+// scenarioOf is a built-in scenario whose fault does not last long.
+func scenarioOf(t *testing.T, name string) Scenario {
+	t.Helper()
+	for _, s := range Builtin() {
+		if s.Name == name {
+			s.Hold = min(s.Hold, 10*time.Millisecond)
+			return s
+		}
+	}
+	t.Fatalf("no scenario %s", name)
+	return Scenario{}
+}
