@@ -239,6 +239,11 @@ func (c controller) digest(files []provision.File) (string, error) {
 		fmt.Fprintln(sum, image.Ref)
 	}
 	if !c.selfContained() { // otherwise they are in the image
+		var all []brought
+		if all, err = c.toBring(); err != nil {
+			return "", err
+		}
+		sum.Write([]byte(marks(all)))
 		err = c.pluginDigest(sum)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), err

@@ -122,6 +122,9 @@ func (e *Env) passwordStep() op.Step {
 // fileSteps lay down what the controller reads, and try what it needs besides the cluster.
 func (e *Env) fileSteps() []op.Step {
 	steps := []op.Step{e.filesStep()}
+	if e.own != nil && e.controller().war.real() {
+		steps = append(steps, e.bringStep())
+	}
 	if e.own != nil && e.Cluster.Jenkins.SCM != nil {
 		steps = append(steps, e.scmStep())
 	}
