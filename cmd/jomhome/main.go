@@ -20,6 +20,9 @@ func main() {
 	if git.Answer(args, os.Stdout) { // git asks for the token of the history's repository
 		return
 	}
+	if home.Watchdog() {
+		return
+	}
 	switch {
 	case len(args) == 3 && args[0] == "run" && args[1] == "--config":
 		os.Exit(run(args[2]))

@@ -125,6 +125,16 @@ func (k keeper) ownership() (Ownership, error) {
 	return o, err
 }
 
+// left is how long the controller may live from now on, should this process be stopped.
+func (k keeper) left() time.Duration {
+	if k.Run != nil {
+		if left, ok := k.Left(); ok {
+			return left
+		}
+	}
+	return unlocked
+}
+
 func (k keeper) close(streams Streams) {
 	if k.Run == nil {
 		return
@@ -159,6 +169,7 @@ func supervise(ctx context.Context, c Controller, cmd *exec.Cmd, kept keeper, st
 	if err := <-started; err != nil {
 		return ExitPrepare, fmt.Errorf("starting the controller: %w", err)
 	}
+	go guarded(cmd.Process.Pid, kept.left, streams, ctx.Done())
 	unsafe := make(chan error, 1)
 	go func() {
 		unsafe <- newGuard(c.URL).watch(ctx, c, lookInterval, func() {
@@ -170,6 +181,9 @@ func supervise(ctx context.Context, c Controller, cmd *exec.Cmd, kept keeper, st
 		case sig := <-signals:
 			_ = cmd.Process.Signal(sig) // it may just have ended, which the next turn sees
 		case err := <-ended:
+			if kept.left() <= 0 { // the watchdog was faster
+				return ExitFenced, errors.New("this process was stopped for longer than its lock lasts, and its watchdog has ended the controller")
+			}
 			return exitCode(err), nil
 		case err := <-fenced:
 			return endNow(cmd, ended, ExitFenced, err) // another controller may start any moment

@@ -281,6 +281,14 @@ func (r *Run) Sure() (int64, error) {
 	return r.held.Sure()
 }
 
+// Left is how long the controller may live from now on if this process learns nothing more of its lock; ok is false without a lock.
+func (r *Run) Left() (left time.Duration, ok bool) {
+	if r.held == nil {
+		return 0, false
+	}
+	return r.held.Left(), true
+}
+
 // Close is called when Jenkins is gone, or was never started: it pushes what is left, or keeps it as a branch where the history is
 // another's by now, and gives the lock back. Its error says what is not pushed.
 func (r *Run) Close(ctx context.Context) error {

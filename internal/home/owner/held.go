@@ -18,6 +18,7 @@ type Held struct {
 	conn  *zk.Conn
 	wire  *wire
 	epoch atomic.Int64
+	ends  atomic.Pointer[time.Time] // when the lock must be taken for lost
 	until atomic.Pointer[time.Time] // the lease's end
 
 	once   sync.Once
@@ -53,6 +54,16 @@ func (h *Held) Sure() (int64, error) {
 	return h.epoch.Load(), nil
 }
 
+// Left is how long the controller may live from now on if nobody confirms the lock again. It is less than 0 for a lost lock whose time is
+// over, and always ends before another can have the lock.
+func (h *Held) Left() time.Duration {
+	ends := h.ends.Load()
+	if ends == nil {
+		return h.lock.Session / 2 // it was taken just now
+	}
+	return time.Until(*ends) + h.wire.granted(h.lock.Session)/8
+}
+
 // Release gives the lock back at once. It may be called more than once, also after the lock was lost.
 func (h *Held) Release() {
 	h.stop.Do(func() {
@@ -84,6 +95,11 @@ func (h *Held) watch(events <-chan zk.Event, taken time.Time) {
 	beat := time.NewTicker(granted / 10)
 	defer beat.Stop()
 	lease := newLease(taken, granted)
+	note := func() {
+		ends := lease.end()
+		h.ends.Store(&ends)
+	}
+	note()
 	h.sureUntil(lease.end())
 	timer := time.NewTimer(time.Until(lease.end()))
 	defer timer.Stop()
@@ -112,6 +128,7 @@ func (h *Held) watch(events <-chan zk.Event, taken time.Time) {
 				return
 			case a.known:
 				lease.confirm(a.sent, h.wire.granted(h.lock.Session))
+				note()
 				timer.Reset(time.Until(lease.end()))
 				h.sureUntil(lease.end())
 			}
