@@ -76,6 +76,7 @@ func (a *app) dashboard(ctx context.Context, opts dashboardOptions) error {
 	}
 	hub, err := dashboard.NewHub(dashboard.Sources{Report: env.Status, Runs: dashboard.Journals{Dir: a.global.journalDir(), Running: a.somethingRuns},
 		Releases:  dashboard.HistoryFunc(func(context.Context) ([]dashboard.Entry, error) { return releaseEntries(lifecycle.UpgradeDir(c)) }),
+		Drills:    dashboard.HistoryFunc(func(context.Context) ([]dashboard.Entry, error) { return drillEntries(c.StateDir()) }),
 		Framework: "jenkins-" + c.Name, Version: currentBuild().Version}, opts.every)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/dashboard"
+	"github.com/jomctl/jomctl/internal/lifecycle/drill"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 )
 
@@ -61,4 +62,36 @@ func latest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// drillEntries are the drills whose results are kept, with the phases of each recovery.
+func drillEntries(state string) ([]dashboard.Entry, error) {
+	results, err := drill.History(state)
+	if err != nil {
+		return nil, err
+	}
+	var entries []dashboard.Entry
+	for i, r := range results[max(0, len(results)-drillsShown):] {
+		entries = append(entries, drillEntry(fmt.Sprintf("drill-%s-%d", r.Name, i), r))
+	}
+	return entries, nil
+}
+
+// drillsShown is how many drills the dashboard shows.
+const drillsShown = 20
+
+func drillEntry(id string, r drill.Result) dashboard.Entry {
+	e := dashboard.Entry{ID: id, Title: r.Title, Begin: r.Began, Outcome: "passed"}
+	if !r.Passed {
+		e.Outcome, e.Bad, e.Note = "missed", true, strings.Join(r.Reasons, "; ")
+	}
+	if r.Recovery.Seconds >= 0 {
+		e.Note = strings.TrimSuffix(fmt.Sprintf("recovered in %.1f s; %s", r.Recovery.Seconds, e.Note), "; ")
+	}
+	e.End = r.Ended
+	for _, part := range r.Phases {
+		e.Spans = append(e.Spans, dashboard.Span{Name: string(part.Phase), Begin: part.From, End: part.To, Outcome: "done"})
+		e.End = latest(e.End, part.To)
+	}
+	return e
 }
