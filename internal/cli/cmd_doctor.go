@@ -15,7 +15,6 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/doctor"
-	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/ui"
 )
@@ -105,9 +104,9 @@ func (a *app) doctorInputs() (in doctor.Inputs, done func(), err error) {
 	mesos, marathon := env.Mesos, env.Marathon
 	mesos.Patience, marathon.Patience, marathon.Mesos = time.Millisecond, time.Millisecond, &mesos
 	client, jenkinsErr := env.Jenkins()
-	raw := doctor.Raw{Marathons: marathon.URLs, ZooKeepers: env.ZooKeeper.Servers, JenkinsURL: env.URL()}
+	raw := doctor.Raw{Marathons: marathon.URLs, ZooKeepers: env.ZooKeeper.Servers, JenkinsURL: env.URL(), Dial: env.Dial()}
 	if jenkinsErr != nil {
-		client = jenkins.New(env.URL(), "", "")
+		client = env.Visitor()
 	} else {
 		raw.JenkinsUser = c.Jenkins.Admin.User
 	}

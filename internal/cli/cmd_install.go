@@ -164,6 +164,9 @@ func installText(env *lifecycle.Env, proof jenkins.Proof, proven time.Time) stri
 	}
 	admin := env.Cluster.Jenkins.Admin
 	fmt.Fprintf(&text, "Jenkins:   %s\nLog in as: %s\n", env.URL(), account(admin.User, admin.Password))
+	if tunnel := env.Tunnel(); tunnel != "" {
+		fmt.Fprintf(&text, "From here: http://127.0.0.1:8080 while `%s` runs\n", tunnel)
+	}
 	if marathon := env.Cluster.Components.Marathon.BasicAuth; marathon != nil {
 		fmt.Fprintf(&text, "Marathon:  %s as %s\n", provision.EdgeURL(env.Cluster, provision.EdgeMarathonPort), account(marathon.User, marathon.Password))
 	}

@@ -43,14 +43,26 @@ func (e *StatusError) Hint() string {
 	return "the user or the password in the cluster file is not the one that is in force; `jomctl install` puts that of the file in force"
 }
 
+// Dial makes a TCP connection to an address of the cluster, as net.Dialer.DialContext does. nil is the direct way; another one leads to
+// addresses that cannot be reached from here, for example through SSH.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// within is the way, the direct one with a limit of time.
+func (d Dial) within(limit time.Duration) Dial {
+	if d != nil {
+		return d
+	}
+	return (&net.Dialer{Timeout: limit}).DialContext
+}
+
 // newHTTP returns a client that neither follows redirects nor uses a proxy of the environment: the addresses of a
 // cluster are meant literally, and a redirect of POST has to stay a POST.
-func newHTTP() *http.Client {
+func newHTTP(dial Dial) *http.Client {
 	return &http.Client{
 		Timeout:       callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext:           (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
+			DialContext:           dial.within(3 * time.Second),
 			MaxIdleConnsPerHost:   2,
 			IdleConnTimeout:       10 * time.Second,
 			ResponseHeaderTimeout: callTimeout,

@@ -51,7 +51,7 @@ func TestSendKeepsAPostThroughASchemeRelativeRedirect(t *testing.T) {
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	}))
 	defer standby.Close()
-	client := newHTTP()
+	client := newHTTP(nil)
 	answer, err := send(context.Background(), client, request{method: http.MethodPost, url: standby.URL + "/api/v1", contentType: jsonType, body: []byte("{}")})
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusAccepted, answer.code)
@@ -70,9 +70,9 @@ func TestSendRefusesABadLocation(t *testing.T) {
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	}))
 	defer server.Close()
-	_, err := send(context.Background(), newHTTP(), request{method: http.MethodGet, url: server.URL})
+	_, err := send(context.Background(), newHTTP(nil), request{method: http.MethodGet, url: server.URL})
 	assert.ErrorContains(t, err, "Location")
-	_, err = send(context.Background(), newHTTP(), request{method: "bad method", url: server.URL})
+	_, err = send(context.Background(), newHTTP(nil), request{method: "bad method", url: server.URL})
 	assert.Error(t, err)
 }
 

@@ -18,6 +18,8 @@ import (
 // Calls go through standbys to the leader by themselves.
 type Marathon struct {
 	URLs []string
+	// Dial leads to the Marathons; nil is the direct way.
+	Dial Dial
 	// Login, where set, is asked at each call for the user and the password; no user means that Marathon asks for none.
 	Login func() (user, password string, err error)
 	// Mesos, where set, lets waits and errors show sandbox logs and what the agents have.
@@ -197,7 +199,7 @@ func (m Marathon) login() (user, password string, err error) {
 func (m Marathon) one(ctx context.Context, base string, a attempt) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
 	defer cancel()
-	client := newHTTP()
+	client := newHTTP(m.Dial)
 	defer client.CloseIdleConnections()
 	f := &fence{ctx: ctx, inner: client.Transport}
 	if a.setup != nil {

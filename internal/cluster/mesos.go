@@ -16,6 +16,8 @@ import (
 // and its redirect to the leader followed, so any living master will do.
 type Mesos struct {
 	Masters []string
+	// Dial leads to masters and agents; nil is the direct way.
+	Dial Dial
 	// Patience is how long a call goes on while nobody leads or answers; 0 means 15 s (an election takes 10 s).
 	Patience time.Duration
 }
@@ -84,15 +86,15 @@ func (m Mesos) Health(ctx context.Context) []MasterHealth {
 	all := make([]MasterHealth, len(m.Masters))
 	var group sync.WaitGroup
 	for i, addr := range m.Masters {
-		group.Go(func() { all[i] = masterHealth(ctx, addr) })
+		group.Go(func() { all[i] = m.health(ctx, addr) })
 	}
 	group.Wait()
 	return all
 }
 
-func masterHealth(ctx context.Context, addr string) MasterHealth {
+func (m Mesos) health(ctx context.Context, addr string) MasterHealth {
 	health := MasterHealth{Addr: addr}
-	client := newHTTP()
+	client := newHTTP(m.Dial)
 	defer client.CloseIdleConnections()
 	var version struct {
 		Version   string `json:"version"`
@@ -150,7 +152,7 @@ func (m Mesos) once(ctx context.Context, r request, out any) error {
 	if len(m.Masters) == 0 {
 		return errors.New("no master is known")
 	}
-	client := newHTTP()
+	client := newHTTP(m.Dial)
 	defer client.CloseIdleConnections()
 	var faults []error
 	for _, addr := range m.Masters {

@@ -29,7 +29,7 @@ func (m Mesos) taskLog(ctx context.Context, taskID, file string, n int) (string,
 	if !ok {
 		return "", fmt.Errorf("%w: its agent %s is not registered", ErrNotFound, task.AgentID)
 	}
-	client := newHTTP()
+	client := newHTTP(m.Dial)
 	defer client.CloseIdleConnections()
 	get := func(path string, out any) error {
 		answer, err := send(ctx, client, request{method: http.MethodGet, url: withScheme(agent.Addr) + path})

@@ -18,6 +18,8 @@ import (
 // ZooKeeper is an ensemble; Servers are host:port.
 type ZooKeeper struct {
 	Servers []string
+	// Dial leads to the servers; nil is the direct way.
+	Dial Dial
 }
 
 // The modes of a ZooKeeper server.
@@ -42,15 +44,15 @@ func (z ZooKeeper) Modes(ctx context.Context) []Server {
 	servers := make([]Server, len(z.Servers))
 	var group sync.WaitGroup
 	for i, addr := range z.Servers {
-		group.Go(func() { servers[i] = askServer(ctx, addr) })
+		group.Go(func() { servers[i] = z.askServer(ctx, addr) })
 	}
 	group.Wait()
 	return servers
 }
 
-func askServer(ctx context.Context, addr string) Server {
+func (z ZooKeeper) askServer(ctx context.Context, addr string) Server {
 	server := Server{Addr: addr}
-	text, err := fourLetters(ctx, addr, "srvr")
+	text, err := z.fourLetters(ctx, addr, "srvr")
 	if err != nil {
 		server.Err = failed("ask ZooKeeper for its mode", addr, err)
 		return server
@@ -72,10 +74,10 @@ func askServer(ctx context.Context, addr string) Server {
 	return server
 }
 
-func fourLetters(ctx context.Context, addr, word string) (string, error) {
+func (z ZooKeeper) fourLetters(ctx context.Context, addr, word string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, fourLetterTimeout)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	conn, err := z.Dial.within(fourLetterTimeout)(ctx, "tcp", addr)
 	if err != nil {
 		return "", err
 	}
@@ -149,7 +151,12 @@ func (silent) Printf(string, ...any) {}
 
 // session opens a session; the library gets no chance to log.
 func (z ZooKeeper) session(timeout time.Duration) (*zk.Conn, <-chan zk.Event, error) {
-	return zk.Connect(z.Servers, timeout, zk.WithLogger(silent{}), zk.WithLogInfo(false))
+	dial := func(network, address string, limit time.Duration) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		return z.Dial.within(limit)(ctx, network, address)
+	}
+	return zk.Connect(z.Servers, timeout, zk.WithLogger(silent{}), zk.WithLogInfo(false), zk.WithDialer(dial))
 }
 
 // ask runs one piece of work in a session of its own. The library blocks without end while no server answers, so

@@ -16,7 +16,7 @@ func checkDoors(ctx context.Context, f *facts) ([]Finding, error) {
 	const fix = "run `jomctl install`, which puts the file in force"
 	if f.in.Cluster.Components.Marathon.BasicAuth != nil {
 		for _, base := range f.in.Raw.Marathons {
-			_, err := get(ctx, base+"/ping", "", "")
+			_, err := f.in.Raw.get(ctx, base+"/ping", "", "")
 			switch {
 			case err == nil:
 				found = append(found, finding(status.Error, "marathon at "+base, "answers without a password, although components.marathon.basicAuth asks for one", fix))
@@ -27,7 +27,7 @@ func checkDoors(ctx context.Context, f *facts) ([]Finding, error) {
 	}
 	if f.in.Cluster.Components.Mesos.Authentication {
 		for _, base := range f.in.Raw.Masters {
-			open, err := openDoors(ctx, base)
+			open, err := openDoors(ctx, f.in.Raw, base)
 			faults = append(faults, could("what the master at "+base+" asks for", err))
 			if len(open) > 0 {
 				found = append(found, finding(status.Error, "mesos-master at "+base, "asks "+strings.Join(open, " and ")+" for no credential, although components.mesos.authentication is true", fix))
@@ -38,8 +38,8 @@ func checkDoors(ctx context.Context, f *facts) ([]Finding, error) {
 }
 
 // openDoors are those whom a master asks for no credential.
-func openDoors(ctx context.Context, base string) (open []string, err error) {
-	text, err := get(ctx, base+"/flags", "", "")
+func openDoors(ctx context.Context, raw Raw, base string) (open []string, err error) {
+	text, err := raw.get(ctx, base+"/flags", "", "")
 	if err != nil {
 		return nil, err
 	}

@@ -96,6 +96,8 @@ type Raw struct {
 	JenkinsURL, JenkinsUser, JenkinsPassword string
 	// MarathonUser and MarathonPassword are for every Marathon; empty where it asks for none.
 	MarathonUser, MarathonPassword string
+	// Dial leads to all of them; nil is the direct way.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 const (
@@ -186,10 +188,11 @@ func split(err error) []error {
 	return all
 }
 
-func dial(ctx context.Context, addr string) error {
+// try makes a connection to host:port and ends it.
+func (r Raw) try(ctx context.Context, addr string) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	conn, err := r.dial()(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (u unit) subject() string { return u.Name + " on " + u.machine.Name() }
 
 func newFacts(ctx context.Context, in Inputs) *facts {
 	if in.Dial == nil {
-		in.Dial = dial
+		in.Dial = in.Raw.try
 	}
 	f := &facts{in: in, redact: NewRedactor(in.Secrets...)}
 	f.state = sync.OnceValues(func() (cluster.State, error) { return in.Mesos.State(ctx) })

@@ -37,7 +37,7 @@ func (f *facts) parts() []part {
 func (f *facts) mesosParts() []part {
 	var all []part
 	web := func(name, url, user, password string) {
-		all = append(all, part{name, false, func(ctx context.Context) (string, error) { return get(ctx, url, user, password) }})
+		all = append(all, part{name, false, func(ctx context.Context) (string, error) { return f.in.Raw.get(ctx, url, user, password) }})
 	}
 	for i, base := range f.in.Raw.Masters { // which ask operators for no password
 		dir := fmt.Sprintf("mesos/master-%d/", i+1)
@@ -60,7 +60,7 @@ func (f *facts) mesosParts() []part {
 	}
 	for i, addr := range f.in.Raw.ZooKeepers {
 		for _, word := range []string{"mntr", "srvr", "stat"} {
-			all = append(all, part{fmt.Sprintf("zookeeper/%d/%s.txt", i+1, word), false, func(ctx context.Context) (string, error) { return fourLetters(ctx, addr, word) }})
+			all = append(all, part{fmt.Sprintf("zookeeper/%d/%s.txt", i+1, word), false, func(ctx context.Context) (string, error) { return f.in.Raw.fourLetters(ctx, addr, word) }})
 		}
 	}
 	return all
@@ -75,7 +75,7 @@ func (f *facts) jenkinsParts() []part {
 		"load.json": "/overallLoad/api/json?depth=1",
 	} {
 		all = append(all, part{"jenkins/" + name, false, func(ctx context.Context) (string, error) {
-			text, err := get(ctx, raw.JenkinsURL+path, raw.JenkinsUser, raw.JenkinsPassword)
+			text, err := raw.get(ctx, raw.JenkinsURL+path, raw.JenkinsUser, raw.JenkinsPassword)
 			if err != nil && f.in.JenkinsError != nil {
 				err = fmt.Errorf("%w (as a visitor: %w)", err, f.in.JenkinsError)
 			}
@@ -190,8 +190,16 @@ func readFile(path string) (string, error) {
 	return string(data), err
 }
 
+// dial is the way to addresses of the cluster.
+func (r Raw) dial() func(ctx context.Context, network, address string) (net.Conn, error) {
+	if r.Dial != nil {
+		return r.Dial
+	}
+	return (&net.Dialer{Timeout: dialTimeout}).DialContext
+}
+
 // get reads a URL, with a login where user is set.
-func get(ctx context.Context, url, user, password string) (string, error) {
+func (r Raw) get(ctx context.Context, url, user, password string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
@@ -200,7 +208,7 @@ func get(ctx context.Context, url, user, password string) (string, error) {
 		request.SetBasicAuth(user, password)
 	}
 	// The addresses of a cluster are meant literally: no proxy of the environment.
-	client := &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{DialContext: r.dial(), DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
 		return "", err
@@ -214,8 +222,8 @@ func get(ctx context.Context, url, user, password string) (string, error) {
 }
 
 // fourLetters asks a ZooKeeper server one of its commands.
-func fourLetters(ctx context.Context, addr, word string) (string, error) {
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", addr)
+func (r Raw) fourLetters(ctx context.Context, addr, word string) (string, error) {
+	conn, err := r.dial()(ctx, "tcp", addr)
 	if err != nil {
 		return "", err
 	}

@@ -63,6 +63,15 @@ func New(base, user, password string) *Client {
 	}
 }
 
+// Through makes the client's connections by dial instead of directly, for a controller that cannot be reached from here. It must be called
+// before the first request.
+func (c *Client) Through(dial func(ctx context.Context, network, address string) (net.Conn, error)) *Client {
+	if dial != nil {
+		c.http.Transport.(*http.Transport).DialContext = dial
+	}
+	return c
+}
+
 // Base is the URL that the client was made with, without a slash at its end.
 func (c *Client) Base() string { return c.base }
 

@@ -147,7 +147,7 @@ func (c *controlChange) list(control []config.Host) (list, error) {
 	} else {
 		fleet, err = provision.NewLocalFleet(now, c.env.Programs)
 	}
-	return list{control, fleet, cluster.ZooKeeper{Servers: provision.ZooKeeperServers(now)}}, err
+	return list{control, fleet, cluster.ZooKeeper{Servers: provision.ZooKeeperServers(now), Dial: c.env.Dial()}}, err
 }
 
 // listStep gives a server the i-th list. A server that has a later one is further.

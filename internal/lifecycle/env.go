@@ -113,6 +113,29 @@ func newEnv(c *config.Cluster, programs provision.Programs, fleet *provision.Fle
 	return env, nil
 }
 
+// Dial is the way to addresses of the cluster; nil is the direct one.
+func (e *Env) Dial() cluster.Dial {
+	if e.own == nil {
+		return nil
+	}
+	return e.own.dial
+}
+
+// Tunnel is the command that a browser on this machine needs to reach the controller by http://127.0.0.1:8080; empty where its URL leads there.
+func (e *Env) Tunnel() string {
+	if e.own == nil {
+		return ""
+	}
+	remote := e.own.remotes[e.Cluster.HostsWith(config.RoleControl)[0].Name]
+	if remote == nil || !remote.Hidden() {
+		return ""
+	}
+	return remote.Tunnel(provision.EdgeControllerPort)
+}
+
+// Visitor is a client of the controller that logs in as nobody.
+func (e *Env) Visitor() *jenkins.Client { return jenkins.New(e.URL(), "", "").Through(e.Dial()) }
+
 // URL is where people and build agents reach the controller: the edge of the first control host.
 func (e *Env) URL() string { return e.edge(provision.EdgeControllerPort) }
 
@@ -129,7 +152,7 @@ func (e *Env) Jenkins() (*jenkins.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the admin's password: %w", err)
 	}
-	return jenkins.New(e.URL(), e.Cluster.Jenkins.Admin.User, password), nil
+	return jenkins.New(e.URL(), e.Cluster.Jenkins.Admin.User, password).Through(e.Dial()), nil
 }
 
 // cloud is the Mesos cloud of the controller. It reaches the masters through the edge, as the plugin looks for the leader

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
@@ -98,6 +99,7 @@ func lookHosts(c *config.Cluster, access Access) (*Env, error) {
 		return nil, err
 	}
 	env.own = o
+	env.ZooKeeper.Dial, env.Mesos.Dial, env.Marathon.Dial = o.dial, o.dial, o.dial
 	return env, nil
 }
 
@@ -167,6 +169,24 @@ func clusterID(c *config.Cluster) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// dial connects to an address of the cluster: through SSH where the host is reached by SSH another way than by the others, as in a
+// private network of a cloud.
+func (o *ownHosts) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	to, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range o.config.Hosts {
+		if remote := o.remotes[h.Name]; (to == h.Address || to == h.Name) && remote != nil && remote.Hidden() {
+			return remote.Reach(ctx, network, address)
+		}
+	}
+	return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
+}
+
+// dialTimeout is for a direct connection to a program of the cluster.
+const dialTimeout = 3 * time.Second
+
 func (o *ownHosts) machines() []host.Machine {
 	var all []host.Machine
 	for _, h := range o.config.Hosts {
@@ -232,7 +252,7 @@ func openHosts(ctx context.Context, c *config.Cluster, access Access) (*Env, err
 		return env, nil
 	}
 	findings, notes := hosts.Preflight(ctx, c, env.own.byName(), env.own.facts, env.own.keeper)
-	env.findings = append(append(env.findings, findings...), hosts.FromHere(ctx, c, new(net.Dialer).DialContext)...)
+	env.findings = append(append(env.findings, findings...), hosts.FromHere(ctx, c, env.own.dial)...)
 	for _, note := range notes {
 		env.notes = append(env.notes, note.String())
 	}

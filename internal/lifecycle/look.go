@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 
-	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/status"
 )
 
@@ -11,7 +10,7 @@ import (
 func (e *Env) Status(ctx context.Context) status.Report {
 	client, err := e.Jenkins()
 	if err != nil {
-		client = jenkins.New(e.URL(), "", "")
+		client = e.Visitor()
 	}
 	defer client.Close()
 	report := status.Collect(ctx, status.Sources{

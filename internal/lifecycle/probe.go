@@ -10,7 +10,7 @@ import (
 func (e *Env) Probe() probe.Config {
 	c := probe.Config{URL: e.URL(), HTTPPort: e.Cluster.Jenkins.App.HTTPPort, AgentPort: e.Cluster.Jenkins.App.AgentPort,
 		ZooKeepers: e.ZooKeeper.Servers, Masters: e.Mesos.Masters, Marathons: e.Marathon.URLs,
-		AppID: e.AppID(), FrameworkID: e.frameworkID(), FrameworkName: e.frameworkName(), Login: e.Marathon.Login}
+		AppID: e.AppID(), FrameworkID: e.frameworkID(), FrameworkName: e.frameworkName(), Login: e.Marathon.Login, Dial: e.Dial()}
 	if h, ok := provision.HomeHost(e.Cluster); ok {
 		c.Hosts = []string{h.Address}
 		return c

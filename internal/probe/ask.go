@@ -119,7 +119,7 @@ func (p *Prober) askAgentPort(ctx context.Context) []Sample {
 		address := net.JoinHostPort(p.at(), strconv.Itoa(p.config.AgentPort))
 		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 		defer cancel()
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		conn, err := p.config.Dial(ctx, "tcp", address)
 		if err != nil {
 			return false, "", errText(err)
 		}
@@ -310,7 +310,7 @@ func (p *Prober) askZooKeeper(ctx context.Context) []Sample {
 		modes := make([]string, len(p.config.ZooKeepers))
 		var group sync.WaitGroup
 		for i, address := range p.config.ZooKeepers {
-			group.Go(func() { modes[i] = zooKeeperMode(ctx, address) })
+			group.Go(func() { modes[i] = p.zooKeeperMode(ctx, address) })
 		}
 		group.Wait()
 		serving, leader := 0, ""
@@ -331,10 +331,10 @@ func (p *Prober) askZooKeeper(ctx context.Context) []Sample {
 }
 
 // zooKeeperMode is leader, follower or standalone; empty for a server that does not serve.
-func zooKeeperMode(ctx context.Context, address string) string {
+func (p *Prober) zooKeeperMode(ctx context.Context, address string) string {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	conn, err := p.config.Dial(ctx, "tcp", address)
 	if err != nil {
 		return ""
 	}

@@ -57,6 +57,8 @@ type Config struct {
 	AppID, FrameworkID, FrameworkName string
 	// Login, where set, gives Marathon's user and password.
 	Login func() (user, password string, err error)
+	// Dial leads to the cluster's addresses; nil is the direct way.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// TLS is for https addresses; nil means the machine's own trust.
 	TLS *tls.Config
 	// Every is the time between two questions to a target, 0 means Every.
@@ -116,12 +118,15 @@ func New(config Config) *Prober {
 	if config.Every <= 0 {
 		config.Every = Every
 	}
+	if config.Dial == nil {
+		config.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	}
 	p := &Prober{config: config, first: map[string]int{}}
 	p.http = &http.Client{
 		Timeout:       patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			DialContext:         config.Dial,
 			MaxIdleConnsPerHost: 2, IdleConnTimeout: 10 * time.Second, TLSClientConfig: config.TLS,
 		},
 	}

@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/host"
 )
 
 func TestPortsThatThisMachineCannotReachAreFound(t *testing.T) {
@@ -48,8 +50,9 @@ func TestPortsThatThisMachineCannotReachAreFound(t *testing.T) {
 	}, found)
 	require.Equal(t, 1, closed)
 
-	c.SSH.Jump = "admin@bastion.example"
-	require.Contains(t, FromHere(t.Context(), c, dial)[0].Fix, "ssh.jump carries SSH alone: run jomctl on admin@bastion.example or another machine of the hosts' network")
+	results = map[string]error{c1.Address + ":2181": &host.ForwardingError{Host: "c1", Cause: errors.New("administratively prohibited")}}
+	require.Equal(t, "c1: network: this machine cannot reach TCP 2181 (its sshd opens no connections to other ports)"+asks+
+		"allow it in /etc/ssh/sshd_config of c1 (AllowTcpForwarding local, and no PermitOpen or DisableForwarding against it) and reload sshd", FromHere(t.Context(), c, dial)[0].String())
 	results = nil
 	require.Empty(t, FromHere(t.Context(), c, dial))
 }
