@@ -54,14 +54,20 @@ func (w *browser) do(method, path, body string) (int, string) {
 	return response.StatusCode, string(data)
 }
 
-func (w *browser) createJob(name string) {
+// crumb is asked for again after each start of the controller.
+func (w *browser) crumb() {
 	w.t.Helper()
 	code, text := w.do(http.MethodGet, "/crumbIssuer/api/json", "")
 	require.Equal(w.t, 200, code)
 	var crumb struct{ Crumb, CrumbRequestField string }
 	require.NoError(w.t, json.Unmarshal([]byte(text), &crumb))
 	w.crumbField, w.crumbs = crumb.CrumbRequestField, crumb.Crumb
-	code, text = w.do(http.MethodPost, "/createItem?name="+name, "<project><description>"+name+"</description></project>")
+}
+
+func (w *browser) createJob(name string) {
+	w.t.Helper()
+	w.crumb()
+	code, text := w.do(http.MethodPost, "/createItem?name="+name, "<project><description>"+name+"</description></project>")
 	require.Equal(w.t, 200, code, text)
 }
 

@@ -168,6 +168,7 @@ func (b *bench) isBack(web *browser, kept map[string]string) {
 // killedUpgrade upgrades while one build runs and another waits, kills jomctl when the old version is gone, and resumes.
 func (b *bench) killedUpgrade(web *browser, url string) {
 	t := b.t
+	web.crumb()
 	web.post("/job/long/buildWithParameters?SECONDS=3&delay=0sec", "")
 	testkit.Eventually(t, 2*time.Minute, "a build runs", func(context.Context) bool {
 		code, text := web.do(http.MethodGet, "/job/long/1/api/json?tree=building", "")

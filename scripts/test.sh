@@ -30,7 +30,7 @@ trap finish EXIT
 # Hosts that start and clusters that elect leave a machine idle for much of the time, so the labs go on beside the other tests. Those that
 # walk a cluster through its whole life take as long as all other tests together, and are left to test-lab.sh.
 if [ "$what" = all ]; then
-	setsid "$here/test-lab.sh" -skip '^TestHosts' "$@" >"$scratch/labs" 2>&1 </dev/null &
+	setsid "$here/test-lab.sh" -skip '^TestHosts|^TestUpgrade' "$@" >"$scratch/labs" 2>&1 </dev/null &
 	labs=$!
 fi
 
