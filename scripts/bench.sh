@@ -8,6 +8,7 @@
 #            (JOMCTL_PROPERTY_SECONDS: 180)
 #   backup   the second restic backup beside the first, with 1 % changed
 #   release  the check of the links of a war of 100 MB and 70 plugins, made of Debian's jars (JOMCTL_BENCH_JARS: another folder of them)
+#   upgrade  an upgrade of the controller beside stopping and starting it alone, and one that is taken back
 #   ansible  an install beside Ansible's, on the same lab hosts (JOMCTL_BENCH_HOSTS: 3,10; JOMCTL_BENCH_ROUNDS: 3,1), and what each is made of. It needs root, or
 #            Docker and a built lab image; it installs Debian's ansible where there is none, and takes most of an hour.
 set -euo pipefail
@@ -16,7 +17,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 runs=${RUNS:-5}
 parts=("$@")
-[ $# -gt 0 ] || parts=(figures edge images home backup release ansible)
+[ $# -gt 0 ] || parts=(figures edge images home backup release upgrade ansible)
 missed=0
 jomctl=$PWD/bin/jomctl
 dir=$(mktemp -d "${TMPDIR:-/tmp}/jomctl-bench-XXXXXX")
@@ -168,6 +169,75 @@ images() {
 	JOMCTL_BENCH_BASE=jomctl-lab/base:1 limits BenchmarkChangedConfiguration
 }
 
+# gaps FILE: the times without an answer of at least 100 ms, longest first, of moments in seconds one a line.
+gaps() { awk 'NR > 1 && $1 - last >= 0.1 {printf "%.3f\n", $1 - last} {last = $1}' "$1" | sort -rn; }
+
+# away NAME COMMAND...: runs the command while it asks the controller itself, again and again, and leaves the times without an answer in NAME.gaps.
+away() {
+	local name=$1 asking
+	shift
+	while :; do
+		[ "$(curl -s -o /dev/null -m 1 -w '%{http_code}' http://127.92.2.21:8080/login)" != 200 ] || date +%s.%N
+		sleep 0.02
+	done >"$name.answers" &
+	asking=$!
+	"$@" >"$name.out" 2>"$name.err" || true
+	kill "$asking"
+	wait "$asking" 2>/dev/null || true
+	gaps "$name.answers" >"$name.gaps"
+}
+
+# tasks N: waits until Marathon has so many healthy tasks of the controller, or none at all.
+# shellcheck disable=SC2317 # `away` calls it
+tasks() {
+	local field=tasksHealthy
+	[ "$1" -gt 0 ] || field=tasksRunning
+	until curl -s http://127.92.2.10:8090/v2/apps//bench-up/jenkins | grep -q "\"$field\":$1[,}]"; do sleep 0.02; done
+}
+
+# shellcheck disable=SC2317 # `away` calls it
+scale() { curl -s -o /dev/null -X PUT -H 'Content-Type: application/json' -d "{\"instances\":$1}" "http://127.92.2.10:8090/v2/apps//bench-up/jenkins?force=true"; }
+
+# shellcheck disable=SC2317 # `away` calls it
+stop_and_start() {
+	scale 0
+	tasks 0
+	scale 1
+	tasks 1
+	sleep 1
+}
+
+# between FILE: what a run took besides its steps, of its answer in JSON.
+between() { awk 'BEGIN {RS = "[,{}]"} /"elapsedSeconds"/ {split($0, a, ":"); if (n++ == 0) all = a[2]; else steps += a[2]} END {printf "%.3f\n", all > steps ? all - steps : steps - all}' "$1"; }
+
+upgrade() {
+	cd "$dir"
+	cat >cluster.yaml <<'EOT'
+apiVersion: jomctl/v1
+name: bench-up
+target: local
+release: previous
+local: {address: 127.92.2.0}
+jenkins: {cloud: {templates: [{label: mesos, idle: 2s}]}}
+backup: {repository: ./backups}
+EOT
+	"$jomctl" install --yes --proof-sleep 1s >/dev/null 2>&1
+	for _ in 1 2 3; do
+		away alone stop_and_start
+		head -n 1 alone.gaps >>alone.times
+	done
+	away back "$jomctl" upgrade-jenkins --release default --canary-timeout 300ms --yes
+	away good "$jomctl" upgrade-jenkins --release default --yes -o json
+	local alone good
+	alone=$(median alone.times) good=$(head -n 1 good.gaps)
+	echo "controller stopped and started alone: $alone s without an answer (median of 3)"
+	figure "upgrade: last answer of the old version to the first of the new" "$good" "$(awk -v t="$alone" 'BEGIN {printf "%.2f", t * 1.15}')"
+	figure "upgrade taken back: the longest time without an answer" "$(head -n 1 back.gaps)" "$(awk -v t="$good" 'BEGIN {printf "%.2f", t * 1.5}')"
+	figure "upgrade: what it took between its steps" "$(between good.out)" 3
+	"$jomctl" destroy --yes >/dev/null 2>&1
+	cd "$here/.."
+}
+
 machine
 for part in "${parts[@]}"; do
 	case $part in
@@ -177,9 +247,10 @@ for part in "${parts[@]}"; do
 	home) home ;;
 	backup) backup ;;
 	release) release ;;
+	upgrade) upgrade ;;
 	ansible) ansible ;;
 	*)
-		echo "bench.sh knows figures, edge, images, home, backup, release and ansible, not $part" >&2
+		echo "bench.sh knows figures, edge, images, home, backup, release, upgrade and ansible, not $part" >&2
 		exit 2
 		;;
 	esac
