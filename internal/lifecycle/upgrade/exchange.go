@@ -10,7 +10,20 @@ import (
 
 // stop ends the old version. Undone after everything that came later, it starts it again on the home that is in place then.
 func (u *upgrade) stop() op.Step {
-	step := u.gated(stepStop, "Old version stopped, and gone", stopLimit, u.c.Stop)
+	step := u.gated(stepStop, "Old version stopped, and gone", stopLimit, func(ctx context.Context, say op.Say) error {
+		// Builds are still asked for while nothing starts. Where a run was cut off the controller may be gone, and the list is there.
+		work, err := u.c.Work(ctx)
+		if err != nil && !has(u.s.State.Ended, listed) {
+			return err
+		}
+		if err == nil {
+			u.s.State.Work.Queued = work.Queued
+			if err := u.mark(u.s.State.Ended, listed); err != nil {
+				return err
+			}
+		}
+		return u.c.Stop(ctx, say)
+	})
 	return u.undo(step, func(ctx context.Context, say op.Say) error {
 		if err := u.c.Deploy(ctx, Old, say); err != nil {
 			return fmt.Errorf("starting the old version again: %w", err)

@@ -31,6 +31,8 @@ const (
 	stepRecord      = "record"
 	// opened is no step: it is the moment from which builds may start on the new version.
 	opened = "opened"
+	// listed is no step either: the queue was read right before the stop.
+	listed = "listed"
 )
 
 // step is a step whose being done is what the state says: what it does cannot be seen in the world afterwards. do is called again after
@@ -74,6 +76,7 @@ func (u *upgrade) gated(id, title string, limit time.Duration, do func(context.C
 			if left <= 0 {
 				return over
 			}
+			say("%s left until the reserve for the way back begins", text(left))
 			if limit == 0 || left < limit {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeoutCause(ctx, left, over)

@@ -152,12 +152,18 @@ func (r *rig) isOld() {
 func TestAGoodUpgrade(t *testing.T) {
 	r := newRig(t)
 	r.f.running = []upgrade.Build{{Job: "long", Number: 4}, {Job: "pipe", Number: 1, Resumes: true}}
+	r.f.at = func() {
+		if r.f.names[len(r.f.names)-1] == "push" && len(r.f.queue) == 1 {
+			r.f.queue = append(r.f.queue, upgrade.Build{Job: "late", Item: 9})
+		}
+	}
 	require.NoError(t, r.run(nil))
 	r.isNew()
+	require.ElementsMatch(t, []string{"waits", "late"}, r.f.started[upgrade.New])
 	state := r.state()
 	require.Equal(t, "night", state.Bound.Name)
 	require.True(t, state.Bound.End.Equal(inWindow.Add(4*time.Hour)))
-	require.Len(t, state.Work.Queued, 1)
+	require.Len(t, state.Work.Queued, 2)
 	require.Empty(t, r.f.failed)
 	history, err := upgrade.History(r.path("state"))
 	require.NoError(t, err)
