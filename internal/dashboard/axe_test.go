@@ -74,6 +74,9 @@ func accessible(t *testing.T, ctx context.Context) {
 		require.NoError(t, chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](program+";undefined")))
 		for _, scheme := range []string{"light", "dark"} {
 			for name, width := range map[string]int64{"phone": 390, "desktop": 1280} {
+				if state == "down" && (name == "phone") != (scheme == "light") {
+					continue // it has little of its own
+				}
 				look(t, ctx, scheme, width, 800)
 				picture(t, ctx, state+"-"+name+"-"+scheme)
 				require.Empty(t, judged(t, ctx), "%s, %s, %s", state, name, scheme)
