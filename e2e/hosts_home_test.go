@@ -80,7 +80,7 @@ func unreachable(b *homeBench) {
 	require.NoError(b.t, err)
 	require.NotEmpty(b.t, keys)
 	require.NoError(b.t, os.WriteFile(filepath.Join(os.Getenv("HOME"), ".ssh", "known_hosts"), keys, 0o600))
-	b.on("m1", "DEBIAN_FRONTEND=noninteractive apt-get install -qy git >/dev/null 2>&1 && mkdir -p /srv/backup")
+	b.on("m1", "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq 2>&1 && apt-get install -qy git 2>&1 | tail -n 5; mkdir -p /srv/backup; git --version")
 	r = b.install()
 	require.NotZero(b.t, r.code)
 	require.Contains(b.t, r.errOut, "cannot be used from a1", "there is no repository yet")

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/wholefile"
@@ -67,10 +68,37 @@ func (s Server) beside(ctx context.Context, set Set, id string) (Verdict, error)
 	if err == nil && s.Config.History {
 		err = s.Hooks.CopyMark(s.Config.Home, to)
 	}
+	if err == nil {
+		err = s.give(to)
+	}
 	if err != nil {
 		return v, errors.Join(err, os.RemoveAll(to))
 	}
 	return v, nil
+}
+
+// give makes what root has written into a restored home the controller's own, which may run as another user.
+func (s Server) give(to string) error {
+	info, err := os.Stat(filepath.Join(to, "config.xml"))
+	if err != nil {
+		return fmt.Errorf("looking at the restored home: %w", err)
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 {
+		return nil
+	}
+	files, err := filepath.Glob(literalGlob(to) + "/users/*/config.xml")
+	for _, name := range append(files, to, filepath.Join(to, ".jomctl"), filepath.Join(to, ".jomctl", "home.json")) {
+		if chown := os.Lchown(name, int(owner.Uid), int(owner.Gid)); !errors.Is(chown, fs.ErrNotExist) {
+			err = errors.Join(err, chown)
+		}
+	}
+	return err
+}
+
+// literalGlob keeps Glob from reading patterns into a folder's name.
+func literalGlob(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }
 
 func (s Server) exchange(id string) (kept string, err error) {
@@ -98,7 +126,7 @@ func (s Server) account(home string) error {
 	if id == nil || hash == nil {
 		return nil
 	}
-	files, err := filepath.Glob(strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(home) + "/users/*/config.xml")
+	files, err := filepath.Glob(literalGlob(home) + "/users/*/config.xml")
 	if err != nil {
 		return err
 	}

@@ -42,9 +42,6 @@ func (c *Cluster) Secrets() []Secret {
 	if c.Backup != nil && c.Backup.Key != "" {
 		secrets = append(secrets, c.Backup.Key)
 	}
-	if key := c.Jenkins.Home.MasterKey; key != "" {
-		secrets = append(secrets, key)
-	}
 	return secrets
 }
 
@@ -56,6 +53,9 @@ func (c *Cluster) Generated() []Secret {
 	}
 	if b := c.Components.Marathon.BasicAuth; b != nil {
 		secrets = append(secrets, b.Password)
+	}
+	if key := c.Jenkins.Home.MasterKey; key != "" {
+		secrets = append(secrets, key)
 	}
 	return secrets
 }

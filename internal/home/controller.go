@@ -40,6 +40,8 @@ type Controller struct {
 	PluginLock []LockedPlugin `json:"pluginLock,omitempty"`
 	// PluginLockFile, where set, has more of them, as JSON: the lock of an image that brings its plugins itself.
 	PluginLockFile string `json:"pluginLockFile,omitempty"`
+	// MasterKey, where set, is the file with the key that Jenkins encrypts its secrets with.
+	MasterKey string `json:"masterKey,omitempty"`
 	// History, where set, is how the home is locked, and kept in git.
 	History *history.Config `json:"history,omitempty"`
 }

@@ -44,6 +44,9 @@ func Own(home string) (release func(), err error) {
 // Prepare makes the home ready for a start: seed files where nothing is, the plugins as given, copies of the two files that a bad boot
 // destroys, and then the cloud in config.xml as given. Where the plugins are not those of the lock nothing is touched.
 func Prepare(c Controller) error {
+	if err := checkMasterKey(c); err != nil {
+		return err
+	}
 	if err := checkLock(c); err != nil {
 		return err
 	}
@@ -167,4 +170,36 @@ func copyFile(from, to string) error {
 		return err
 	}
 	return wholefile.Write(to, data, info.Mode().Perm())
+}
+
+// checkMasterKey refuses a start that would leave everything encrypted unreadable, or that lets others read the key.
+func checkMasterKey(c Controller) error {
+	if c.MasterKey == "" {
+		return nil
+	}
+	info, err := os.Stat(c.MasterKey)
+	if err != nil {
+		return fmt.Errorf("looking for the master key of the home: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("the master key %s has mode %04o, so that others may read it: chmod 600 it", c.MasterKey, info.Mode().Perm())
+	}
+	key, err := os.ReadFile(c.MasterKey)
+	if err != nil {
+		return fmt.Errorf("reading the master key of the home: %w", err)
+	}
+	if len(bytes.TrimSpace(key)) == 0 {
+		return fmt.Errorf("the master key %s is empty", c.MasterKey)
+	}
+	inside, err := os.ReadFile(filepath.Join(c.Home, "secrets", "master.key"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !bytes.Equal(bytes.TrimSpace(inside), bytes.TrimSpace(key)) {
+		err = errors.New("it is another one than secrets/master.key in the home, by which the home's secrets are encrypted: put that into the file of jenkins.home.masterKey")
+	}
+	if err != nil {
+		return fmt.Errorf("comparing the master key %s with the home's: %w", c.MasterKey, err)
+	}
+	return nil
 }

@@ -171,3 +171,21 @@ func TestLoadControllerNamesEveryProblem(t *testing.T) {
 	_, err = LoadController(path)
 	require.ErrorContains(t, err, path)
 }
+
+func TestAMasterKeyOutsideOfTheHomeIsTheHomesOwn(t *testing.T) {
+	dir := t.TempDir()
+	c := Controller{Home: filepath.Join(dir, "home"), MasterKey: filepath.Join(dir, "key")}
+	require.NoError(t, checkMasterKey(Controller{}))
+	require.ErrorContains(t, checkMasterKey(c), "looking for the master key")
+	write(t, c.MasterKey, "abc\n")
+	require.NoError(t, os.Chmod(c.MasterKey, 0o644))
+	require.ErrorContains(t, checkMasterKey(c), "0644")
+	require.NoError(t, os.Chmod(c.MasterKey, 0o600))
+	require.NoError(t, checkMasterKey(c), "the home has none")
+	write(t, filepath.Join(c.Home, "secrets", "master.key"), "abc")
+	require.NoError(t, checkMasterKey(c))
+	write(t, filepath.Join(c.Home, "secrets", "master.key"), "another")
+	require.ErrorContains(t, Prepare(c), "another one than secrets/master.key")
+	require.NoError(t, os.WriteFile(c.MasterKey, []byte("\n"), 0o600))
+	require.ErrorContains(t, checkMasterKey(c), "empty")
+}

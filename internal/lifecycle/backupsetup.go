@@ -85,8 +85,24 @@ func (s backupSetup) probe(ctx context.Context) (op.State, error) {
 	if err != nil {
 		return op.Needed, err
 	}
-	stale, err := s.c.stale(ctx, append(files, provision.File{Path: s.stampFile(), Data: []byte(s.stamp(files))}))
-	return needed(len(stale) == 0), err
+	same, err := s.laid(ctx, append(files, provision.File{Path: s.stampFile(), Data: []byte(s.stamp(files))}))
+	return needed(same), err
+}
+
+// laid says whether all hosts have the files. They are root's whatever user the controller runs as.
+func (s backupSetup) laid(ctx context.Context, files []provision.File) (bool, error) {
+	for _, m := range s.c.on {
+		for _, file := range files {
+			data, err := m.ReadFile(ctx, file.Path)
+			if errors.Is(err, fs.ErrNotExist) || err == nil && string(data) != string(file.Data) {
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
 }
 
 func (s backupSetup) changes(context.Context) []string {

@@ -108,6 +108,13 @@ func (c controller) files() ([]provision.File, error) {
 		return nil, err
 	}
 	files = append(files, scm...)
+	if path := c.masterKey(); path != "" && c.env.own != nil {
+		key, err := c.env.Cluster.Jenkins.Home.MasterKey.Resolve(c.env.Cluster)
+		if err != nil {
+			return nil, fmt.Errorf("reading jenkins.home.masterKey: %w", err)
+		}
+		files = append(files, provision.File{Path: path, Data: []byte(key + "\n"), Mode: 0o600})
+	}
 	run, err := json.MarshalIndent(c.run(), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the controller file: %w", err)
@@ -191,6 +198,9 @@ func (c controller) run() home.Controller {
 	} else { // otherwise the plugin gives a master up for good that was away for half a minute
 		properties = append(properties, "-Dusi.jenkins.connection-retries=-1")
 	}
+	if key := c.masterKey(); key != "" {
+		properties = append(properties, "-Djenkins.security.DefaultConfidentialStore.file="+key, "-Djenkins.security.DefaultConfidentialStore.readOnly=true")
+	}
 	arguments := []string{"--httpListenAddress=$HOST", "--httpPort=$PORT0", "--webroot=" + c.webroot()}
 	argv := []string{c.program("standin"), "jenkins"}
 	if c.war.real() {
@@ -206,7 +216,7 @@ func (c controller) run() home.Controller {
 		}
 	}
 	out := home.Controller{Home: c.home, Seed: filepath.Join(c.dir, "seed"), Plugins: c.pluginsThere(),
-		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", Owner: "$HOST:" + strconv.Itoa(provision.OwnerPort), AgentPort: true, BootSeconds: 60, History: c.history()}
+		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", Owner: "$HOST:" + strconv.Itoa(provision.OwnerPort), AgentPort: true, BootSeconds: 60, MasterKey: c.masterKey(), History: c.history()}
 	switch {
 	case !c.war.real():
 	case c.selfContained():

@@ -177,6 +177,9 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 		paths = append(paths, filepath.Join(state, "secrets", "admin.hash"))
 	}
 	for _, secret := range generated {
+		if secret == e.Cluster.Jenkins.Home.MasterKey { // backups, which stay, cannot be opened without it
+			continue
+		}
 		if path, isFile := secret.Path(e.Cluster); isFile && filepath.Dir(path) == filepath.Join(state, "secrets") {
 			paths = append(paths, path)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/jomctl/jomctl/internal/backup"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/provision"
+	"github.com/jomctl/jomctl/provision/catalogue"
 )
 
 // Preflight finds everything that keeps the cluster from being installed, before anything is touched.
@@ -32,10 +33,17 @@ func (e *Env) Preflight() []provision.Finding {
 	return append(findings, e.controller().preflight()...)
 }
 
+// firstWithMasterKey is the first core that reads jenkins.security.DefaultConfidentialStore.file.
+const firstWithMasterKey = "2.497"
+
 func (c controller) preflight() []provision.Finding {
 	findings := append(c.lineFindings(), c.cascFindings()...)
 	findings = append(findings, c.historyFindings()...)
 	findings = append(findings, c.backupFindings()...)
+	if version := c.version(); c.masterKey() != "" && version != "" && catalogue.Compare(version, firstWithMasterKey) < 0 {
+		findings = append(findings, provision.Finding{Subject: "jenkins.home.masterKey", Problem: "Jenkins " + version + " takes no master key from outside of its home; that came with " + firstWithMasterKey,
+			Fix: "leave masterKey out, or use a newer release"})
+	}
 	if !c.war.real() {
 		return findings
 	}

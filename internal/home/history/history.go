@@ -248,6 +248,7 @@ func (r *Run) Start() {
 				r.fail(err)
 			}
 		})
+		r.group.Go(func() { r.writeMetrics(ctx) })
 	}
 	if r.held != nil {
 		r.group.Go(func() {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/home/restore"
@@ -32,6 +33,16 @@ func (c Config) Give(o Order) error {
 	}
 	if err := wholefile.Write(c.OrderFile(), append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("ordering a restore: %w", err)
+	}
+	// The controller may run as another user than who orders.
+	info, err := os.Stat(filepath.Dir(c.OrderFile()))
+	if err != nil {
+		return fmt.Errorf("ordering a restore: %w", err)
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+		if err := os.Chown(c.OrderFile(), int(owner.Uid), int(owner.Gid)); err != nil {
+			return fmt.Errorf("giving the order to the controller: %w", err)
+		}
 	}
 	return nil
 }
