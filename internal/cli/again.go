@@ -45,6 +45,9 @@ func (a *app) carryOn(ctx context.Context, verb string) error {
 		return err
 	}
 	meta := log.Meta()
+	if newest := log.Last().Args; len(newest) > 0 { // a command that was given again may have been given with other options
+		meta.Args = newest
+	}
 	if len(meta.Args) == 0 {
 		return fmt.Errorf("reading the journal %s: it does not say which command it is about", log.Path)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ import (
 )
 
 func newRollbackCommand(a *app) *cobra.Command {
-	to := ""
+	to, planOnly := "", false
 	cmd := &cobra.Command{
 		Use:   "rollback [--to RELEASE]",
 		Short: "Take back the last run that was stopped or failed, or go back to a release that ran before",
@@ -22,6 +23,9 @@ func newRollbackCommand(a *app) *cobra.Command {
 			"home that is there now is kept beside it. It goes the way of an upgrade (see `jomctl upgrade-jenkins --help`), at once, without a window.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if to == "" && planOnly {
+				return &usageError{errors.New("--plan is for --to: what an unfinished run has begun is shown before it is taken back")}
+			}
 			if to == "" {
 				return a.carryOn(cmd.Context(), op.VerbRollback)
 			}
@@ -40,9 +44,14 @@ func newRollbackCommand(a *app) *cobra.Command {
 				return &refusedError{fmt.Errorf("an upgrade from %s to %s is half-way", state.From.Release, state.To.Release), "end it first: `jomctl resume`"}
 			}
 			inner := &app{streams: a.streams, global: a.global, log: a.log, commands: a.commands}
-			return inner.run(cmd.Context(), []string{upgrade.Verb, "--release", to, "--back", "--now"})
+			args := []string{upgrade.Verb, "--release", to, "--back", "--now"}
+			if planOnly {
+				args = append(args, "--plan")
+			}
+			return inner.run(cmd.Context(), args)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "release that ran before the newest upgrade away from it")
+	cmd.Flags().BoolVar(&planOnly, "plan", false, "with --to: show what would be done, and do nothing")
 	return cmd
 }
