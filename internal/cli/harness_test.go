@@ -28,6 +28,8 @@ type bench struct {
 	seen []string
 	// inside is called when the command is prepared.
 	inside func(s *session)
+	// back says of a failed run whether it is taken back at once.
+	back   func(error) bool
 	answer func(context.Context, op.Result) (string, map[string]any, error)
 	// changes are the lines of a step's preview; nil means one that names it.
 	changes map[string][]string
@@ -76,7 +78,14 @@ func (b *bench) step(id string) op.Step {
 			}
 			return os.WriteFile(b.path(id), nil, 0o600)
 		},
-		Undo: func(context.Context, op.Say) error { return os.RemoveAll(b.path(id)) },
+		Undo: func(ctx context.Context, say op.Say) error {
+			if b.at != nil {
+				if err := b.at(ctx, "undo "+id, say); err != nil {
+					return err
+				}
+			}
+			return os.RemoveAll(b.path(id))
+		},
 		Changes: func(context.Context) []string {
 			if b.changes != nil {
 				return b.changes[id]
@@ -111,7 +120,7 @@ func (b *bench) build(a *app, name string, closes bool) *cobra.Command {
 				{Name: "then", Parallel: true, Steps: []op.Step{b.step("three")}},
 			}},
 			Closes: closes,
-			Answer: b.answer,
+			Answer: b.answer, TakeBack: b.back,
 		}, nil
 	})
 }
