@@ -169,7 +169,7 @@ func copyFile(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	return wholefile.Write(to, data, info.Mode().Perm())
+	return wholefile.Write(to, data, info.Mode().Perm()|0o200) // what is laid down may be read-only, the home is the controller's to change
 }
 
 // checkMasterKey refuses a start that would leave everything encrypted unreadable, or that lets others read the key.
