@@ -50,7 +50,7 @@ func commands(a *app) []*cobra.Command {
 		newHomeCommand(a),
 		newUpgradeCommand(a), newReleasesCommand(a),
 		newBackupCommand(a), newBackupsCommand(a), newRestoreCommand(a),
-		newDrillCommand(a),
+		newDrillCommand(a), newTuneCommand(a),
 		newResumeCommand(a),
 		newRollbackCommand(a),
 		newUnlockCommand(a),

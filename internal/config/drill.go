@@ -52,7 +52,7 @@ type Power struct {
 	On string `yaml:"on"`
 }
 
-// Tuning are the times in which faults are noticed and mended.
+// Tuning are the times in which faults are noticed and mended. `jomctl tune` chooses them from measured starts.
 type Tuning struct {
 	// HealthInterval is the time between two looks at the controller's health.
 	HealthInterval Duration `yaml:"healthInterval,omitempty"`

@@ -165,7 +165,7 @@ func changeHosts(c *config.Cluster, lines []config.Host, edit func(*fileEdit) er
 // fileStep writes the changed cluster file.
 func fileStep(f FileChange) op.Step {
 	path := f.Cluster.File
-	return op.Step{ID: "cluster-file", Title: "Hosts of " + path,
+	return op.Step{ID: "cluster-file", Title: "Cluster file " + path,
 		Probe: func(context.Context) (op.State, error) {
 			old, err := os.ReadFile(path)
 			return needed(bytes.Equal(old, f.text)), err

@@ -182,7 +182,9 @@ type Target struct {
 	// Recovery is in seconds.
 	Recovery       float64 `json:"recovery"`
 	Configurations int     `json:"configurations"`
-	Builds         int     `json:"builds"`
+	// ConfigurationSeconds lets configurations be missing that were saved less than so long before the fault.
+	ConfigurationSeconds float64 `json:"configurationSeconds"`
+	Builds               int     `json:"builds"`
 }
 
 // Lost is what was saved before the fault and is missing after it, and what did not work meanwhile.
@@ -243,9 +245,19 @@ type Result struct {
 	Intervals []probe.Interval `json:"intervals,omitempty"`
 }
 
+// homeDeleted is the one scenario in which the disk is gone with what was not pushed yet: at most what was saved within jenkins.scm.debounce and
+// the time of one push.
+const (
+	homeDeleted = "home-deleted"
+	onePush     = 3 * time.Second
+)
+
 // TargetOf is the target of a scenario: that of the cluster file, or the scenario's own.
 func TargetOf(c *config.Cluster, s Scenario) Target {
 	t := Target{Recovery: s.Recovery.Seconds(), Builds: s.Builds}
+	if s.Name == homeDeleted && c.Jenkins.SCM != nil {
+		t.ConfigurationSeconds = c.Jenkins.SCM.Debounce.Duration().Seconds() + onePush.Seconds()
+	}
 	if c.Drill == nil {
 		return t
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"math"
 	"strings"
 	"time"
 
@@ -114,19 +115,17 @@ func timelineSVG(r Result) ([]byte, error) {
 		return nil, nil
 	}
 	graph := chart.Chart{Width: 960, Height: 70 + 34*len(rows), Background: chart.Style{Padding: chart.Box{Top: 24, Left: 16, Right: 110, Bottom: 8}},
-		XAxis: chart.XAxis{Name: "seconds after the fault", ValueFormatter: func(v any) string { return fmt.Sprintf("%.0f", v) }},
+		XAxis: chart.XAxis{Name: "seconds after the fault", Ticks: secondsOf(r, fault)},
 		YAxis: chart.YAxis{AxisType: chart.YAxisSecondary, Range: &chart.ContinuousRange{Min: 0, Max: float64(len(rows)) + 0.8}}}
 	at := func(t time.Time) float64 { return t.Sub(fault).Seconds() }
-	last := 1.0
 	for row, target := range rows {
 		y := float64(len(rows) - row)
-		graph.YAxis.Ticks = append([]chart.Tick{{Value: y, Label: target}}, graph.YAxis.Ticks...)
+		graph.YAxis.Ticks = append([]chart.Tick{{Value: y, Label: target + "  "}}, graph.YAxis.Ticks...)
 		for _, i := range r.Intervals {
 			if i.Target != target {
 				continue
 			}
 			from, to := at(i.From), max(at(i.To), at(i.From)+0.1)
-			last = max(last, to)
 			color, width := drawing.ColorFromHex("1a7f37"), 6.0
 			if !i.Up {
 				color, width = drawing.ColorFromHex("cf222e"), 12.0
@@ -149,6 +148,25 @@ func timelineSVG(r Result) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// secondsOf are round numbers of seconds, about a dozen.
+func secondsOf(r Result, fault time.Time) []chart.Tick {
+	first, last := 0.0, 1.0
+	for _, i := range r.Intervals {
+		first, last = min(first, i.From.Sub(fault).Seconds()), max(last, i.To.Sub(fault).Seconds())
+	}
+	step := 1.0
+	for _, next := range []float64{2, 5, 10, 20, 30, 60, 120, 300, 600} {
+		if (last-first)/step > 14 {
+			step = next
+		}
+	}
+	var ticks []chart.Tick
+	for at := math.Floor(first/step) * step; at < last+step; at += step {
+		ticks = append(ticks, chart.Tick{Value: at, Label: fmt.Sprintf("%.0f", at+0)})
+	}
+	return ticks
 }
 
 // rowsOf are the targets that were asked.

@@ -372,7 +372,7 @@ func (r *run) judge() {
 	t := res.Target
 	miss(res.Recovery.Seconds < 0, "people are not served")
 	miss(res.Recovery.Seconds > t.Recovery, "recovered after %.1f s, the target is %.1f s", res.Recovery.Seconds, t.Recovery)
-	miss(res.Lost.Configurations > t.Configurations, "%d of %d configurations that were saved are lost (the oldest %.1f s before the fault), the target is %d",
+	miss(res.Lost.Configurations > t.Configurations && res.Lost.ConfigurationSeconds > t.ConfigurationSeconds, "%d of %d configurations that were saved are lost (the oldest %.1f s before the fault), the target is %d",
 		res.Lost.Configurations, res.Lost.Saved, res.Lost.ConfigurationSeconds, t.Configurations)
 	miss(res.Lost.Builds > t.Builds, "%d of %d finished builds are lost, the target is %d", res.Lost.Builds, res.Lost.Built, t.Builds)
 	miss(r.two, "two controllers ran at the same time")

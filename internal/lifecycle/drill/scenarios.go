@@ -141,8 +141,8 @@ func Builtin() []Scenario {
 			Until:       UntilHeld, Hold: 5 * time.Second,
 			Bears:           []string{probe.ZooKeeper, probe.Mesos, probe.Marathon, probe.Task, probe.Framework, probe.Edge, probe.API},
 			KeepsController: true, Recovery: 2 * time.Minute},
-		{Name: "home-deleted", Title: "Home gone from the host's disk",
-			Hypothesis: "the controller starts on a home that is restored from its history, with all configurations",
+		{Name: homeDeleted, Title: "Home gone from the host's disk",
+			Hypothesis: "the controller starts on a home that is restored from its history, with all configurations that were pushed",
 			Blast: func(f Facts) string {
 				return "Jenkins runs for some minutes on a home without builds and secrets, which come back in a second restart"
 			},
