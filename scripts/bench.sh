@@ -7,6 +7,8 @@
 #   home     a saved job in homes of 100 and 10,000 jobs beside git itself, a restore beside `git clone`, and the property test for minutes
 #            (JOMCTL_PROPERTY_SECONDS: 180)
 #   backup   the second restic backup beside the first, with 1 % changed
+#   drills   the standard suite of failover drills on target local with three control hosts and three Mesos agents, and the spread of
+#            JOMCTL_DRILL_RUNS runs (3); it takes most of an hour
 #   release  the check of the links of a war of 100 MB and 70 plugins, made of Debian's jars (JOMCTL_BENCH_JARS: another folder of them)
 #   upgrade  an upgrade of the controller beside stopping and starting it alone, and one that is taken back
 #   ansible  an install beside Ansible's, on the same lab hosts (JOMCTL_BENCH_HOSTS: 3,10; JOMCTL_BENCH_ROUNDS: 3,1), and what each is made of. It needs root, or
@@ -17,7 +19,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 runs=${RUNS:-5}
 parts=("$@")
-[ $# -gt 0 ] || parts=(figures edge images home backup release upgrade ansible)
+[ $# -gt 0 ] || parts=(figures edge images home backup drills release upgrade ansible)
 missed=0
 jomctl=$PWD/bin/jomctl
 dir=$(mktemp -d "${TMPDIR:-/tmp}/jomctl-bench-XXXXXX")
@@ -239,6 +241,11 @@ EOT
 }
 
 machine
+# drills runs the suite; a missed target, or a cluster that does not recover, fails it.
+drills() {
+	JOMCTL_TEST_REAL=1 JOMCTL_TEST_DRILLS=1 go test ./e2e -count=1 -timeout 90m -v -run '^TestTheStandardSuiteThreeTimes$' || missed=1
+}
+
 for part in "${parts[@]}"; do
 	case $part in
 	figures) figures ;;
@@ -246,11 +253,12 @@ for part in "${parts[@]}"; do
 	images) images ;;
 	home) home ;;
 	backup) backup ;;
+	drills) drills ;;
 	release) release ;;
 	upgrade) upgrade ;;
 	ansible) ansible ;;
 	*)
-		echo "bench.sh knows figures, edge, images, home, backup, release, upgrade and ansible, not $part" >&2
+		echo "bench.sh knows figures, edge, images, home, backup, drills, release, upgrade and ansible, not $part" >&2
 		exit 2
 		;;
 	esac
