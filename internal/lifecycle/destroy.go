@@ -169,7 +169,7 @@ func (e *Env) hostsDir() string { return filepath.Join(e.Cluster.StateDir(), "ho
 func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 	keepsHome := e.KeptHome() != opts.Home
 	state := e.Cluster.StateDir()
-	paths := []string{e.hostsDir(), filepath.Join(state, "shared"), e.proofFile()}
+	paths := []string{e.hostsDir(), filepath.Join(state, "shared"), e.proofFile(), imageFile(e.Cluster)}
 	generated := e.Cluster.Generated()
 	if keepsHome { // the account in a home that stays has the admin's password
 		generated = generated[1:]
