@@ -247,6 +247,9 @@ func (u *Upgrade) Canary(ctx context.Context, say op.Say) error {
 	names := make([]string, len(cloud.Templates))
 	for i, template := range cloud.Templates {
 		names[i] = template.Label
+		if err := client.DeleteJob(ctx, template.Label); err != nil { // of a canary that was cut off
+			return err
+		}
 		if err := client.EnsureJob(ctx, template.Label, jenkins.FreestyleJob(template.Label, "echo the new version starts build agents", "proves a template after an upgrade")); err != nil {
 			return err
 		}
