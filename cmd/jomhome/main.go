@@ -13,7 +13,8 @@ import (
 const usage = `usage: jomhome run --config FILE   run the controller that FILE describes
        jomhome check URL           exit 0 if URL answers 200
        jomhome home FILE QUESTION  answer jomctl's question (JSON) about the home that FILE describes
-       jomhome backup FILE [REQUEST]  make a backup as FILE says if one is due, or do what jomctl asks (JSON)`
+       jomhome backup FILE [REQUEST]  make a backup as FILE says if one is due, or do what jomctl asks (JSON)
+       jomhome share hold|try DIR TOKEN  try whether DIR is shared with another host`
 
 func main() {
 	args := os.Args[1:]
@@ -32,6 +33,8 @@ func main() {
 		os.Exit(backUp(args[1]))
 	case len(args) == 3 && args[0] == "backup":
 		os.Exit(answerBackup(args[1], args[2]))
+	case len(args) == 4 && args[0] == "share":
+		os.Exit(share(args[1], args[2], args[3]))
 	case len(args) == 2 && args[0] == "check":
 		if err := home.Check(context.Background(), args[1]); err != nil {
 			fmt.Fprintln(os.Stderr, "jomhome:", err)

@@ -5,7 +5,8 @@ export TZ
 cd /etc/systemd/system || exit 1
 if [ $# -eq 0 ]; then
 	for file in jomctl-*.service; do
-		if [ -e "$file" ] || [ -L "$file" ]; then
+		# What a timer starts is not kept running, and no unit of those that are shown here.
+		if { [ -e "$file" ] || [ -L "$file" ]; } && ! grep -q '^Type=oneshot$' "$file" 2>/dev/null; then
 			name=${file#jomctl-}
 			set -- "$@" "${name%.service}"
 		fi

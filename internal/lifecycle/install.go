@@ -125,6 +125,9 @@ func (e *Env) fileSteps() []op.Step {
 	if e.own != nil && e.controller().war.real() {
 		steps = append(steps, e.bringStep())
 	}
+	if e.controller().shared() {
+		steps = append(steps, e.sharedStep())
+	}
 	if e.own != nil && e.Cluster.Jenkins.SCM != nil {
 		steps = append(steps, e.scmStep())
 	}

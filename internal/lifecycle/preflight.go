@@ -39,7 +39,7 @@ const firstWithMasterKey = "2.497"
 func (c controller) preflight() []provision.Finding {
 	findings := append(c.lineFindings(), c.cascFindings()...)
 	findings = append(findings, c.historyFindings()...)
-	findings = append(findings, c.backupFindings()...)
+	findings = append(append(findings, c.backupFindings()...), c.sharedFindings()...)
 	if version := c.version(); c.masterKey() != "" && version != "" && catalogue.Compare(version, firstWithMasterKey) < 0 {
 		findings = append(findings, provision.Finding{Subject: "jenkins.home.masterKey", Problem: "Jenkins " + version + " takes no master key from outside of its home; that came with " + firstWithMasterKey,
 			Fix: "leave masterKey out, or use a newer release"})
