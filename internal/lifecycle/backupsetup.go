@@ -32,8 +32,11 @@ func (c controller) timers() []provision.Item {
 
 // backupSteps set the backups of hosts of their own up: their files and secrets, the repository, the timers.
 func (e *Env) backupSteps() []op.Step {
-	if e.own == nil || e.Cluster.Backup == nil {
+	if e.own == nil {
 		return nil
+	}
+	if e.Cluster.Backup == nil {
+		return []op.Step{e.strayTimersStep()}
 	}
 	s := backupSetup{env: e, c: e.controller()}
 	steps := []op.Step{
@@ -41,6 +44,7 @@ func (e *Env) backupSteps() []op.Step {
 			Probe:   s.probe,
 			Changes: func(ctx context.Context) []string { return s.changes(ctx) },
 			Do:      s.do},
+		e.strayTimersStep(),
 	}
 	for i, item := range s.c.timers() {
 		steps = append(steps, op.Step{ID: "backup-timer-" + s.c.on[i].Name(), Title: item.Title(), Budget: time.Minute,
@@ -58,6 +62,51 @@ func (e *Env) backupSteps() []op.Step {
 			}})
 	}
 	return steps
+}
+
+// strayTimersStep takes the timers from hosts that are not to have the home any more: what is left of a home there is no backup of this one.
+func (e *Env) strayTimersStep() op.Step {
+	wanted := map[string]bool{}
+	if e.Cluster.Backup != nil {
+		for _, m := range e.controller().on {
+			wanted[m.Name()] = true
+		}
+	}
+	stray := func(ctx context.Context) (all []host.Machine, err error) {
+		for _, m := range e.own.machines() {
+			if wanted[m.Name()] {
+				continue
+			}
+			_, err := m.Stat(ctx, hosts.TimerFile(backupUnit))
+			switch {
+			case err == nil:
+				all = append(all, m)
+			case !errors.Is(err, fs.ErrNotExist):
+				return nil, err
+			}
+		}
+		return all, nil
+	}
+	return op.Step{ID: "backup-strays", Title: "No other host backs a home up", Budget: time.Minute,
+		Probe: func(ctx context.Context) (op.State, error) {
+			all, err := stray(ctx)
+			return needed(len(all) == 0), err
+		},
+		Changes: func(ctx context.Context) (lines []string) {
+			all, _ := stray(ctx)
+			for _, m := range all {
+				lines = append(lines, m.Name()+": remove the timer of the backups")
+			}
+			return lines
+		},
+		Do: func(ctx context.Context, _ op.Say) error {
+			all, err := stray(ctx)
+			for _, m := range all {
+				err = errors.Join(err, hosts.RemoveTimer(ctx, m, e.own.keeper, backupUnit))
+			}
+			return err
+		},
+	}
 }
 
 type backupSetup struct {

@@ -129,6 +129,9 @@ func endTimers(ctx context.Context, m host.Machine, record *Record) error {
 	return nil
 }
 
+// TimerFile is where a timer's service is, on a host that has it.
+func TimerFile(name string) string { return Timer{Name: name}.path("service") }
+
 // RemoveTimer is nil where a host that is not to have a timer has none; otherwise it takes it away.
 func RemoveTimer(ctx context.Context, m host.Machine, keeper *Keeper, name string) error {
 	t := Timer{Host: m, Name: name}
