@@ -162,7 +162,7 @@ func (r *run) steps(f Facts) []op.Step {
 }
 
 // Execute runs drills one after the other as one journaled run. Whatever ends it, the faults are taken back before it returns; the results
-// so far come with every error. Errors: *op.StepError of a *RefusedError or a *FailedError, *op.StoppedError, and those of taking back.
+// so far come with every error. Errors: *RefusedError, *FailedError, *InterruptedError, and those of injecting and of taking back.
 func Execute(ctx context.Context, world World, scenarios []Scenario, facts Facts, opts Options, with op.Options) ([]Result, error) {
 	var runs []*run
 	plan, runs := plan(world, scenarios, facts, opts)
@@ -171,15 +171,13 @@ func Execute(ctx context.Context, world World, scenarios []Scenario, facts Facts
 	// An interrupt has ended the run, and must not end the taking back.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.Pace.filled().Undo)
 	defer cancel()
+	cause := err
 	if err != nil {
-		if _, there, readErr := ReadActive(opts.State); there || readErr != nil {
-			_, undoErr := op.Rollback(after, plan, with)
-			err = errors.Join(err, readErr, undoErr)
-		}
+		err = errors.Join(plainly(err), takenBack(after, world, plan, opts, with))
 	}
 	var results []Result
 	for _, r := range runs {
-		r.end(err)
+		r.end(cause)
 		if r.recorded {
 			results = append(results, r.result)
 		}
@@ -188,6 +186,50 @@ func Execute(ctx context.Context, world World, scenarios []Scenario, facts Facts
 		err = fmt.Errorf("removing the canary job: %w", removeErr)
 	}
 	return results, err
+}
+
+// takenBack takes back what a run that has not gone through has left, and closes its journal.
+func takenBack(ctx context.Context, world World, plan op.Plan, opts Options, with op.Options) error {
+	if with.Journal != nil && len(with.Journal.Log().Begun()) > 0 {
+		if _, err := op.Rollback(ctx, plan, with); err != nil {
+			return err
+		}
+	}
+	_, err := Undo(ctx, world, opts.State, func(string, ...any) {})
+	return err
+}
+
+// InterruptedError is a drill that was ended from outside, and is taken back.
+type InterruptedError struct{ Cause error }
+
+// Error says that nothing is left.
+func (e *InterruptedError) Error() string {
+	return "the drill was interrupted; its faults are taken back"
+}
+
+// Unwrap returns what ended it.
+func (e *InterruptedError) Unwrap() error { return e.Cause }
+
+// ExitCode is that of an interrupt, as there is nothing to go on with.
+func (e *InterruptedError) ExitCode() int { return 130 }
+
+// plainly leaves out that a run can be resumed, which a drill cannot.
+func plainly(err error) error {
+	var refused *RefusedError
+	var failed *FailedError
+	switch {
+	case errors.Is(err, op.ErrStopped):
+		return &InterruptedError{err}
+	case errors.As(err, &refused):
+		return refused
+	case errors.As(err, &failed):
+		return failed
+	}
+	var step *op.StepError
+	if errors.As(err, &step) {
+		return step.Err
+	}
+	return err
 }
 
 func plan(world World, scenarios []Scenario, facts Facts, opts Options) (op.Plan, []*run) {

@@ -146,6 +146,12 @@ func TestTheFaultIsTakenBackWhereverTheRunIsCutOff(t *testing.T) {
 		_, there, readErr := ReadActive(state)
 		require.NoError(t, readErr)
 		require.False(t, there, "cut off at record %d", cut)
+		_, lastErr := op.LastRun(state + "/journal")
+		require.ErrorIs(t, lastErr, op.ErrNoRun, "there is nothing to resume after record %d", cut)
+		var interrupted *InterruptedError
+		if err != nil {
+			require.ErrorAs(t, err, &interrupted, "cut off at record %d", cut)
+		}
 		if records < cut {
 			require.NoError(t, err)
 			require.Greater(t, cut, 6, "there were records to be cut off at")
