@@ -132,7 +132,9 @@ func (b *bench) homeCommands(url string) {
 	t := b.t
 	testkit.Eventually(t, time.Minute, "the home is what is pushed", func(context.Context) bool { return b.run("home", "verify").code == 0 })
 	require.Contains(t, b.run("home", "status").ok().out, "everything, last")
-	var commits struct{ Commits []struct{ Commit, Subject string } }
+	var commits struct {
+		Commits []struct{ Commit, Subject string }
+	}
 	b.run("home", "history", "jobs/kept", "-o", "json").ok().json(&commits)
 	require.NotEmpty(t, commits.Commits)
 	first := commits.Commits[len(commits.Commits)-1].Commit

@@ -62,7 +62,9 @@ func (b *homeBench) text(app string) string {
 		"jenkins: {war: standin, "+app+"scm: {repository: \"ssh://root@"+server+"/srv/home.git\", key: \"file:"+b.lab.KeyFile+"\", debounce: 200ms, maxDelay: 2s},", 1)
 }
 
-func (b *homeBench) history(args string) string { return b.on("m1", "git --git-dir /srv/home.git "+args) }
+func (b *homeBench) history(args string) string {
+	return b.on("m1", "git --git-dir /srv/home.git "+args)
+}
 
 func (b *homeBench) pushed(name string) {
 	b.t.Helper()
@@ -105,7 +107,9 @@ func keptInGit(b *homeBench) {
 
 	testkit.Eventually(b.t, 2*time.Minute, "the home is what is pushed", func(context.Context) bool { return b.run("home", "verify").code == 0 })
 	require.Contains(b.t, b.run("home", "status").ok().out, "everything, last")
-	var commits struct{ Commits []struct{ Commit, Subject string } }
+	var commits struct {
+		Commits []struct{ Commit, Subject string }
+	}
 	b.run("home", "history", "jobs/kept", "-o", "json").ok().json(&commits)
 	require.NotEmpty(b.t, commits.Commits)
 	first := commits.Commits[len(commits.Commits)-1].Commit

@@ -78,7 +78,19 @@ func (l *Lab) Cut(host string, others ...string) {
 	l.inNetwork(host, strings.Join(rules, "; "))
 }
 
-// Mend ends Cut on a host.
+// Shut drops the connections that a machine at the address from begins to a host, except those to the ports; what the host begins stays
+// possible. Needs root on this machine.
+func (l *Lab) Shut(host, from string, except ...int) {
+	l.t.Helper()
+	rules := []string{"iptables -w -N " + chain, "iptables -w -I INPUT -j " + chain}
+	for _, port := range except {
+		rules = append(rules, fmt.Sprintf("iptables -w -A %s -p tcp --dport %d -j RETURN", chain, port))
+	}
+	rules = append(rules, fmt.Sprintf("iptables -w -A %s -s %s -p tcp --syn -j DROP", chain, from))
+	l.inNetwork(host, strings.Join(rules, "; "))
+}
+
+// Mend ends Cut and Shut on a host.
 func (l *Lab) Mend(host string) {
 	l.t.Helper()
 	l.inNetwork(host, "iptables -w -F "+chain)
