@@ -48,7 +48,7 @@ func commands(a *app) []*cobra.Command {
 		newProveCommand(a),
 		newAgentsCommand(a), newControlCommand(a), newDestroyCommand(a),
 		newHomeCommand(a),
-		newUpgradeCommand(a), newReleasesCommand(a),
+		newUpgradeCommand(a), newReleasesCommand(a), newUpgradePlatformCommand(a),
 		newBackupCommand(a), newBackupsCommand(a), newRestoreCommand(a),
 		newDrillCommand(a), newTuneCommand(a),
 		newResumeCommand(a),

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/platform"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -50,8 +52,11 @@ func (m *mutator) takeBack(ctx context.Context, change mutation, path string, ca
 
 // halfWay refuses other changes while an upgrade has to be ended: they would start the old version on the home of the new one.
 func (m *mutator) halfWay() error {
-	if m.verb() == upgrade.Verb || m.verb() == "destroy" {
+	if m.verb() == "destroy" {
 		return nil
+	}
+	if err := m.platformHalfWay(); err != nil || m.verb() == upgrade.Verb {
+		return err
 	}
 	store, err := upgrade.Open(lifecycle.UpgradeDir(m.session.Cluster))
 	if err != nil || !store.State.Windowed() {
@@ -59,4 +64,16 @@ func (m *mutator) halfWay() error {
 	}
 	return &refusedError{fmt.Errorf("an upgrade from %s to %s is half-way", store.State.From.Release, store.State.To.Release),
 		"go on with `jomctl resume`, or take it back with `jomctl rollback`"}
+}
+
+// platformHalfWay refuses other changes while instances run in two versions: an install would change all that are left at once.
+func (m *mutator) platformHalfWay() error {
+	if m.verb() == platform.Verb {
+		return nil
+	}
+	store, err := platform.Open(lifecycle.PlatformDir(m.session.Cluster))
+	if err != nil || !store.State.Disturbed() {
+		return err
+	}
+	return &refusedError{errors.New("an upgrade of ZooKeeper, Mesos or Marathon is half-way"), "go on with `jomctl resume`, or take it back with `jomctl rollback`"}
 }

@@ -33,6 +33,8 @@ type Env struct {
 	Engine images.Engine
 
 	findings []provision.Finding
+	// versions are changes of versions of a cluster that runs, which only an upgrade of the platform may make.
+	versions []provision.Finding
 	// notes are what a look at the hosts has shown that a user should know.
 	notes []string
 	// own is set for hosts of their own: every target but local.
@@ -54,7 +56,8 @@ func Open(ctx context.Context, c *config.Cluster, access Access) (*Env, error) {
 	}
 	env.findings = findings
 	env.javaOfRelease(ctx)
-	return env, nil
+	env.versions, err = env.otherVersions(ctx)
+	return env, err
 }
 
 // javaOfRelease picks the Java for a war that is not here yet: it will be the release's, whose Java versions are known.

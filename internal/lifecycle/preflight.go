@@ -18,7 +18,7 @@ func (e *Env) Preflight() []provision.Finding {
 	if err != nil {
 		changed = append(changed, provision.Finding{Subject: "state folder", Problem: err.Error()})
 	}
-	if len(changed) > 0 {
+	if changed = append(changed, e.versions...); len(changed) > 0 {
 		return changed // what else the machine lacks for the changed cluster is beside the point
 	}
 	findings := append(append([]provision.Finding{}, e.findings...), e.imageFindings()...)

@@ -54,6 +54,8 @@ type State struct {
 	Ended map[string]time.Time `json:"ended"`
 	// Proven are the roles whose instances have all changed and serve: they stay, whatever comes after.
 	Proven []string `json:"proven,omitempty"`
+	// Drained are the hosts that somebody had drained before: they stay so.
+	Drained []string `json:"drained,omitempty"`
 	// Backup is the file with Marathon's state of before.
 	Backup string `json:"backup,omitempty"`
 	// Outcome is empty while the run is unfinished; Cause is why it was taken back.

@@ -232,10 +232,10 @@ func (u *run) change(ctx context.Context, part Part, host string, side Side, say
 	if err := u.wait(ctx, say, func(ctx context.Context) error { return u.c.Healthy(ctx, part.Role, "") }); err != nil {
 		return err
 	}
-	if agent {
-		return u.c.Undrain(ctx, host)
+	if !agent || slices.Contains(u.s.State.Drained, host) {
+		return nil
 	}
-	return nil
+	return u.c.Undrain(ctx, host)
 }
 
 // migration changes Marathon where its storage changes with it: all instances are down, the state is backed up, one instance

@@ -1,6 +1,10 @@
 package marathon
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/standin/edition"
+)
 
 func orNull(text string) any {
 	if text == "" {
@@ -32,7 +36,7 @@ func (l *leadership) info() map[string]any {
 		"task_lost_expunge_initial_delay", "task_lost_expunge_interval", "task_reservation_timeout"} {
 		config[name] = f.number(name)
 	}
-	return map[string]any{"name": f.values["framework_name"], "version": "1.11.26", "buildref": "stand-in", "elected": true, "leader": l.process.id,
+	return map[string]any{"name": f.values["framework_name"], "version": edition.Version("1.11.26"), "buildref": "stand-in", "elected": true, "leader": l.process.id,
 		"frameworkId": orNull(*l.id.Load()), "marathon_config": config,
 		"zookeeper_config": map[string]any{"zk": f.values["zk"], "zk_compression": f.switches["zk_compression"], "zk_compression_threshold": f.number("zk_compression_threshold"),
 			"zk_connection_timeout": f.number("zk_connection_timeout"), "zk_max_node_size": f.number("zk_max_node_size"), "zk_max_versions": f.number("zk_max_versions"),

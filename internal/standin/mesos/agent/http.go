@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/jomctl/jomctl/internal/standin/edition"
 )
 
 // handler serves the agent's endpoints. They exist bare and under /slave(1), and take any method, as the real ones do.
@@ -121,7 +123,7 @@ const (
 
 func version() map[string]any {
 	return map[string]any{
-		"version": Version, "build_date": buildDate, "build_time": buildTime, "build_user": "standin", "git_sha": "standin",
+		"version": edition.Version(Version), "build_date": buildDate, "build_time": buildTime, "build_user": "standin", "git_sha": "standin",
 	}
 }
 

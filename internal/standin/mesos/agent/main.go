@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jomctl/jomctl/internal/standin/edition"
 	"github.com/jomctl/jomctl/internal/standin/mesos/agent/execute"
 )
 
@@ -36,7 +37,7 @@ func Main(args []string) int {
 		return 0
 	}
 	if f.is("version") {
-		fmt.Println("mesos " + Version + " (stand-in)")
+		fmt.Println("mesos " + edition.Version(Version) + " (stand-in)")
 		return 0
 	}
 	if !f.has("work_dir") {

@@ -17,6 +17,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"github.com/jomctl/jomctl/internal/standin/edition"
 	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
 )
 
@@ -268,7 +269,7 @@ func (a *Agent) knock(ctx context.Context, client *http.Client, addr string) (*h
 func (a *Agent) registration() wire.Register {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	message := wire.Register{Agent: a.info, Version: Version}
+	message := wire.Register{Agent: a.info, Version: edition.Version(Version)}
 	for _, fw := range a.frameworks {
 		for _, t := range fw.tasks {
 			if t.silent {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"github.com/jomctl/jomctl/internal/standin/edition"
 )
 
 // stateView is /state, in the real agent's order.
@@ -97,7 +99,7 @@ func (a *Agent) state() stateView {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v := stateView{
-		Version: Version, GitSHA: "standin", BuildDate: buildDate, BuildTime: buildTime, BuildUser: "standin",
+		Version: edition.Version(Version), GitSHA: "standin", BuildDate: buildDate, BuildTime: buildTime, BuildUser: "standin",
 		StartTime: double(float64(a.began.UnixMicro()) / 1e6), ID: a.info.ID.GetValue(), PID: "slave(1)@" + a.cfg.endpoint(),
 		Hostname: a.info.Hostname, Capabilities: capabilities, Resources: resourceMap(a.info.Resources), ReservedFull: map[string]any{},
 		Reserved: map[string]any{}, ReservedAllocated: map[string]any{}, ResourceProviders: []any{}, UnreservedFull: []any{},

@@ -14,6 +14,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	pb "github.com/mesos/mesos-go/api/v1/lib/agent"
 
+	"github.com/jomctl/jomctl/internal/standin/edition"
 	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
 )
 
@@ -112,7 +113,7 @@ func (a *Agent) operate(call *pb.Call) (*pb.Response, *refusal) {
 		sort.Slice(response.GetFlags.Flags, func(i, j int) bool { return response.GetFlags.Flags[i].Name < response.GetFlags.Flags[j].Name })
 	case pb.Call_GET_VERSION:
 		response.GetVersion = &pb.Response_GetVersion{VersionInfo: mesos.VersionInfo{
-			Version: Version, BuildDate: p(buildDate), BuildTime: p(float64(buildTime)), BuildUser: p("standin"), GitSHA: p("standin"),
+			Version: edition.Version(Version), BuildDate: p(buildDate), BuildTime: p(float64(buildTime)), BuildUser: p("standin"), GitSHA: p("standin"),
 		}}
 	case pb.Call_GET_METRICS:
 		response.GetMetrics = &pb.Response_GetMetrics{}

@@ -11,12 +11,13 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"github.com/jomctl/jomctl/internal/standin/edition"
 	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
 )
 
 // What /version says. The number is the one that clients know the API by; that this is a stand-in is in build_user.
 const (
-	version   = "1.11.0"
+	recorded  = "1.11.0"
 	buildUser = "stand-in"
 	buildDate = "2026-11-21 00:00:00 UTC"
 	buildTime = 1795219200
@@ -27,7 +28,7 @@ const (
 const maxBody = 64 << 20
 
 func versionObject() object {
-	return object{"version": version, "build_user": buildUser, "build_date": buildDate, "build_time": double(buildTime), "git_sha": gitSHA}
+	return object{"version": edition.Version(recorded), "build_user": buildUser, "build_date": buildDate, "build_time": double(buildTime), "git_sha": gitSHA}
 }
 
 func (s *server) getVersion(w http.ResponseWriter, r *http.Request) {

@@ -21,6 +21,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"github.com/jomctl/jomctl/internal/standin/edition"
 	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
 )
 
@@ -62,7 +63,7 @@ func run(args, environ []string, stdout, stderr io.Writer) error {
 	case f.yes("help"):
 		return help(f, stdout)
 	case f.yes("version"):
-		_, err := fmt.Fprintf(stdout, "mesos %s (stand-in)\n", version)
+		_, err := fmt.Fprintf(stdout, "mesos %s (stand-in)\n", edition.Version(recorded))
 		return err
 	}
 	fmt.Fprintln(stderr, "This is jomctl's stand-in for mesos-master, not Apache Mesos.")
@@ -207,7 +208,7 @@ func masterInfo(f *flags, bound *net.TCPAddr) mesos.MasterInfo {
 	}
 	return mesos.MasterInfo{
 		ID: uuid.NewString(), IP: number, Port: ptr(uint32(port)), PID: ptr(fmt.Sprintf("master@%s:%d", ip, port)), Hostname: &hostname,
-		Version: ptr(version), Address: &mesos.Address{Hostname: &hostname, IP: ptr(ip.String()), Port: int32(port)},
+		Version: ptr(edition.Version(recorded)), Address: &mesos.Address{Hostname: &hostname, IP: ptr(ip.String()), Port: int32(port)},
 		Capabilities: []mesos.MasterInfo_Capability{
 			{Type: mesos.MasterInfo_Capability_AGENT_UPDATE}, {Type: mesos.MasterInfo_Capability_AGENT_DRAINING}, {Type: quotaV2},
 		},

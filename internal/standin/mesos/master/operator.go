@@ -9,6 +9,8 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/master"
 	"github.com/mesos/mesos-go/api/v1/lib/quota"
+
+	"github.com/jomctl/jomctl/internal/standin/edition"
 )
 
 func (s *server) operator(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +104,7 @@ func (s *server) operatorGet(c *master.Call) *master.Response {
 		out.Type, out.GetFlags = master.Response_GET_FLAGS, s.v1Flags()
 	case master.Call_GET_VERSION:
 		out.Type, out.GetVersion = master.Response_GET_VERSION, &master.Response_GetVersion{VersionInfo: mesos.VersionInfo{
-			Version: version, BuildDate: ptr(buildDate), BuildTime: ptr(float64(buildTime)), BuildUser: ptr(buildUser), GitSHA: ptr(gitSHA),
+			Version: edition.Version(recorded), BuildDate: ptr(buildDate), BuildTime: ptr(float64(buildTime)), BuildUser: ptr(buildUser), GitSHA: ptr(gitSHA),
 		}}
 	case master.Call_GET_METRICS:
 		out.Type, out.GetMetrics = master.Response_GET_METRICS, s.v1Metrics()

@@ -80,7 +80,7 @@ func (a *simAgent) register() {
 	a.cancel = cancel
 	a.t.Cleanup(cancel)
 	a.mu.Lock()
-	body := wire.Register{Agent: a.info, Version: version}
+	body := wire.Register{Agent: a.info, Version: recorded}
 	for _, task := range a.tasks {
 		body.Tasks = append(body.Tasks, task)
 	}

@@ -1,0 +1,305 @@
+package lifecycle
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/platform"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision"
+	"github.com/jomctl/jomctl/provision/source"
+)
+
+func (p *Platform) env(side platform.Side) *Env {
+	if side == platform.New {
+		return p.New
+	}
+	return p.Old
+}
+
+// service is an instance as a side describes it.
+func (p *Platform) service(role, name string, side platform.Side) (provision.Service, config.Host, error) {
+	e := p.env(side)
+	for _, s := range e.Fleet.Services(role) {
+		if s.Host.Name() == name {
+			h, _ := e.Cluster.Host(name)
+			return s, h, nil
+		}
+	}
+	return provision.Service{}, config.Host{}, fmt.Errorf("there is no %s on %s in the cluster file", role, name)
+}
+
+// Exchange starts an instance with the programs of a side. Executors of a Mesos agent outlive its stop.
+func (p *Platform) Exchange(ctx context.Context, role, name string, side platform.Side, say op.Say) error {
+	s, _, err := p.service(role, name, side)
+	if err != nil {
+		return err
+	}
+	if err := s.Host.Units().Stop(ctx, role); err != nil {
+		return err
+	}
+	say("starting %s on %s with version %s", role, name, p.env(side).versionOf(componentOf(role)))
+	_, err = p.env(side).item(s).Apply(ctx)
+	return err
+}
+
+// Stop ends an instance.
+func (p *Platform) Stop(ctx context.Context, role, name string) error {
+	return p.New.Fleet.Machine(name).Units().Stop(ctx, role)
+}
+
+// Runs is nil when an instance serves with the programs of the side.
+func (p *Platform) Runs(ctx context.Context, role, name string, side platform.Side) error {
+	s, h, err := p.service(role, name, side)
+	if err != nil {
+		return err
+	}
+	done, changes, err := p.env(side).item(s).Probe(ctx)
+	if err != nil {
+		return err
+	}
+	if !done {
+		return fmt.Errorf("%s on %s is not as it should be: %s", role, name, strings.Join(changes, "; "))
+	}
+	told, err := p.told(ctx, role, h)
+	if err != nil {
+		return err
+	}
+	want := p.env(side).versionOf(componentOf(role))
+	if told != "" && want != "" && !platform.Same(told, want) {
+		return fmt.Errorf("%s on %s is %s, not %s", role, name, told, want)
+	}
+	return nil
+}
+
+// told is the version that an instance tells itself when it serves. A Marathon that does not lead tells that of the leader, so it tells none.
+func (p *Platform) told(ctx context.Context, role string, h config.Host) (string, error) {
+	mesos, _ := p.quick()
+	missing := fmt.Errorf("%s on %s does not serve yet", role, h.Name)
+	switch role {
+	case provision.RoleZooKeeper:
+		for _, server := range p.New.ZooKeeper.Modes(ctx) {
+			if hostOf(server.Addr) == h.Address && server.Err == nil {
+				return server.Version, nil
+			}
+		}
+	case provision.RoleMesosMaster:
+		for _, health := range mesos.Health(ctx) {
+			if hostOf(health.Addr) == h.Address && health.Err == nil && (health.StandIn || health.Recovered) {
+				return health.Version, nil
+			}
+		}
+	case provision.RoleMarathon:
+		info, err := p.marathonOf(h).Info(ctx)
+		if err != nil {
+			return "", errors.Join(missing, err)
+		}
+		if hostOf(info.Leader) == h.Address {
+			return info.Version, nil
+		}
+		return "", nil
+	case provision.RoleMesosAgent:
+		state, err := mesos.State(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, agent := range state.AgentsOn(h.Address) {
+			if agent.Active || agent.Deactivated {
+				return agent.Version, nil
+			}
+		}
+	}
+	return "", missing
+}
+
+func (p *Platform) marathonOf(h config.Host) cluster.Marathon {
+	_, m := p.quick()
+	m.URLs = []string{"http://" + net.JoinHostPort(h.Address, strconv.Itoa(provision.MarathonPort))}
+	return m
+}
+
+// Healthy is nil when all instances of a role but that of one host serve.
+func (p *Platform) Healthy(ctx context.Context, role, but string) error {
+	mesos, marathon := p.quick()
+	hosts := slices.DeleteFunc(p.hosts(role), func(h config.Host) bool { return h.Name == but })
+	for _, h := range hosts {
+		if _, err := p.told(ctx, role, h); err != nil {
+			return err
+		}
+	}
+	if but != "" {
+		return nil
+	}
+	switch role {
+	case provision.RoleZooKeeper:
+		return p.New.ZooKeeper.Healthy(ctx)
+	case provision.RoleMesosMaster:
+		if err := mesos.Ready(ctx); err != nil {
+			return err
+		}
+		return p.Healthy(ctx, provision.RoleMesosAgent, "")
+	case provision.RoleMarathon:
+		info, err := marathon.Info(ctx)
+		if err == nil && (info.Leader == "" || info.FrameworkID == "") {
+			err = errors.New("Marathon has no leader that is registered with Mesos yet")
+		}
+		return err
+	}
+	return nil
+}
+
+// Drain lets the builds of a host end. One that is not registered has nothing to drain.
+func (p *Platform) Drain(ctx context.Context, name string, timeout time.Duration, say op.Say) error {
+	h, _ := p.New.Cluster.Host(name)
+	return p.New.drain(ctx, h, timeout, say)
+}
+
+// Undrain puts a host back into service.
+func (p *Platform) Undrain(ctx context.Context, name string) error {
+	h, _ := p.New.Cluster.Host(name)
+	return p.New.each(ctx, h, func(_ cluster.State, agent cluster.Agent, _ bool) error {
+		return cluster.Drain{Mesos: p.New.Mesos, AgentID: agent.ID}.Undo(ctx, nil)
+	})
+}
+
+// marathonState is what Marathon keeps; what is beside it belongs to the election.
+const marathonState = provision.MarathonPath + "/state"
+
+// marathonFile is a backup of Marathon's state.
+type marathonFile struct {
+	Root  string         `json:"root"`
+	Time  time.Time      `json:"time"`
+	Nodes []cluster.Node `json:"nodes"`
+}
+
+// BackUp writes Marathon's state to a file, and reads it again.
+func (p *Platform) BackUp(ctx context.Context, file string) error {
+	nodes, err := p.New.ZooKeeper.Tree(ctx, marathonState)
+	if err != nil {
+		return err
+	}
+	var data bytes.Buffer
+	packed := gzip.NewWriter(&data)
+	err = json.NewEncoder(packed).Encode(marathonFile{Root: marathonState, Time: time.Now().UTC(), Nodes: nodes})
+	if err = errors.Join(err, packed.Close()); err != nil {
+		return fmt.Errorf("packing Marathon's state: %w", err)
+	}
+	if err := writeHere(file, data.Bytes(), 0o600); err != nil {
+		return err
+	}
+	again, err := readMarathon(file)
+	if err == nil && len(again.Nodes) != len(nodes) {
+		err = fmt.Errorf("the backup %s has %d nodes, and Marathon's state has %d", file, len(again.Nodes), len(nodes))
+	}
+	return err
+}
+
+func readMarathon(file string) (marathonFile, error) {
+	var kept marathonFile
+	data, err := os.ReadFile(file)
+	if err == nil {
+		var packed *gzip.Reader
+		if packed, err = gzip.NewReader(bytes.NewReader(data)); err == nil {
+			if data, err = io.ReadAll(packed); err == nil {
+				err = json.Unmarshal(data, &kept)
+			}
+		}
+	}
+	if err == nil && kept.Root != marathonState {
+		err = fmt.Errorf("it is of %q", kept.Root)
+	}
+	if err != nil {
+		return kept, fmt.Errorf("reading the backup of Marathon's state %s: %w", file, err)
+	}
+	return kept, nil
+}
+
+// Restore puts Marathon's state of a backup in the place of what is there.
+func (p *Platform) Restore(ctx context.Context, file string) error {
+	kept, err := readMarathon(file)
+	if err != nil {
+		return err
+	}
+	return p.New.ZooKeeper.ReplaceTree(ctx, marathonState, kept.Nodes)
+}
+
+// Migrated is nil when the Marathon of a host leads with the new version, and has migrated its state.
+func (p *Platform) Migrated(ctx context.Context, name string) error {
+	h, _ := p.New.Cluster.Host(name)
+	info, err := p.marathonOf(h).Info(ctx)
+	if err != nil {
+		return err
+	}
+	if hostOf(info.Leader) != h.Address || info.FrameworkID == "" {
+		return fmt.Errorf("marathon on %s does not lead yet, or is not registered with Mesos", name)
+	}
+	if err := p.Runs(ctx, provision.RoleMarathon, name, platform.New); err != nil {
+		return err
+	}
+	flag, err := p.New.ZooKeeper.Tree(ctx, marathonState+"/migration-in-progress")
+	if err == nil && len(flag) > 0 {
+		err = errors.New("marathon on " + name + " still migrates its state")
+	}
+	return err
+}
+
+// Record makes what is known as installed that of the new version, for these components.
+func (p *Platform) Record(_ context.Context, components []string) error {
+	c := p.Old.Cluster.Clone()
+	for _, component := range components {
+		switch component {
+		case source.ZooKeeper:
+			c.Components.ZooKeeper = p.New.Cluster.Components.ZooKeeper
+		case source.Mesos:
+			c.Components.Mesos = p.New.Cluster.Components.Mesos
+		case source.Marathon:
+			c.Components.Marathon = p.New.Cluster.Components.Marathon
+		}
+	}
+	return writeHere(installedFile(c.StateDir()), config.Show(declared(c)), 0o600)
+}
+
+// otherVersions finds components that run and whose version an install would change, all instances at once: that is another command's.
+func (e *Env) otherVersions(ctx context.Context) ([]provision.Finding, error) {
+	old, err := Installed(e.Cluster.File)
+	if err != nil || e.own != nil || old.Target != e.Cluster.Target || old.Components == e.Cluster.Components {
+		return nil, nil //nolint:nilerr // what is wrong with the record is said by the preflight
+	}
+	programs, _ := provision.FindPrograms(ctx, old, "") // those that are gone have no version: nothing but an install can help
+	was, err := open(old, programs)
+	if err != nil {
+		return nil, err
+	}
+	var findings []provision.Finding
+	for _, role := range []string{provision.RoleZooKeeper, provision.RoleMesosMaster, provision.RoleMarathon} {
+		component := componentOf(role)
+		from, to := was.versionOf(component), e.versionOf(component)
+		if from == "" || to == "" || platform.Same(from, to) || !was.keptRunning(ctx, role) {
+			continue
+		}
+		findings = append(findings, provision.Finding{Subject: "components." + component + ".source", Problem: fmt.Sprintf("%s runs, and %s is wanted: an install would change all instances at once", from, to),
+			Fix: "run `jomctl " + platform.Verb + "`, which goes one by one and can be taken back, or set it back"})
+	}
+	return findings, nil
+}
+
+// keptRunning says that an instance of a role is kept running.
+func (e *Env) keptRunning(ctx context.Context, role string) bool {
+	return slices.ContainsFunc(e.Fleet.Services(role), func(s provision.Service) bool {
+		status, err := s.Host.Units().Status(ctx, role)
+		return err == nil && status.Active
+	})
+}
