@@ -59,7 +59,7 @@ func Tune(m Measured, now config.Tuning) (config.Tuning, []Advice, error) {
 	// outage of a start out of a shorter pause.
 	t.HealthInterval = whole(clamp(m.Median/10, 3, 15))
 	t.HealthTimeout = whole(clamp(m.Median/4, 10, 20))
-	t.HealthFailures = int(clamp(math.Ceil(m.Median/t.HealthInterval.Duration().Seconds()), 3, 10))
+	t.HealthFailures = int(clamp(math.Ceil(m.Median/t.HealthInterval.Duration().Seconds()), 5, 10))
 	t.Backoff = whole(1)
 	t.MaxBackoff = whole(clamp(m.Median, 10, 120))
 	t.ZooKeeperSession = whole(clamp(window/2, 8, 15))
