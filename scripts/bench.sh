@@ -210,7 +210,7 @@ stop_and_start() {
 }
 
 # between FILE: what a run took besides its steps, of its answer in JSON.
-between() { awk 'BEGIN {RS = "[,{}]"} /"elapsedSeconds"/ {split($0, a, ":"); if (n++ == 0) all = a[2]; else steps += a[2]} END {printf "%.3f\n", all > steps ? all - steps : steps - all}' "$1"; }
+between() { awk 'BEGIN {RS = "[,{}]"} /"elapsedSeconds"/ {split($0, a, ":"); if (n++ == 0) all = a[2]; else steps += a[2]} END {printf "%.3f\n", all - steps}' "$1"; }
 
 upgrade() {
 	cd "$dir"
