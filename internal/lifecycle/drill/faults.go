@@ -11,13 +11,14 @@ import (
 	"github.com/jomctl/jomctl/internal/host"
 )
 
-// controllerScript finds the controllers whose environment has the line $1: what a jomhome has started and what is not git, as $found.
+// controllerScript finds the controllers whose environment has the line $1: what a jomhome has started and is neither its watchdog nor
+// a program of the home's history, as $found.
 const controllerScript = `found=
 for file in $(grep -lzxF -- "$1" /proc/[0-9]*/environ 2>/dev/null); do
 	pid=${file#/proc/}; pid=${pid%/environ}
 	parent=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$pid/status 2>/dev/null)
 	case "$(tr '\0' ' ' <"/proc/${parent:-0}/cmdline" 2>/dev/null)" in *jomhome*' run '*) ;; *) continue ;; esac
-	case "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)" in *jomhome*' run '* | git\ * | */git\ * | '') continue ;; esac
+	case "$(cat "/proc/$pid/comm" 2>/dev/null)" in jomhome | git* | restic | '') continue ;; esac
 	found="$found $pid"
 done
 `
