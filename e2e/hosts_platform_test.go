@@ -1,16 +1,20 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/standin/edition"
+	"github.com/jomctl/jomctl/internal/testkit"
 )
 
 // program writes a script that is another version of a stand-in.
@@ -113,4 +117,56 @@ func TestHostsPlatform(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(out), `"1.11.0"`)
 	})
+}
+
+// zooKeeperFolder is a folder of its own with the machine's ZooKeeper, whose version stays what it is.
+func (b *bench) zooKeeperFolder(name string) {
+	b.t.Helper()
+	jars, err := filepath.Glob("/usr/share/java/zookeeper-3*.jar")
+	require.NoError(b.t, err)
+	require.NotEmpty(b.t, jars)
+	require.NoError(b.t, os.MkdirAll(b.path(name), 0o755))
+	for _, jar := range append(jars[:1], "/usr/share/java/slf4j-simple.jar") {
+		require.NoError(b.t, os.Symlink(jar, b.path(name, filepath.Base(jar))))
+	}
+}
+
+// TestHostsPlatformOfThree changes everything of three control hosts at once: ZooKeeper to another folder, Mesos and Marathon to other versions, and jomctl is
+// killed among the masters.
+func TestHostsPlatformOfThree(t *testing.T) {
+	needs(t)
+	if os.Getenv("JOMCTL_TEST_LAB") != "1" {
+		t.Skip("a long walk, which needs JOMCTL_TEST_LAB=1")
+	}
+	b := newBench(t)
+	b.platforms([]string{"1.10.0", "1.11.0"}, []string{"1.10.19", "1.11.26"})
+	b.zooKeeperFolder("zk-a")
+	b.zooKeeperFolder("zk-b")
+	file := func(zooKeeper, mesos, marathon string) {
+		b.write(fmt.Sprintf("apiVersion: jomctl/v1\nname: pf3\ntarget: local\nlocal: {address: %s, control: 3}\njenkins: {cloud: {templates: [{label: mesos, idle: 2s}]}}\n"+
+			"components: {zookeeper: {source: {path: ./%s}}, mesos: {source: {path: ./mesos-%s}}, marathon: {source: {path: ./marathon-%s}}}\n", b.address, zooKeeper, mesos, marathon))
+	}
+	file("zk-a", "1.10.0", "1.10.19")
+	b.run("install", "--yes", "--proof-sleep", "1s").ok()
+	task := b.status().Marathon.App.Task
+
+	file("zk-b", "1.11.0", "1.11.26")
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cmd := b.command(ctx, "upgrade-platform", "--yes")
+	require.NoError(t, cmd.Start())
+	testkit.Eventually(t, 4*time.Minute, "a master is being changed", func(context.Context) bool {
+		data, _ := os.ReadFile(b.path(".jomctl", "platform", "run.json"))
+		return strings.Contains(string(data), `"mesos-master-`)
+	})
+	kill(t, cmd.Process.Pid)
+	require.Error(t, cmd.Wait())
+	require.Contains(t, b.run("install", "--yes").exits(3).errOut, "half-way")
+
+	b.run("resume", "--yes").ok()
+	state := b.platformState()
+	require.Equal(t, "proven", state.Outcome)
+	require.Equal(t, []string{"zookeeper", "mesos-master", "marathon", "mesos-agent"}, state.Proven)
+	require.Equal(t, task, b.status().Marathon.App.Task, "the controller ran on")
+	b.run("install", "--yes", "--proof-sleep", "1s").ok()
 }

@@ -277,3 +277,33 @@ func TestMarathonOfTheSameVersionMigratesNothing(t *testing.T) {
 	require.Len(t, r.f.order, 3)
 	require.Empty(t, r.state().Backup)
 }
+
+// TestNothingIsTouchedWhileAnotherOneIsMissing lets an instance end by itself between two others.
+func TestNothingIsTouchedWhileAnotherOneIsMissing(t *testing.T) {
+	r := newRig(t, everything(t))
+	r.opts.Instance = 5 * time.Millisecond
+	r.f.runs["mesos-master-c2"] = ""
+	err, back := r.run()
+	require.ErrorContains(t, err, "mesos-master-c2 is down")
+	require.ErrorContains(t, err, "is left alone")
+	require.True(t, back)
+	require.NotContains(t, r.f.order, "mesos-master-c1=new")
+	require.NoError(t, r.rollback())
+	require.Equal(t, platform.Old, r.f.runs["mesos-master-c1"])
+	require.Equal(t, []string{source.ZooKeeper}, r.f.recorded)
+	require.Equal(t, upgrade.RolledBack, r.state().Outcome)
+}
+
+// TestADrainedAgentStaysDrained keeps what somebody else wanted.
+func TestADrainedAgentStaysDrained(t *testing.T) {
+	r := newRig(t, everything(t))
+	r.f.drained["a2"] = true
+	store, journal, _ := r.open()
+	require.NoError(t, journal.Close())
+	store.State.Drained = []string{"a2"}
+	require.NoError(t, store.Save())
+	err, _ := r.run()
+	require.NoError(t, err)
+	require.Empty(t, r.f.violations)
+	require.Equal(t, map[string]bool{"a2": true}, r.f.drained)
+}

@@ -208,6 +208,9 @@ func (u *run) instance(part Part, host string) op.Step {
 	return u.undo(step, part, func(ctx context.Context, say op.Say) error {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
+		if u.c.Runs(ctx, part.Role, host, Old) == nil { // it was not touched yet, or is back already
+			return u.release(ctx, part, host)
+		}
 		return u.change(ctx, part, host, Old, say)
 	})
 }
@@ -217,8 +220,7 @@ func (u *run) change(ctx context.Context, part Part, host string, side Side, say
 	if err := u.wait(ctx, say, func(ctx context.Context) error { return u.c.Healthy(ctx, part.Role, host) }); err != nil {
 		return fmt.Errorf("the others do not serve, so that %s on %s is left alone: %w", part.Role, host, err)
 	}
-	agent := part.Role == provision.RoleMesosAgent
-	if agent {
+	if part.Role == provision.RoleMesosAgent {
 		if err := u.c.Drain(ctx, host, u.o.Drain, say); err != nil {
 			return err
 		}
@@ -232,7 +234,12 @@ func (u *run) change(ctx context.Context, part Part, host string, side Side, say
 	if err := u.wait(ctx, say, func(ctx context.Context) error { return u.c.Healthy(ctx, part.Role, "") }); err != nil {
 		return err
 	}
-	if !agent || slices.Contains(u.s.State.Drained, host) {
+	return u.release(ctx, part, host)
+}
+
+// release gives a drained Mesos agent its offers back, but for one that somebody else has drained.
+func (u *run) release(ctx context.Context, part Part, host string) error {
+	if part.Role != provision.RoleMesosAgent || slices.Contains(u.s.State.Drained, host) {
 		return nil
 	}
 	return u.c.Undrain(ctx, host)
