@@ -27,7 +27,15 @@ func Standard() []string {
 
 // Builtin are the scenarios that come with the program.
 func Builtin() []Scenario {
-	serving := []string{probe.Edge, probe.API, probe.Controller, probe.AgentPort, probe.Task, probe.Framework}
+	return slices.Concat(ofController(), ofMesosAgents(), ofControl(), ofHosts(), ofHome(), ofSurroundings())
+}
+
+// serving are the parts that a fault of the controller takes down.
+func serving() []string {
+	return []string{probe.Edge, probe.API, probe.Controller, probe.AgentPort, probe.Task, probe.Framework}
+}
+
+func ofController() []Scenario {
 	return []Scenario{
 		{Name: "controller-killed", Title: "Controller process killed",
 			Hypothesis: "Marathon starts the controller again with everything that was saved",
@@ -35,7 +43,7 @@ func Builtin() []Scenario {
 			Faults: func(f Facts) []Injection {
 				return []Injection{{Kind: KillController, Host: f.Controller, Task: f.Task}}
 			},
-			Bears: serving, WithBuild: true, LosesBuild: true, Recovery: restartTarget},
+			Bears: serving(), WithBuild: true, LosesBuild: true, Recovery: restartTarget},
 		{Name: "controller-hung", Title: "Controller process hangs (SIGSTOP)",
 			Hypothesis: "the health check notices, and Marathon replaces the task",
 			Blast: func(f Facts) string {
@@ -44,14 +52,19 @@ func Builtin() []Scenario {
 			Faults: func(f Facts) []Injection {
 				return []Injection{{Kind: StopController, Host: f.Controller, Task: f.Task}}
 			},
-			Until: UntilRecovered, Bears: serving, Recovery: hungTarget},
+			Until: UntilRecovered, Bears: serving(), Recovery: hungTarget},
 		{Name: "controller-host-off", Title: "Host of the controller off",
 			Hypothesis:  "Mesos gives the host up and the controller starts elsewhere, or, where its home is on that host's disk, when the host is back",
 			Blast:       hostOffBlast,
 			Unavailable: func(f Facts) string { return f.CanPower },
 			Refused:     refuseOnlyAgent,
 			Faults:      func(f Facts) []Injection { return []Injection{{Kind: PowerOff, Host: f.Controller}} },
-			Until:       UntilHeld, Hold: 25 * time.Second, Bears: serving, LosesBuild: true, Recovery: hostTarget},
+			Until:       UntilHeld, Hold: 25 * time.Second, Bears: serving(), LosesBuild: true, Recovery: hostTarget},
+	}
+}
+
+func ofMesosAgents() []Scenario {
+	return []Scenario{
 		{Name: "mesos-agent-killed", Title: "Mesos agent process under the controller killed",
 			Hypothesis: "the agent comes back and recovers its tasks; the controller does not notice",
 			Blast:      func(f Facts) string { return "build agents on " + f.Controller + " may be lost" },
@@ -67,7 +80,7 @@ func Builtin() []Scenario {
 			Faults: func(f Facts) []Injection {
 				return []Injection{{Kind: StopUnit, Host: f.Controller, Unit: provision.RoleMesosAgent}}
 			},
-			Until: UntilHeld, Hold: 25 * time.Second, Bears: serving, LosesBuild: true, Recovery: hostTarget},
+			Until: UntilHeld, Hold: 25 * time.Second, Bears: serving(), LosesBuild: true, Recovery: hostTarget},
 		{Name: "mesos-agent-host-off", Title: "Host of a Mesos agent without the controller off",
 			Hypothesis: "people notice nothing; builds of that host are lost, new ones run elsewhere",
 			Blast:      func(f Facts) string { return "builds on " + other(f) + " are lost" },
@@ -79,6 +92,11 @@ func Builtin() []Scenario {
 			},
 			Faults: func(f Facts) []Injection { return []Injection{{Kind: PowerOff, Host: other(f)}} },
 			Until:  UntilRecovered, KeepsController: true, LosesBuild: true, Recovery: leaderTarget},
+	}
+}
+
+func ofControl() []Scenario {
+	return []Scenario{
 		{Name: "master-killed", Title: "Leading Mesos master killed",
 			Hypothesis: "another master leads, agents and Jenkins register again, builds go on",
 			Blast:      func(f Facts) string { return "no build agent starts until another master leads" },
@@ -121,6 +139,11 @@ func Builtin() []Scenario {
 			Until: UntilHeld, Hold: 13 * time.Second,
 			Bears:           []string{probe.ZooKeeper, probe.Mesos, probe.Marathon, probe.Task, probe.Framework},
 			KeepsController: true, WithBuild: true, Recovery: 2 * time.Minute},
+	}
+}
+
+func ofHosts() []Scenario {
+	return []Scenario{
 		{Name: "network-cut", Title: "Network cut between the controller's host and the control hosts",
 			Hypothesis: "the old controller ends before another one begins; when the network is back there is exactly one owner",
 			Blast: func(f Facts) string {
@@ -130,7 +153,7 @@ func Builtin() []Scenario {
 			Faults: func(f Facts) []Injection {
 				return []Injection{{Kind: Cut, Host: f.Controller, Peers: controlPeers(f), Limit: 3 * time.Minute}}
 			},
-			Until: UntilHeld, Hold: 45 * time.Second, Bears: serving, LosesBuild: true, Recovery: 4 * time.Minute},
+			Until: UntilHeld, Hold: 45 * time.Second, Bears: serving(), LosesBuild: true, Recovery: 4 * time.Minute},
 		{Name: "control-host-rebooted", Title: "Control host with the leading master rebooted",
 			Hypothesis: "the others take over, and the host joins again; the controller does not notice",
 			Blast: func(f Facts) string {
@@ -141,6 +164,11 @@ func Builtin() []Scenario {
 			Until:       UntilHeld, Hold: 5 * time.Second,
 			Bears:           []string{probe.ZooKeeper, probe.Mesos, probe.Marathon, probe.Task, probe.Framework, probe.Edge, probe.API},
 			KeepsController: true, Recovery: 2 * time.Minute},
+	}
+}
+
+func ofHome() []Scenario {
+	return []Scenario{
 		{Name: homeDeleted, Title: "Home gone from the host's disk",
 			Hypothesis: "the controller starts on a home that is restored from its history, with all configurations that were pushed",
 			Blast: func(f Facts) string {
@@ -162,7 +190,7 @@ func Builtin() []Scenario {
 				return []Injection{{Kind: HomeAway, Host: f.Controller, Task: f.Task, Path: f.Home, To: f.History}}
 			},
 			// Git keeps no builds: the one that the drill has made comes back with the home only.
-			Until: UntilRecovered, Bears: serving, LosesBuild: true, Builds: 1, Recovery: 2 * time.Minute},
+			Until: UntilRecovered, Bears: serving(), LosesBuild: true, Builds: 1, Recovery: 2 * time.Minute},
 		{Name: "home-disk-full", Title: "Disk of the home full",
 			Hypothesis: "what was saved stays; when there is room again saving works without a restart",
 			Blast:      func(f Facts) string { return "nothing can be saved on " + f.Controller + " for 20 s; builds may fail" },
@@ -173,7 +201,7 @@ func Builtin() []Scenario {
 				return ""
 			},
 			Faults: func(f Facts) []Injection { return []Injection{{Kind: FillDisk, Host: f.Controller, Path: f.Home}} },
-			Until:  UntilHeld, Hold: 20 * time.Second, Bears: serving, LosesBuild: true, Recovery: restartTarget},
+			Until:  UntilHeld, Hold: 20 * time.Second, Bears: serving(), LosesBuild: true, Recovery: restartTarget},
 		{Name: "git-unreachable", Title: "Repository of the home's history unreachable",
 			Hypothesis:  "Jenkins goes on; what was saved meanwhile is pushed when the repository is back",
 			Blast:       func(f Facts) string { return "what is saved meanwhile is on one disk only" },
@@ -185,6 +213,11 @@ func Builtin() []Scenario {
 				return []Injection{{Kind: Cut, Host: f.Controller, Peers: f.GitPeers, Limit: 3 * time.Minute}}
 			},
 			Until: UntilHeld, Hold: 15 * time.Second, KeepsController: true, WithBuild: true, Recovery: restartTarget},
+	}
+}
+
+func ofSurroundings() []Scenario {
+	return []Scenario{
 		{Name: "registry-unreachable", Title: "Image registry unreachable while the controller starts",
 			Hypothesis: "the controller starts from the image on its host",
 			Blast:      func(f Facts) string { return "Jenkins is away for one start; running builds are lost" },
@@ -200,7 +233,7 @@ func Builtin() []Scenario {
 			Faults: func(f Facts) []Injection {
 				return []Injection{{Kind: StopUnit, Host: f.Registry, Unit: provision.RoleRegistry}, {Kind: KillController, Host: f.Controller, Task: f.Task}}
 			},
-			Until: UntilRecovered, Bears: serving, LosesBuild: true, Recovery: restartTarget},
+			Until: UntilRecovered, Bears: serving(), LosesBuild: true, Recovery: restartTarget},
 		{Name: "edge-killed", Title: "Edge killed",
 			Hypothesis: "the edge is back within seconds; the controller does not notice",
 			Blast: func(f Facts) string {
