@@ -17,34 +17,51 @@ export JOMCTL_TEST_REAL=1
 [ "$(id -u)" -ne 0 ] || "$here/lab-packages.sh" dnf:dnf rpm:rpm createrepo-c:createrepo_c
 
 scratch=$(mktemp -d)
-labs=
+declare -A jobs
 finish() {
-	if [ -n "$labs" ]; then
-		kill -- "-$labs" 2>/dev/null || true
-		wait "$labs" || true
-	fi
+	local job
+	for job in "${jobs[@]}"; do
+		kill -- "-$job" 2>/dev/null || true
+		wait "$job" || true
+	done
 	rm -rf "$scratch"
 }
 trap finish EXIT
 
-# Hosts that start and clusters that elect leave a machine idle for much of the time, so the labs go on beside the other tests. Those that
-# walk a cluster through its whole life take as long as all other tests together, and are left to test-lab.sh.
+# begin NAME COMMAND... runs a command beside the others; end NAME waits for it, prints what it said, and gives its exit code.
+begin() {
+	local name=$1
+	shift
+	setsid "$@" >"$scratch/$name" 2>&1 </dev/null &
+	jobs[$name]=$!
+}
+end() {
+	local code=0
+	wait "${jobs[$1]}" || code=$?
+	unset "jobs[$1]"
+	cat "$scratch/$1"
+	return "$code"
+}
+
+# Hosts that start and clusters that elect leave a machine idle for much of the time, so labs, whole commands and the other packages go on
+# beside each other. Labs that walk a cluster through its whole life take as long as all other tests together, and are left to test-lab.sh.
+[ "$what" = here ] || begin labs "$here/test-lab.sh" -skip '^TestHosts' "$@"
+
+# Packages run one after the other, as each has programs with time-outs of their own.
+mapfile -t packages < <(go list ./... | grep -v '/e2e$')
+begin packages go test -count=1 -p 1 -timeout 35m "${packages[@]}" "$@"
+
+# Whole-command tests build the programs themselves, which the cache of results does not see.
+failed=0
+go test -count=1 -timeout 35m ./e2e "$@" || failed=1
+end packages || failed=1
 if [ "$what" = all ]; then
-	setsid "$here/test-lab.sh" -skip '^TestHosts|^TestUpgrade' "$@" >"$scratch/labs" 2>&1 </dev/null &
-	labs=$!
-fi
-
-# Whole-command tests build the programs themselves, which the cache of results does not see. They share two cores with the clusters that
-# they start, so packages run one after the other.
-go test -count=1 -p 1 -timeout 35m ./... "$@"
-[ "$what" = all ] || exit 0
-
-code=0
-wait "$labs" || code=$?
-labs=
-cat "$scratch/labs"
-if [ "$code" -eq 3 ]; then
-	echo "LABS LEFT OUT: this machine cannot run them, for the reason above; everything else has passed"
 	code=0
+	end labs || code=$?
+	if [ "$code" -eq 3 ]; then
+		echo "LABS LEFT OUT: this machine cannot run them, for the reason above; everything else has passed"
+		code=0
+	fi
+	[ "$code" -eq 0 ] || failed=1
 fi
-[ "$code" -eq 0 ]
+[ "$failed" -eq 0 ]
