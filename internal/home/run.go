@@ -169,7 +169,16 @@ func supervise(ctx context.Context, c Controller, cmd *exec.Cmd, kept keeper, st
 	if err := <-started; err != nil {
 		return ExitPrepare, fmt.Errorf("starting the controller: %w", err)
 	}
-	go guarded(cmd.Process.Pid, kept.left, streams, ctx.Done())
+	// Its end is waited for: a watchdog that is just being started shares the lock of the home for a moment.
+	gone, unwatched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(unwatched)
+		guarded(cmd.Process.Pid, kept.left, streams, gone)
+	}()
+	defer func() {
+		close(gone)
+		<-unwatched
+	}()
 	unsafe := make(chan error, 1)
 	go func() {
 		unsafe <- newGuard(c.URL).watch(ctx, c, lookInterval, func() {

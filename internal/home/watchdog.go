@@ -122,7 +122,7 @@ func oneWatchdog(pid int, left func() time.Duration, streams Streams, done <-cha
 		case err := <-ended:
 			return err
 		case <-done: // the controller is gone
-			pipe.Close()
+			_ = cmd.Process.Kill()
 			return <-ended
 		case <-tick.C:
 		}
