@@ -2,18 +2,15 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/jomctl/jomctl/bundles/fetch"
 	"github.com/jomctl/jomctl/images"
+	"github.com/jomctl/jomctl/internal/filesum"
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/provision/source"
@@ -94,7 +91,9 @@ func (a *app) imageFiles(ctx context.Context, r imageRecipe, plans []source.Plan
 			file.Source, err = a.imageFile(ctx, stores, from, f)
 		} else {
 			if file.SHA256 == "" {
-				file.SHA256, err = sha256Of(file.Source)
+				if file.SHA256, err = filesum.SHA256(file.Source); err != nil {
+					err = fmt.Errorf("read a file for the image: %w", err)
+				}
 			}
 			if plugin, problem := home.ReadPlugin(file.Source); problem == nil { // a file may have any name, Jenkins goes by the short one
 				file.Path, file.Version = filepath.Base(plugin.Name)+".jpi", plugin.Version
@@ -130,17 +129,4 @@ func (a *app) imageFile(ctx context.Context, stores []fetch.Store, from string, 
 		return "", &lifecycle.Refusal{Problem: err.Error(), Fix: "without a way to that server: `jomctl release fetch` on a machine that has one, then --from with its folder"}
 	}
 	return path, err
-}
-
-func sha256Of(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("read a file for the image: %w", err)
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return "", fmt.Errorf("read %s for the image: %w", path, err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }

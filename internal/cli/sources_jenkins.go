@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +13,7 @@ import (
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/bundles/fetch"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/filesum"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/provision/source"
 )
@@ -159,19 +157,14 @@ func jenkinsPlace(c *config.Cluster, l source.Locked) (string, error) {
 
 // put copies a file, unless the same one is there.
 func put(from, to, sum string) error {
-	there, err := os.Open(to)
+	got, err := filesum.SHA256(to)
 	if errors.Is(err, fs.ErrNotExist) {
 		return copyFile(from, to)
 	}
 	if err != nil {
 		return err
 	}
-	defer there.Close()
-	have := sha256.New()
-	if _, err := io.Copy(have, there); err != nil {
-		return err
-	}
-	if got := hex.EncodeToString(have.Sum(nil)); got != sum {
+	if got != sum {
 		return fmt.Errorf("another file is there (sha256 %s, not %s); move it away first", got, sum)
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // Drain empties one agent of build agents, so that its Mesos agent can be restarted: a restart kills every build agent on
@@ -119,7 +121,7 @@ func (d Drain) Wait(ctx context.Context, say func(string)) (Load, error) {
 			say(why)
 			said = why
 		}
-		if stop := pause(ctx, tick); stop != nil {
+		if stop := pause.For(ctx, tick); stop != nil {
 			return load, &DrainError{Agent: name, Why: why, Cause: stop}
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // LeaseSession is the session timeout of a Lease that names none: a run that died is out of the way after it.
@@ -114,7 +116,7 @@ func create(ctx context.Context, conn *zk.Conn, node string, data []byte) error 
 		case !passing(err):
 			return err
 		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -218,17 +220,5 @@ func released(quit <-chan struct{}) bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// pause waits, or returns the context's error when that ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // MachineID names a machine as Mesos does: an agent is on it when both its host name, in lower case, and its IP address
@@ -149,7 +151,7 @@ func (m Mesos) reschedule(ctx context.Context, change func(others []rawWindow) [
 		if containsAll(after, wanted) && len(without(after, machines)) >= len(without(wanted, machines)) {
 			return nil
 		}
-		if stop := pause(ctx, retryPause); stop != nil {
+		if stop := pause.For(ctx, retryPause); stop != nil {
 			return stop
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	marathon "github.com/gambol99/go-marathon"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // Marathon is go-marathon with its faults fenced in. URLs are the base URLs of the Marathons, or the one of the edge.
@@ -172,7 +174,7 @@ func (m Marathon) run(ctx context.Context, a attempt) error {
 			return &Error{Op: a.what, On: a.on, Cause: err,
 				Next: "look at Marathon's log; it ends itself when it loses ZooKeeper or its leadership and has to be started again"}
 		}
-		if stop := pause(ctx, retryPause); stop != nil {
+		if stop := pause.For(ctx, retryPause); stop != nil {
 			return failed(a.what, a.on, fmt.Errorf("%w (%w)", err, stop))
 		}
 	}

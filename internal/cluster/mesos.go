@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // Mesos is the operator API. Masters are host:port, http:// URLs, or the one URL of the edge; each is asked in turn
@@ -141,7 +143,7 @@ func (m Mesos) call(ctx context.Context, r request, out any) error {
 		if err == nil || final(err) || time.Now().After(deadline) {
 			return err
 		}
-		if stop := pause(ctx, retryPause); stop != nil {
+		if stop := pause.For(ctx, retryPause); stop != nil {
 			return fmt.Errorf("%w (%w)", err, stop)
 		}
 	}

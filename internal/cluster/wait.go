@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // WaitError is a deployment that did not come true in time, or cannot.
@@ -61,7 +63,7 @@ func (m Marathon) WaitDeployed(ctx context.Context, appID, version string, say f
 		if done {
 			return app, nil
 		}
-		if stop := pause(ctx, tick); stop != nil {
+		if stop := pause.For(ctx, tick); stop != nil {
 			return app, &WaitError{App: appID, Verdict: w.verdict, Stderr: w.stderr, Cause: stop}
 		}
 	}

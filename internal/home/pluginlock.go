@@ -1,14 +1,13 @@
 package home
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/jomctl/jomctl/internal/filesum"
 )
 
 // checkLock compares the plugins that a start would have with those that must be there, and changes nothing. Others do no harm.
@@ -76,22 +75,9 @@ func (p LockedPlugin) check(file string) error {
 	case p.SHA256 == "":
 		return nil
 	}
-	sum, err := sha256Of(file)
+	sum, err := filesum.SHA256(file)
 	if err == nil && sum != p.SHA256 {
 		err = fmt.Errorf("%s %s is another file than the locked one: %s has the sha256 %s, and must have %s", p.Name, p.Version, file, sum, p.SHA256)
 	}
 	return err
-}
-
-func sha256Of(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return "", fmt.Errorf("reading %s: %w", path, err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/filesum"
 )
 
 func write(t *testing.T, path, text string) {
@@ -127,7 +129,7 @@ func TestAStartThatIsRefusedForItsPluginsTouchesNothing(t *testing.T) {
 		pluginFile(t, filepath.Join(brought, "git-plugin.hpi"), "Short-Name: git\nPlugin-Version: "+version+"\n")
 	}
 	plugin("5.7.0")
-	sum, err := sha256Of(filepath.Join(brought, "git-plugin.hpi"))
+	sum, err := filesum.SHA256(filepath.Join(brought, "git-plugin.hpi"))
 	require.NoError(t, err)
 	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir), Plugins: brought, Argv: []string{"touch", filepath.Join(dir, "started")},
 		URL: "http://127.0.0.1:1", BootSeconds: 1}

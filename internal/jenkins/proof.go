@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 type proof struct {
@@ -127,7 +129,7 @@ func (p *proof) empty(ctx context.Context) error {
 		if err == nil {
 			p.tell(fmt.Sprintf("%d build agents of other builds are still there", len(use.Tasks)))
 		}
-		if stop := pause(ctx, p.opt.Tick); stop != nil {
+		if stop := pause.For(ctx, p.opt.Tick); stop != nil {
 			if err == nil {
 				err = fmt.Errorf("the framework still holds %d tasks of other builds (%w)", len(use.Tasks), stop)
 			}
@@ -171,7 +173,7 @@ func (p *proof) until(ctx context.Context, budget time.Duration, done func() boo
 			return false, nil
 		}
 		p.tell(wait())
-		if err := pause(ctx, p.opt.Tick); err != nil {
+		if err := pause.For(ctx, p.opt.Tick); err != nil {
 			return false, err
 		}
 	}

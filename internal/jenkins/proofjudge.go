@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 func (p *proof) allStarted() bool {
@@ -213,7 +215,7 @@ func (p *proof) returned(ctx context.Context) error {
 			return nil
 		}
 		p.tell("all builds succeeded; " + left)
-		if err := pause(ctx, p.opt.Tick); err != nil {
+		if err := pause.For(ctx, p.opt.Tick); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/bndr/gojenkins"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // Phase is how far a controller is.
@@ -261,7 +263,7 @@ func (c *Client) WaitReady(ctx context.Context, want Want, tick time.Duration, s
 			said = text
 			say(text)
 		}
-		if stop := pause(ctx, tick); stop != nil {
+		if stop := pause.For(ctx, tick); stop != nil {
 			if said != "" {
 				err = c.failed("wait for the controller", fmt.Errorf("%s (%w)", said, stop))
 			}
@@ -277,16 +279,4 @@ func unwrapOwn(err error) error {
 		err = own.Cause
 	}
 	return err
-}
-
-// pause waits, or returns the context's error when that ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/images"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/filesum"
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
@@ -143,7 +144,7 @@ func sealed(file images.File) (images.File, error) {
 		return file, nil
 	}
 	var err error
-	file.SHA256, err = sha256Of(file.Source)
+	file.SHA256, err = filesum.SHA256(file.Source)
 	return file, err
 }
 
@@ -204,19 +205,6 @@ func (c controller) pluginLock() []home.LockedPlugin {
 	}
 	slices.SortFunc(lock, func(a, b home.LockedPlugin) int { return strings.Compare(a.Name, b.Name) })
 	return lock
-}
-
-func sha256Of(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // engineFindings says what keeps images from being made, where some are to be.

@@ -371,18 +371,6 @@ func (r *Run) noteStart(err error) {
 
 func newHomeID() string { return uuid.NewString() }
 
-// waitFor is how long is waited between two looks for git.
-func waitFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // situation reads what there is; seen is what the remote has.
 func (r *Run) situation(ctx context.Context, seen map[string]git.Hash) (restore.Situation, error) {
 	s := restore.Situation{Main: seen[r.repo.Main()], OwnerRef: seen[git.Owner]}

@@ -14,6 +14,7 @@ import (
 	"github.com/jomctl/jomctl/internal/home/owner"
 	"github.com/jomctl/jomctl/internal/home/restore"
 	homesync "github.com/jomctl/jomctl/internal/home/sync"
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // own makes the history this controller's and returns what the engine needs. While git is out of reach a home may start all the
@@ -53,7 +54,7 @@ func (r *Run) own(ctx context.Context) (homesync.Options, error) {
 		if r.Reason() != nil {
 			return options, r.Reason()
 		}
-		if err := waitFor(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return options, err
 		}
 	}

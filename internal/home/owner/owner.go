@@ -29,6 +29,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // Session is the session timeout that is asked for: long enough for a restart of ZooKeeper, short enough for a failover.
@@ -157,7 +159,7 @@ func (h *Held) take(ctx context.Context) (time.Time, error) {
 		case !passing(err):
 			return sent, err
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 200*time.Millisecond); err != nil {
 			return sent, err
 		}
 	}
@@ -263,7 +265,7 @@ func (h *Held) ask(ctx context.Context, question func() error) error {
 		case <-h.lost:
 			return h.Reason()
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -288,17 +290,6 @@ func createParents(conn *zk.Conn, dir string) error {
 // passing errors come with a change of server and are worth another try.
 func passing(err error) bool {
 	return errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrNoServer) || errors.Is(err, zk.ErrSessionMoved) || errors.Is(err, zk.ErrSessionExpired)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
 
 type silent struct{}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // The canary jobs. The first is changed and built all the time, the second has the build that runs at the fault.
@@ -72,7 +73,7 @@ func (j *jobs) Build(ctx context.Context) (int64, error) {
 		case !build.Building && build.Result != "":
 			return 0, fmt.Errorf("build %d of %s ended with %s", number, canaryJob, build.Result)
 		}
-		if err := pause(ctx, j.tick); err != nil {
+		if err := pause.For(ctx, j.tick); err != nil {
 			return 0, err
 		}
 	}
@@ -96,7 +97,7 @@ func (j *jobs) begin(ctx context.Context, job string) (int64, error) {
 			return item.Build, nil
 		}
 		why = item.Why
-		if err := pause(ctx, j.tick); err != nil {
+		if err := pause.For(ctx, j.tick); err != nil {
 			return 0, fmt.Errorf("the build of %s waits (%s): %w", job, why, err)
 		}
 	}
@@ -145,7 +146,7 @@ func (j *jobs) Begin(ctx context.Context, length time.Duration) (int64, string, 
 		if len(tasks) == 1 && build.Building {
 			return number, tasks[0], nil
 		}
-		if err := pause(ctx, j.tick); err != nil {
+		if err := pause.For(ctx, j.tick); err != nil {
 			return 0, "", fmt.Errorf("the build agent of build %d of %s, %q, is none of the tasks %v: %w", number, runningJob, build.Node, tasks, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // controllerScript finds the controllers whose environment has the line $1: what a jomhome has started and is neither its watchdog nor
@@ -151,7 +152,7 @@ func (w *real) powerOn(ctx context.Context, name string) error {
 		if err == nil {
 			return nil
 		}
-		if stop := pause(ctx, time.Second); stop != nil {
+		if stop := pause.For(ctx, time.Second); stop != nil {
 			return fmt.Errorf("%s does not come up: %w", name, err)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // aside is what a home, or its local history, is called while a drill has it away.
@@ -52,7 +54,7 @@ func (w *real) homeBack(ctx context.Context, i Injection) error {
 			if err == nil && app.Instances == instances && (instances > 0 || len(app.Current())+len(app.Outdated()) == 0) {
 				return nil
 			}
-			if stop := pause(ctx, 200*time.Millisecond); stop != nil {
+			if stop := pause.For(ctx, 200*time.Millisecond); stop != nil {
 				return fmt.Errorf("waiting until the controller has %d instances: %w", instances, stop)
 			}
 		}
@@ -80,7 +82,7 @@ func (w *real) gone(ctx context.Context, name string) error {
 		if err == nil {
 			return nil
 		}
-		if stop := pause(ctx, 200*time.Millisecond); stop != nil {
+		if stop := pause.For(ctx, 200*time.Millisecond); stop != nil {
 			return fmt.Errorf("waiting until the controller on %s has ended: %w", name, stop)
 		}
 	}

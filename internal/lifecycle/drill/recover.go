@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/pause"
 	"github.com/jomctl/jomctl/internal/probe"
 	"github.com/jomctl/jomctl/internal/status"
 )
@@ -108,7 +109,7 @@ func (r *run) hold(ctx context.Context, say op.Say) error {
 
 // look waits a moment, and ends a drill that does more harm than it was to do.
 func (r *run) look(ctx context.Context, say op.Say) error {
-	if err := pause(ctx, r.pace.Tick); err != nil {
+	if err := pause.For(ctx, r.pace.Tick); err != nil {
 		return err
 	}
 	for target, since := range r.failing() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/pause"
 	"github.com/jomctl/jomctl/internal/probe"
 )
 
@@ -339,7 +340,7 @@ func (r *run) quiet(ctx context.Context, say op.Say) error {
 	began := time.Now()
 	deadline := began.Add(r.pace.Before + r.pace.Extra)
 	for {
-		if err := pause(ctx, r.pace.Tick); err != nil {
+		if err := pause.For(ctx, r.pace.Tick); err != nil {
 			return err
 		}
 		if time.Since(began) < r.pace.Before {
@@ -386,7 +387,7 @@ func (r *run) inject(ctx context.Context, say op.Say) error {
 		if err := r.save(ctx); err != nil {
 			return err
 		}
-		if err := pause(ctx, r.pace.SaveEvery); err != nil {
+		if err := pause.For(ctx, r.pace.SaveEvery); err != nil {
 			return err
 		}
 	}
@@ -429,15 +430,4 @@ func lastingOf(faults []Injection) []Injection {
 		}
 	}
 	return all
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/pause"
 	"github.com/jomctl/jomctl/internal/probe"
 	"github.com/jomctl/jomctl/internal/status"
 )
@@ -108,7 +109,7 @@ func (f *fake) Probe(ctx context.Context, sink func(probe.Sample)) {
 			}
 			sink(s)
 		}
-		_ = pause(ctx, 2*time.Millisecond)
+		_ = pause.For(ctx, 2*time.Millisecond)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/pause"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -132,7 +133,7 @@ func (u *run) window() op.Step {
 				return &upgrade.RefusedError{Reasons: []upgrade.Reason{*reason}}
 			}
 			say("waiting for the window that opens at %s", opens.Local().Format("Mon 2006-01-02 15:04 MST"))
-			if err := pause(ctx, min(opens.Sub(now), time.Minute)); err != nil {
+			if err := pause.For(ctx, min(opens.Sub(now), time.Minute)); err != nil {
 				return err
 			}
 		}
@@ -152,17 +153,6 @@ func (u *run) window() op.Step {
 		return u.s.Save()
 	}
 	return step
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
 
 // partSteps change the instances of one role.

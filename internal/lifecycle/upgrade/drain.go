@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // drain waits until nothing runs that the stop would end, and notes what ran and what waits.
@@ -34,7 +35,7 @@ func (u *upgrade) drain() op.Step {
 				say("%s; waiting for up to %s", now, text(left))
 				said = now
 			}
-			if err := pause(ctx, u.o.Tick); err != nil {
+			if err := pause.For(ctx, u.o.Tick); err != nil {
 				return err
 			}
 		}
@@ -68,7 +69,7 @@ func (u *upgrade) end(ctx context.Context, busy []Build, say op.Say) error {
 		if u.s.State.Work = work; len(lost(work.Running)) == 0 {
 			return nil
 		}
-		if err := pause(ctx, u.o.Tick); err != nil {
+		if err := pause.For(ctx, u.o.Tick); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // The ids of the steps, which journals know.
@@ -167,7 +168,7 @@ func (u *upgrade) window() op.Step {
 				return &RefusedError{Reasons: []Reason{*reason}}
 			}
 			say("waiting for the window that opens at %s", opens.Local().Format("Mon 2006-01-02 15:04 MST"))
-			if err := pause(ctx, min(opens.Sub(now), time.Minute)); err != nil {
+			if err := pause.For(ctx, min(opens.Sub(now), time.Minute)); err != nil {
 				return err
 			}
 		}
@@ -182,17 +183,6 @@ func (u *upgrade) window() op.Step {
 		}
 		return u.s.close(RolledBack)
 	})
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
 
 func (u *upgrade) message() string {
