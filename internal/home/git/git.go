@@ -209,8 +209,21 @@ func (r *Repo) Run(ctx context.Context, args ...string) (string, error) {
 	return out.String(), err
 }
 
+// grace is how long a command that moves refs may go on after its context has ended: git that gets a signal between making a lock file
+// and noting it down leaves the lock behind, and every later command fails on it.
+const grace = 5 * time.Second
+
 // stream runs git between two streams. The whole process group ends with the context: git leaves ssh behind otherwise.
 func (r *Repo) stream(ctx context.Context, in io.Reader, out io.Writer, args ...string) error {
+	switch command(args) {
+	case "update-ref", "fast-import", "fetch", "push":
+		if ctx.Err() != nil {
+			return &Error{Command: command(args), Err: context.Cause(ctx)}
+		}
+		var done func()
+		ctx, done = outlasting(ctx)
+		defer done()
+	}
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout = r.env, r.Dir, in, out
 	said := &tail{}
@@ -226,6 +239,24 @@ func (r *Repo) stream(ctx context.Context, in io.Reader, out io.Writer, args ...
 		return &Error{Command: command(args), Text: said.text(), Err: err}
 	}
 	return nil
+}
+
+// outlasting is a context that ends a while after the given one, for its reason.
+func outlasting(ctx context.Context) (context.Context, func()) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-ended:
+		case <-time.After(grace):
+			cancel(context.Cause(ctx))
+		}
+	})
+	return longer, func() {
+		stop()
+		close(ended)
+		cancel(nil)
+	}
 }
 
 // command is the word that says what git is to do.
@@ -249,15 +280,21 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// text is one line, without git's hints and what a URL may hold before its @.
+// text is one line, without git's hints: what it calls an error, which may stand before much advice, and the last lines.
 func (t *tail) text() string {
-	var lines []string
+	var lines, told []string
 	for line := range strings.Lines(string(t.data)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "hint:") {
 			lines = append(lines, line)
 		}
 	}
-	return strings.Join(lines[max(0, len(lines)-4):], "; ")
+	const last = 4
+	for i, line := range lines {
+		if i >= len(lines)-last || strings.HasPrefix(line, "fatal: ") || strings.HasPrefix(line, "error: ") {
+			told = append(told, line)
+		}
+	}
+	return strings.Join(told, "; ")
 }
 
 func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

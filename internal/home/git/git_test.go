@@ -175,3 +175,30 @@ func TestLocksOfKilledProcessesAreRemoved(t *testing.T) {
 	commit(t, repo, one, map[string]string{"f": "2"})
 	require.NoError(t, repo.Tidy(t.Context()))
 }
+
+// A git that waits for a word before it moves a ref: the context ends meanwhile, and the ref is moved all the same, without a lock left behind.
+func TestACommandThatMovesRefsOutlastsItsContext(t *testing.T) {
+	repo := open(t, bare(t))
+	first := commit(t, repo, git.Hash{}, map[string]string{"a": "1"})
+	real, err := exec.LookPath("git")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	started, word := filepath.Join(dir, "started"), filepath.Join(dir, "word")
+	require.NoError(t, exec.Command("mkfifo", started, word).Run())
+	script := fmt.Sprintf("#!/bin/sh\necho > %s\nread line < %s\nexec %s \"$@\"\n", started, word, real)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "git"), []byte(script), 0o755))
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	ctx, cancel := context.WithCancel(t.Context())
+	moved := make(chan error, 1)
+	go func() { moved <- repo.Set(ctx, "refs/heads/copy", first) }()
+	_, err = os.ReadFile(started)
+	require.NoError(t, err)
+	cancel()
+	require.NoError(t, os.WriteFile(word, []byte("go\n"), 0o600))
+	require.NoError(t, <-moved)
+	require.ErrorIs(t, repo.Set(ctx, "refs/heads/copy", first), context.Canceled, "a command is not begun after its context")
+	t.Setenv("PATH", filepath.Dir(real))
+	refs, err := repo.Refs(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, first, refs["refs/heads/copy"])
+}

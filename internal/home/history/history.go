@@ -304,6 +304,10 @@ func (r *Run) Close(ctx context.Context) error {
 	if r.engine == nil {
 		return nil
 	}
+	// No command of ours runs any more: a lock of git's is what one that was cut off has left.
+	if err := r.repo.Recover(); err != nil {
+		r.Say("%v", err)
+	}
 	err := r.engine.Flush(ctx)
 	if errors.Is(err, homesync.ErrFenced) {
 		head, _ := r.engine.Head()

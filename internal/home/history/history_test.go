@@ -316,6 +316,16 @@ func TestGitAwayAtTheStart(t *testing.T) {
 	require.ErrorIs(t, <-opened, context.Canceled)
 }
 
+func TestALockThatGitLeftBehindDoesNotKeepTheLastWord(t *testing.T) {
+	s := newSite(t)
+	h := filled(s)
+	r := h.up()
+	h.write("jobs/last/config.xml", "<project/>")
+	require.NoError(t, os.WriteFile(filepath.Join(r.Config.RepoDir(), "refs/seen/heads/main.lock"), nil, 0o600))
+	h.down(r)
+	require.Equal(t, "<project/>", s.git("show", "main:jobs/last/config.xml"))
+}
+
 func TestALostLockEndsTheRun(t *testing.T) {
 	s := newSite(t)
 	z := testkit.StartZooKeeper(t)

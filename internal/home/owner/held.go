@@ -18,6 +18,7 @@ type Held struct {
 	conn  *zk.Conn
 	wire  *wire
 	epoch atomic.Int64
+	asked atomic.Int64              // the epoch that was last sent to ZooKeeper: it can be read there before the answer is here
 	ends  atomic.Pointer[time.Time] // when the lock must be taken for lost
 	until atomic.Pointer[time.Time] // the lease's end
 
@@ -123,7 +124,7 @@ func (h *Held) watch(events <-chan zk.Event, taken time.Time) {
 			case a.known && !a.mine:
 				h.lose("the node %s is not ours any more", h.lock.node())
 				return
-			case a.known && h.epoch.Load() > 0 && a.epoch > h.epoch.Load():
+			case a.known && h.epoch.Load() > 0 && a.epoch > max(h.epoch.Load(), h.asked.Load()):
 				h.lose("epoch %d has begun, ours is %d", a.epoch, h.epoch.Load())
 				return
 			case a.known:

@@ -224,6 +224,9 @@ func (h *Held) SetEpoch(ctx context.Context, epoch Epoch) error {
 	if err != nil {
 		return err
 	}
+	me := h.me
+	me.Epoch = epoch.Number
+	h.asked.Store(epoch.Number)
 	err = h.ask(ctx, func() error {
 		old, stat, err := h.conn.Get(h.lock.epoch())
 		switch {
@@ -238,9 +241,8 @@ func (h *Held) SetEpoch(ctx context.Context, epoch Epoch) error {
 		if err != nil {
 			return err
 		}
-		h.me.Epoch = epoch.Number
 		// The node is ours as long as its session lives, so any version of it is.
-		_, err = h.conn.Set(h.lock.node(), h.me.json(), -1)
+		_, err = h.conn.Set(h.lock.node(), me.json(), -1)
 		return err
 	})
 	if err != nil {

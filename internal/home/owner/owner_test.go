@@ -254,6 +254,31 @@ func TestAHigherEpochEndsTheOwner(t *testing.T) {
 	require.ErrorContains(t, held.Reason(), "epoch 3 has begun, ours is 2")
 }
 
+// ZooKeeper tells of a new epoch as soon as it is written, which may be before the answer to the one who wrote it has come.
+func TestAnOwnEpochThatIsSeenBeforeItsAnswerEndsNobody(t *testing.T) {
+	z := testkit.StartZooKeeper(t)
+	held := acquire(t, lockOf(z.Addr, 3*time.Second), Holder{Host: "a"})
+	require.NoError(t, held.SetEpoch(t.Context(), Epoch{Number: 2}))
+	conn, _, err := zk.Connect([]string{z.Addr}, time.Second, zk.WithLogger(silent{}))
+	require.NoError(t, err)
+	defer conn.Close()
+	write := func(number int64) {
+		data, err := json.Marshal(Epoch{Number: number})
+		require.NoError(t, err)
+		_, err = conn.Set(held.lock.epoch(), data, -1)
+		require.NoError(t, err)
+	}
+	held.asked.Store(3)
+	write(3)
+	for range 2 { // the first look may have begun before the epoch was written
+		last := held.until.Load()
+		testkit.Eventually(t, time.Minute, "the lock is looked at again", func(context.Context) bool { return held.Reason() != nil || held.until.Load() != last })
+	}
+	require.NoError(t, held.Reason())
+	write(4)
+	isLost(t, held)
+}
+
 func TestWaitingEndsWithTheContext(t *testing.T) {
 	addr := testkit.FreeAddr(t, "127.0.0.1") // nobody is there
 	ctx, cancel := context.WithCancel(t.Context())
