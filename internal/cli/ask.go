@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,7 +13,14 @@ import (
 
 // askYesNo asks on Err and reads a line from In. Only y and yes are a yes; the end of the input is not an answer.
 func askYesNo(ctx context.Context, streams ui.Streams, question string) (bool, error) {
-	fmt.Fprintf(streams.Err, "%s? [y/N] ", question)
+	answer, err := askLine(ctx, streams, question+"? [y/N] ")
+	answer = strings.ToLower(answer)
+	return answer == "y" || answer == "yes", err
+}
+
+// askLine asks on Err and reads a line from In.
+func askLine(ctx context.Context, streams ui.Streams, question string) (string, error) {
+	fmt.Fprint(streams.Err, question)
 	type reply struct {
 		line string
 		err  error
@@ -26,13 +34,12 @@ func askYesNo(ctx context.Context, streams ui.Streams, question string) (bool, e
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(streams.Err)
-		return false, context.Cause(ctx)
+		return "", context.Cause(ctx)
 	case r := <-replies:
-		if r.err != nil && r.err != io.EOF {
-			return false, fmt.Errorf("reading the answer: %w", r.err)
+		if r.err != nil && !errors.Is(r.err, io.EOF) {
+			return "", fmt.Errorf("reading the answer: %w", r.err)
 		}
-		answer := strings.ToLower(strings.TrimSpace(r.line))
-		return answer == "y" || answer == "yes", nil
+		return strings.TrimSpace(r.line), nil
 	}
 }
 

@@ -246,7 +246,7 @@ func (a *app) confirmDrills(ctx context.Context, c *config.Cluster, o *drillOpti
 		return &usageError{errors.New("there is no terminal to ask on: say --yes to go ahead, or --plan to look only")}
 	}
 	if production {
-		typed, err := askLine(ctx, a.streams, "This is a production cluster. Type its name to make these faults")
+		typed, err := askLine(ctx, a.streams, "This is a production cluster. Type its name to make these faults: ")
 		if err != nil {
 			return err
 		}

@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/cluster"
@@ -14,7 +10,6 @@ import (
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/lifecycle/drill"
 	"github.com/jomctl/jomctl/internal/op"
-	"github.com/jomctl/jomctl/internal/ui"
 )
 
 // undoDrills takes back what a drill that was killed has left in the cluster, and closes its journal. The lock must be held. It returns how
@@ -105,29 +100,4 @@ func (l lastingLease) Acquire(ctx context.Context, owner op.Owner) (<-chan struc
 		cancel()
 		<-ended
 	}, nil
-}
-
-// askLine asks on Err and reads a line from In.
-func askLine(ctx context.Context, streams ui.Streams, question string) (string, error) {
-	fmt.Fprintf(streams.Err, "%s: ", question)
-	type reply struct {
-		line string
-		err  error
-	}
-	replies := make(chan reply, 1)
-	// Reading from a terminal cannot be cancelled; after an interrupt the process ends anyway.
-	go func() {
-		line, err := bufio.NewReader(streams.In).ReadString('\n')
-		replies <- reply{line, err}
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(streams.Err)
-		return "", context.Cause(ctx)
-	case r := <-replies:
-		if r.err != nil && !errors.Is(r.err, io.EOF) {
-			return "", fmt.Errorf("reading the answer: %w", r.err)
-		}
-		return strings.TrimSpace(r.line), nil
-	}
 }

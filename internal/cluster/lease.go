@@ -12,6 +12,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/jomctl/jomctl/internal/pause"
+	"github.com/jomctl/jomctl/internal/zkdir"
 )
 
 // LeaseSession is the session timeout of a Lease that names none: a run that died is out of the way after it.
@@ -95,7 +96,7 @@ func (l *Lease) Break(ctx context.Context, owner []byte) error {
 // its owner is our session.
 func create(ctx context.Context, conn *zk.Conn, node string, data []byte) error {
 	for {
-		err := createParents(conn, path.Dir(node))
+		err := zkdir.Make(conn, path.Dir(node))
 		if err == nil {
 			_, err = conn.Create(node, data, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
 		}
@@ -120,23 +121,6 @@ func create(ctx context.Context, conn *zk.Conn, node string, data []byte) error 
 			return err
 		}
 	}
-}
-
-func createParents(conn *zk.Conn, dir string) error {
-	if dir == "/" || dir == "." {
-		return nil
-	}
-	_, err := conn.Create(dir, nil, 0, zk.WorldACL(zk.PermAll))
-	if err == zk.ErrNoNode {
-		if err := createParents(conn, path.Dir(dir)); err != nil {
-			return err
-		}
-		_, err = conn.Create(dir, nil, 0, zk.WorldACL(zk.PermAll))
-	}
-	if err == zk.ErrNodeExists {
-		return nil
-	}
-	return err
 }
 
 // passing errors come with a change of server and are worth another try.

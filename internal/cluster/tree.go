@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/jomctl/jomctl/internal/zkdir"
 )
 
 // Node is one node of a tree in ZooKeeper. Path is relative to the tree's root, which is "".
@@ -70,7 +72,7 @@ func (z ZooKeeper) ReplaceTree(ctx context.Context, path string, nodes []Node) e
 			_, err := conn.Set(path+node.Path, node.Data, -1)
 			if errors.Is(err, zk.ErrNoNode) {
 				if node.Path == "" {
-					if err := createParents(conn, parent.Dir(path)); err != nil {
+					if err := zkdir.Make(conn, parent.Dir(path)); err != nil {
 						return err
 					}
 				}

@@ -31,6 +31,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/jomctl/jomctl/internal/pause"
+	"github.com/jomctl/jomctl/internal/zkdir"
 )
 
 // Session is the session timeout that is asked for: long enough for a restart of ZooKeeper, short enough for a failover.
@@ -124,7 +125,7 @@ func (h *Held) take(ctx context.Context) (time.Time, error) {
 	told := ""
 	for {
 		sent := time.Now()
-		err := createParents(h.conn, h.lock.Path)
+		err := zkdir.Make(h.conn, h.lock.Path)
 		if err == nil {
 			_, err = h.conn.Create(h.lock.node(), h.me.json(), zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
 		}
@@ -271,22 +272,6 @@ func (h *Held) ask(ctx context.Context, question func() error) error {
 			return err
 		}
 	}
-}
-
-func createParents(conn *zk.Conn, dir string) error {
-	if dir == "/" || dir == "." {
-		return nil
-	}
-	_, err := conn.Create(dir, nil, 0, zk.WorldACL(zk.PermAll))
-	if err == zk.ErrNoNode {
-		if err = createParents(conn, path.Dir(dir)); err == nil {
-			_, err = conn.Create(dir, nil, 0, zk.WorldACL(zk.PermAll))
-		}
-	}
-	if err == zk.ErrNodeExists {
-		return nil
-	}
-	return err
 }
 
 // passing errors come with a change of server and are worth another try.
