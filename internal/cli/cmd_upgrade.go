@@ -189,19 +189,24 @@ func upgradeSides(c *config.Cluster, store *upgrade.Store, release string) (from
 
 // admit refuses what cannot be finished.
 func admit(ctx context.Context, s *session, opts *upgradeOptions, u *lifecycle.Upgrade, windows upgrade.Window, earlier []upgrade.State) error {
-	reasons := u.Check(ctx)
-	if _, opens, reason := windows.Bind(time.Now(), upgrade.Expected(earlier, upgrade.Rehearsal{})); reason != nil && (!opts.wait || opens.IsZero()) {
+	return opts.admit(s, upgrade.Verb, u.Check(ctx), windows, upgrade.Expected(earlier, upgrade.Rehearsal{}))
+}
+
+// admit refuses for reasons, for a window that does not fit what is expected, and for an unfinished run of another verb. With --plan it only
+// tells.
+func (o *upgradeOptions) admit(s *session, verb string, reasons []upgrade.Reason, windows upgrade.Window, expected time.Duration) error {
+	if _, opens, reason := windows.Bind(time.Now(), expected); reason != nil && (!o.wait || opens.IsZero()) {
 		reasons = append(reasons, *reason)
 	}
 	log, err := op.LastRun(filepath.Join(s.Cluster.StateDir(), "journal"))
-	if err == nil && log.Meta().Verb != upgrade.Verb {
+	if err == nil && log.Meta().Verb != verb {
 		reasons = append(reasons, upgrade.Reason{Subject: "journal", Problem: "an earlier " + log.Meta().Verb + " is unfinished", Fix: "end it first: `jomctl resume`"})
 	}
 	if len(reasons) == 0 {
 		return nil
 	}
 	refused := &upgrade.RefusedError{Reasons: reasons}
-	if opts.planOnly() {
+	if o.planOnly() {
 		s.Say("Note: %v", refused)
 		return nil
 	}

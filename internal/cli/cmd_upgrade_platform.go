@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -102,23 +101,7 @@ func admitPlatform(ctx context.Context, s *session, opts *platformOptions, p *li
 	if err != nil {
 		return err
 	}
-	reasons = append(reasons, p.Check(ctx)...)
-	if _, opens, reason := windows.Bind(time.Now(), platform.Expected(parts)); reason != nil && (!opts.wait || opens.IsZero()) {
-		reasons = append(reasons, *reason)
-	}
-	log, err := op.LastRun(filepath.Join(s.Cluster.StateDir(), "journal"))
-	if err == nil && log.Meta().Verb != platform.Verb {
-		reasons = append(reasons, upgrade.Reason{Subject: "journal", Problem: "an earlier " + log.Meta().Verb + " is unfinished", Fix: "end it first: `jomctl resume`"})
-	}
-	if len(reasons) == 0 {
-		return nil
-	}
-	refused := &upgrade.RefusedError{Reasons: reasons}
-	if opts.planOnly() {
-		s.Say("Note: %v", refused)
-		return nil
-	}
-	return refused
+	return opts.admit(s, platform.Verb, append(reasons, p.Check(ctx)...), windows, platform.Expected(parts))
 }
 
 func platformText(s platform.State) string {

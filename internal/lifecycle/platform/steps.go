@@ -10,7 +10,6 @@ import (
 
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
-	"github.com/jomctl/jomctl/internal/pause"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -122,21 +121,11 @@ func (u *run) near() op.Step {
 // window is the gate to everything that can be noticed. Undone last, it closes a run that was taken back.
 func (u *run) window() op.Step {
 	step := u.step(stepWindow, "Window open long enough, and nothing stands against it", nil, func(ctx context.Context, say op.Say) error {
-		for {
-			now := u.o.now()
-			bound, opens, reason := u.o.Window.Bind(now, Expected(u.s.State.Parts))
-			if reason == nil {
-				u.s.State.Bound = bound
-				break
-			}
-			if !u.o.Wait || opens.IsZero() {
-				return &upgrade.RefusedError{Reasons: []upgrade.Reason{*reason}}
-			}
-			say("waiting for the window that opens at %s", opens.Local().Format("Mon 2006-01-02 15:04 MST"))
-			if err := pause.For(ctx, min(opens.Sub(now), time.Minute)); err != nil {
-				return err
-			}
+		bound, err := u.o.Window.Await(ctx, Expected(u.s.State.Parts), u.o.Wait, u.o.now, say)
+		if err != nil {
+			return err
 		}
+		u.s.State.Bound = bound
 		if reasons := u.c.Check(ctx); len(reasons) > 0 {
 			return &upgrade.RefusedError{Reasons: reasons}
 		}

@@ -31,10 +31,6 @@ func (e *RefusedError) Error() string {
 // ExitCode is that of a refused check.
 func (*RefusedError) ExitCode() int { return 3 }
 
-func refuse(subject, problem, fix string) error {
-	return &RefusedError{Reasons: []Reason{{Subject: subject, Problem: problem, Fix: fix}}}
-}
-
 // OpenedError is a way back that is asked for when the new version works already. Its exit code is 3.
 type OpenedError struct{}
 

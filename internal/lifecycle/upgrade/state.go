@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // Version is what one side runs.
@@ -136,27 +138,18 @@ func (s *Store) Save() error {
 	if err != nil {
 		return fmt.Errorf("writing the state of the upgrade: %w", err)
 	}
-	return write(filepath.Join(s.Dir, stateFile), append(data, '\n'))
-}
-
-func write(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making %s: %w", dir, err)
-	}
-	file, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	defer os.Remove(file.Name())
-	_, err = file.Write(data)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+	if err := write(filepath.Join(s.Dir, stateFile), append(data, '\n')); err != nil {
+		return fmt.Errorf("writing the state of the upgrade: %w", err)
 	}
 	return nil
+}
+
+// write replaces a file, whose folder it makes.
+func write(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return wholefile.Write(path, data, 0o600)
 }
 
 // close ends the run and adds it to the history.
@@ -168,7 +161,9 @@ func (s *Store) close(outcome string) error {
 	s.State.Ended["run"] = time.Now().UTC()
 	page, err := Report(s.State)
 	if err == nil {
-		err = write(s.ReportFile(), page)
+		if err = write(s.ReportFile(), page); err != nil {
+			err = fmt.Errorf("writing the report: %w", err)
+		}
 	}
 	if err == nil {
 		err = s.remember()
@@ -197,7 +192,10 @@ func (s *Store) remember() error {
 		}
 		text = append(append(text, line...), '\n')
 	}
-	return write(filepath.Join(s.Dir, historyFile), text)
+	if err := write(filepath.Join(s.Dir, historyFile), text); err != nil {
+		return fmt.Errorf("writing the history of releases: %w", err)
+	}
+	return nil
 }
 
 // History is the runs that ended, the oldest first.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/op"
-	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // The ids of the steps, which journals know.
@@ -156,22 +155,11 @@ func (u *upgrade) window() op.Step {
 		if err != nil {
 			return err
 		}
-		expected := Expected(earlier, u.s.State.Rehearsal)
-		for {
-			now := u.o.now()
-			bound, opens, reason := u.o.Window.Bind(now, expected)
-			if reason == nil {
-				u.s.State.Bound = bound
-				break
-			}
-			if !u.o.Wait || opens.IsZero() {
-				return &RefusedError{Reasons: []Reason{*reason}}
-			}
-			say("waiting for the window that opens at %s", opens.Local().Format("Mon 2006-01-02 15:04 MST"))
-			if err := pause.For(ctx, min(opens.Sub(now), time.Minute)); err != nil {
-				return err
-			}
+		bound, err := u.o.Window.Await(ctx, Expected(earlier, u.s.State.Rehearsal), u.o.Wait, u.o.now, say)
+		if err != nil {
+			return err
 		}
+		u.s.State.Bound = bound
 		if reasons := u.c.Check(ctx); len(reasons) > 0 {
 			return &RefusedError{Reasons: reasons}
 		}

@@ -1,12 +1,15 @@
 package upgrade
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/pause"
 )
 
 // Window is when a run may change something. The zero Window is always open.
@@ -62,6 +65,25 @@ func (w Window) Bind(now time.Time, expected time.Duration) (bound *Bound, opens
 			text(moment.Remaining), text(expected), text(w.Reserve), next), Fix: fix}
 	}
 	return &Bound{Name: moment.Current.Window.Name, Start: moment.Current.Start.UTC(), End: moment.Current.End.UTC(), Reserve: w.Reserve}, opens, nil
+}
+
+// Await finds the opening for a run that takes as long as expected, nil where it may take any time. With wait it sleeps until one opens; what
+// cannot be waited for is a RefusedError. now is the clock.
+func (w Window) Await(ctx context.Context, expected time.Duration, wait bool, now func() time.Time, say op.Say) (*Bound, error) {
+	for {
+		at := now()
+		bound, opens, reason := w.Bind(at, expected)
+		if reason == nil {
+			return bound, nil
+		}
+		if !wait || opens.IsZero() {
+			return nil, &RefusedError{Reasons: []Reason{*reason}}
+		}
+		say("waiting for the window that opens at %s", opens.Local().Format("Mon 2006-01-02 15:04 MST"))
+		if err := pause.For(ctx, min(opens.Sub(at), time.Minute)); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // text rounds a duration for people.
