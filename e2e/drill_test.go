@@ -106,6 +106,9 @@ func drillKilled(b *bench) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGKILL))
 	<-ended
 	require.Positive(t, b.stopped(), "nobody has taken it back yet")
+	shown := b.run("status").exits(4).out
+	require.Contains(t, shown, "drill mesos-agent-stopped: was killed, and its fault")
+	require.Contains(t, shown, "jomctl drill undo")
 	testkit.Eventually(t, time.Minute, "the next run takes it back", func(context.Context) bool {
 		r := b.run("prove", "--yes", "--sleep", "1s", "--builds", "1")
 		require.NotContains(t, r.errOut, "panic")

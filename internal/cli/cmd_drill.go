@@ -336,7 +336,7 @@ func newDrillUndo(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			lock, held, err := op.AcquireLock(cmd.Context(), a.global.stateDir(), op.CurrentOwner(uuid.NewString(), "drill undo"), op.LockOptions{Note: func(text string) { a.say("Note: %s", text) }})
+			lock, held, err := op.AcquireLock(cmd.Context(), a.global.stateDir(), op.CurrentOwner(uuid.NewString(), lifecycle.DrillUndoVerb), op.LockOptions{Note: func(text string) { a.say("Note: %s", text) }})
 			if err != nil {
 				return err
 			}

@@ -195,8 +195,10 @@ func (c controller) run() home.Controller {
 	}
 	if c.env.libmesos() { // whose plugin leaves it to Jenkins when to start a build agent
 		properties = append(properties, "-Dhudson.slaves.NodeProvisioner.MARGIN=50", "-Dhudson.slaves.NodeProvisioner.MARGIN0=0.85")
-	} else { // otherwise the plugin gives a master up for good that was away for half a minute
-		properties = append(properties, "-Dusi.jenkins.connection-retries=-1")
+	} else {
+		// Otherwise the plugin gives a master up for good that was away for half a minute, and doubles the time between its tries up to
+		// 30 s, so that it is away again for as long as the master was.
+		properties = append(properties, "-Dusi.jenkins.connection-retries=-1", "-Dusi.jenkins.connection-max-backoff=1s")
 	}
 	if key := c.masterKey(); key != "" {
 		properties = append(properties, "-Djenkins.security.DefaultConfidentialStore.file="+key, "-Djenkins.security.DefaultConfidentialStore.readOnly=true")

@@ -134,6 +134,7 @@ func TestARealWarRunsWithJavaAndItsPlugins(t *testing.T) {
 	require.Equal(t, plugins, run.Plugins)
 	require.Equal(t, []string{"/opt/jdk/bin/java", "-Xmx1200m"}, run.Argv[:2])
 	require.Contains(t, run.Argv, "-Dusi.jenkins.connection-retries=-1")
+	require.Contains(t, run.Argv, "-Dusi.jenkins.connection-max-backoff=1s")
 	require.Empty(t, run.Env, "without the JCasC plugin the cloud is in config.xml")
 	require.NotContains(t, strings.Join(run.Argv, " "), "standin")
 

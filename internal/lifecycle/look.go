@@ -18,6 +18,10 @@ func (e *Env) Status(ctx context.Context) status.Report {
 		Jenkins: client, JenkinsError: err, URL: e.URL(), AppID: e.AppID(), Home: e.homeFacts, Backup: e.backupFacts,
 	})
 	report.Findings = append(e.differs(), report.Findings...)
+	if left := DrillLeft(e.Cluster.StateDir()); left != nil {
+		report.Findings = append([]status.Finding{*left}, report.Findings...)
+		report.Ready = report.Ready && left.Severity != status.Error
+	}
 	return report
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
@@ -19,9 +20,11 @@ type Active struct {
 	Scenario string      `json:"scenario"`
 	Began    time.Time   `json:"began"`
 	Faults   []Injection `json:"faults"`
+	// Said are the faults in words, for a status.
+	Said []string `json:"said"`
 }
 
-func activeFile(state string) string { return filepath.Join(state, "drill", "active.json") }
+func activeFile(state string) string { return lifecycle.DrillFile(state) }
 
 // ReadActive finds a drill that was cut off before it had put everything back; false where there is none.
 func ReadActive(state string) (Active, bool, error) {
@@ -47,6 +50,10 @@ func (a Active) write(state string) error {
 			return err
 		}
 		return nil
+	}
+	a.Said = nil
+	for _, fault := range a.Faults {
+		a.Said = append(a.Said, fault.String())
 	}
 	data, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {

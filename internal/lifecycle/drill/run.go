@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/pause"
 	"github.com/jomctl/jomctl/internal/probe"
@@ -245,7 +246,7 @@ func plan(world World, scenarios []Scenario, facts Facts, opts Options) (op.Plan
 }
 
 // Verb is that of the journals of drills.
-const Verb = "drill run"
+const Verb = lifecycle.DrillVerb
 
 // Plan is what Execute would do.
 func Plan(world World, scenarios []Scenario, facts Facts, opts Options) op.Plan {

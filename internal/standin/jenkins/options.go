@@ -117,6 +117,10 @@ func (o *options) property(key, value string) error {
 		o.casc = value
 	case "usi.jenkins.connection-retries":
 		o.cloud.ConnectionRetries, err = number()
+	case "usi.jenkins.connection-min-backoff":
+		o.cloud.MinBackoff, err = period(key, value)
+	case "usi.jenkins.connection-max-backoff":
+		o.cloud.MaxBackoff, err = period(key, value)
 	case "jomctl.standin.agentListenAddress":
 		o.agentBind = value
 	case "jomctl.standin.idleSeconds":
@@ -134,4 +138,16 @@ func (o *options) property(key, value string) error {
 		o.version = value
 	}
 	return err
+}
+
+// period reads a time of the plugin's settings. Of the ways in which those may be written it knows 1s and 500ms, and a number of milliseconds.
+func period(key, value string) (time.Duration, error) {
+	if n, err := strconv.Atoi(value); err == nil {
+		value = strconv.Itoa(n) + "ms"
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("-D%s=%s is not a time that this stand-in knows: 1s, 500ms, 500", key, value)
+	}
+	return d, nil
 }

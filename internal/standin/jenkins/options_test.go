@@ -21,7 +21,7 @@ func TestOptions(t *testing.T) {
 	}
 	o, err := parseOptions([]string{"-Xmx1g", "-Dhudson.model.LoadStatistics.clock=2000", "-Dhudson.TcpSlaveAgentListener.hostName=h", "-Djenkins.model.Jenkins.slaveAgentPort=50001",
 		"-Djenkins.model.Jenkins.slaveAgentPortEnforce=true", "-Djenkins.install.runSetupWizard=false", "-Dhudson.lifecycle=hudson.lifecycle.ExitLifecycle",
-		"-Dusi.jenkins.connection-retries=-1", "-Djomctl.standin.agentListenAddress=127.0.10.21", "-Djomctl.standin.idleSeconds=5", "-Djomctl.standin.version=2.555.3",
+		"-Dusi.jenkins.connection-retries=-1", "-Dusi.jenkins.connection-min-backoff=500", "-Dusi.jenkins.connection-max-backoff=2s", "-Djomctl.standin.agentListenAddress=127.0.10.21", "-Djomctl.standin.idleSeconds=5", "-Djomctl.standin.version=2.555.3",
 		"-Dsome.other=x", "-jar", "jenkins.war", "--httpListenAddress=127.0.10.21", "--httpPort=8081", "--webroot=/w", "--prefix=/x/", "--nosuch=1"}, env, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, "/h", o.home)
@@ -30,6 +30,8 @@ func TestOptions(t *testing.T) {
 	require.Equal(t, "/x", o.prefix)
 	require.Equal(t, 2*time.Second, o.clock)
 	require.Equal(t, -1, o.cloud.ConnectionRetries)
+	require.Equal(t, 500*time.Millisecond, o.cloud.MinBackoff)
+	require.Equal(t, 2*time.Second, o.cloud.MaxBackoff)
 	require.Equal(t, 5*time.Second, o.cloud.Idle)
 	require.Equal(t, "2.555.3", o.version)
 	require.Equal(t, "50001", o.agentPort)
@@ -43,7 +45,7 @@ func TestOptions(t *testing.T) {
 	require.Equal(t, defaultVersion, plain.version)
 	require.Equal(t, 10*time.Second, plain.clock)
 	require.Equal(t, 5, plain.cloud.ConnectionRetries)
-	for _, bad := range []string{"--httpPort=x", "-Dhudson.model.LoadStatistics.clock=soon", "-Djomctl.standin.idleSeconds=x"} {
+	for _, bad := range []string{"--httpPort=x", "-Dhudson.model.LoadStatistics.clock=soon", "-Djomctl.standin.idleSeconds=x", "-Dusi.jenkins.connection-max-backoff=later", "-Dusi.jenkins.connection-max-backoff=0"} {
 		_, err := parseOptions([]string{bad}, env, io.Discard)
 		require.Error(t, err, bad)
 	}
