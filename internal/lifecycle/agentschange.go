@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/config/edit"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -42,14 +43,14 @@ func AddAgents(c *config.Cluster, news []NewHost) (FileChange, error) {
 	if err := ownFile(c); err != nil {
 		return FileChange{}, err
 	}
-	return changeHosts(c, added, func(e *fileEdit) error {
+	return changeHosts(c, added, func(e *edit.File) error {
 		if len(added) == 0 {
 			return nil
 		}
 		if counted {
-			return e.count("local", "agents", len(c.HostsWith(config.RoleMesosAgent))+len(added))
+			return e.SetNumber("local", "agents", len(c.HostsWith(config.RoleMesosAgent))+len(added))
 		}
-		return e.addHosts(added)
+		return e.AddHosts(added)
 	}, wanted)
 }
 
@@ -59,8 +60,8 @@ func listed(c *config.Cluster) bool {
 	if err != nil {
 		return false
 	}
-	e, err := newFileEdit(text)
-	return err == nil && value(e.body, "hosts") != nil
+	e, err := edit.Parse(text)
+	return err == nil && e.Has("hosts")
 }
 
 // nextLocal is the next Mesos agent of a target local that says how many there are: they are called in turn.
@@ -115,11 +116,11 @@ func RemoveAgents(c *config.Cluster, names []string) (FileChange, error) {
 		return FileChange{}, err
 	}
 	wanted := slices.DeleteFunc(slices.Clone(c.Hosts), func(h config.Host) bool { return slices.Contains(gone, h.Name) })
-	return changeHosts(c, nil, func(e *fileEdit) error {
+	return changeHosts(c, nil, func(e *edit.File) error {
 		if counted && len(gone) > 0 {
-			return e.count("local", "agents", len(agents)-len(gone))
+			return e.SetNumber("local", "agents", len(agents)-len(gone))
 		}
-		return e.removeHosts(gone)
+		return e.RemoveHosts(gone)
 	}, wanted)
 }
 
@@ -151,7 +152,7 @@ func ownFile(c *config.Cluster) error {
 }
 
 // changeHosts reads the file and edits it; lines are what its author has to write where that cannot be done.
-func changeHosts(c *config.Cluster, lines []config.Host, edit func(*fileEdit) error, wanted []config.Host) (FileChange, error) {
+func changeHosts(c *config.Cluster, lines []config.Host, work func(*edit.File) error, wanted []config.Host) (FileChange, error) {
 	text, err := os.ReadFile(c.File)
 	if err != nil {
 		return FileChange{}, fmt.Errorf("read the cluster file: %w", err)
@@ -159,7 +160,7 @@ func changeHosts(c *config.Cluster, lines []config.Host, edit func(*fileEdit) er
 	if lines == nil {
 		lines = wanted
 	}
-	return change(c, text, wanted, lines, edit)
+	return change(c, text, wanted, lines, work)
 }
 
 // fileStep writes the changed cluster file.

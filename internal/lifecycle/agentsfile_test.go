@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/config/edit"
 )
 
 const ownHostsFile = `# Mine: keep this.
@@ -123,8 +124,8 @@ hosts:
   - {name: m3, address: 10.0.0.3, roles: [control]}
   - {name: a1, address: 10.0.0.5, roles: [mesos-agent]}
 `)
-	change, err := changeHosts(c, nil, func(e *fileEdit) error {
-		return e.addHost(config.Host{Name: "m4", Address: "10.0.0.4", Roles: []config.Role{config.RoleControl}}, "m2")
+	change, err := changeHosts(c, nil, func(e *edit.File) error {
+		return e.ReplaceHost("m2", config.Host{Name: "m4", Address: "10.0.0.4", Roles: []config.Role{config.RoleControl}})
 	},
 		[]config.Host{c.Hosts[0], {Name: "m4", Address: "10.0.0.4", Roles: []config.Role{config.RoleControl}}, c.Hosts[2], c.Hosts[3]})
 	require.NoError(t, err)

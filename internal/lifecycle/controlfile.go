@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/config/edit"
 )
 
 // mostControl is the most control hosts that a cluster can have: every further one makes each write slower.
@@ -58,7 +59,7 @@ func AddControl(c *config.Cluster, news []NewHost) (FileChange, error) {
 	if counted(c) {
 		return localControl(c, news, count+len(news))
 	}
-	return changeHosts(c, added, func(e *fileEdit) error { return e.addHosts(added) }, wanted)
+	return changeHosts(c, added, func(e *edit.File) error { return e.AddHosts(added) }, wanted)
 }
 
 // counted says that the file of target local only gives the number of its hosts.
@@ -80,12 +81,12 @@ func localControl(c *config.Cluster, news []NewHost, count int) (FileChange, err
 }
 
 // localCount is the edit of local.control.
-func localCount(c *config.Cluster, count int) func(*fileEdit) error {
-	return func(e *fileEdit) error {
+func localCount(c *config.Cluster, count int) func(*edit.File) error {
+	return func(e *edit.File) error {
 		if c.Local.Control == count {
 			return nil
 		}
-		return e.count("local", "control", count)
+		return e.SetNumber("local", "control", count)
 	}
 }
 
@@ -114,7 +115,7 @@ func RemoveControl(c *config.Cluster, names []string) (FileChange, error) {
 	}
 	wanted := slices.DeleteFunc(slices.Clone(c.Hosts), func(h config.Host) bool { return slices.Contains(inFile, h.Name) })
 	if !counted(c) {
-		return changeHosts(c, nil, func(e *fileEdit) error { return e.removeHosts(inFile) }, wanted)
+		return changeHosts(c, nil, func(e *edit.File) error { return e.RemoveHosts(inFile) }, wanted)
 	}
 	for _, h := range control[count:] {
 		if !slices.Contains(names, h.Name) {
@@ -163,7 +164,7 @@ func ReplaceControl(c *config.Cluster, name string, n NewHost) (FileChange, erro
 		if _, still := c.Host(name); still || c.Hosts[at].Address != n.Address {
 			return refuse(fmt.Sprintf("%s is in %s already", n.Name, c.File), "take another host")
 		}
-		return changeHosts(c, nil, func(*fileEdit) error { return nil }, c.Hosts) // a run that was cut off has written it
+		return changeHosts(c, nil, func(*edit.File) error { return nil }, c.Hosts) // a run that was cut off has written it
 	}
 	h := config.Host{Name: n.Name, Address: n.Address, Roles: []config.Role{config.RoleControl}}
 	wanted := slices.Clone(c.Hosts)
@@ -172,5 +173,5 @@ func ReplaceControl(c *config.Cluster, name string, n NewHost) (FileChange, erro
 			wanted[i] = h
 		}
 	}
-	return changeHosts(c, []config.Host{h}, func(e *fileEdit) error { return e.addHost(h, name) }, wanted)
+	return changeHosts(c, []config.Host{h}, func(e *edit.File) error { return e.ReplaceHost(name, h) }, wanted)
 }

@@ -6,9 +6,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/config/edit"
 )
 
 // tuningLine is the section as one line, without what is as ever.
@@ -48,30 +47,20 @@ func TuneFile(c *config.Cluster, t config.Tuning) (FileChange, error) {
 	}
 	line := tuningLine(t)
 	refuse := &Refusal{Problem: c.File + " cannot be changed without touching what you have written", Fix: "write this line yourself, then run `jomctl install`:\n" + line}
-	e, err := newFileEdit(old)
+	e, err := edit.Parse(old)
+	if err == nil {
+		err = e.SetLine("tuning", line)
+	}
 	if err != nil {
 		return FileChange{}, refuse
 	}
-	switch node := value(e.body, "tuning").(type) {
-	case nil:
-		text := strings.TrimRight(string(old), "\n") + "\n" + line + "\n"
-		e.lines = strings.Split(text, "\n")
-	case *ast.MappingNode:
-		at := node.GetToken().Position.Line - 1
-		if !node.IsFlowStyle || node.End == nil || node.End.Position.Line-1 != at || !strings.HasPrefix(e.lines[at], "tuning:") || strings.Contains(e.lines[at], "#") {
-			return FileChange{}, refuse
-		}
-		e.lines[at] = line
-	default:
-		return FileChange{}, refuse
-	}
-	now, err := config.Parse(e.text(), c.File)
+	now, err := config.Parse(e.Text(), c.File)
 	if err != nil || now.Tuned() != t {
 		return FileChange{}, refuse
 	}
-	f := FileChange{Cluster: now, text: e.text()}
+	f := FileChange{Cluster: now, text: e.Text()}
 	if !bytes.Equal(old, f.text) {
-		f.Changed = diffLines(strings.Split(string(old), "\n"), e.lines)
+		f.Changed = edit.Diff(old, f.text)
 	}
 	return f, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/config/edit"
 	"github.com/jomctl/jomctl/internal/jenkins"
 )
 
@@ -36,33 +37,14 @@ func setRelease(path, release string) error {
 
 // withRelease changes the line of the release, or adds one below the name.
 func withRelease(text []byte, release string) ([]byte, error) {
-	e, err := newFileEdit(text)
+	e, err := edit.Parse(text)
+	if err == nil {
+		err = e.SetWord("release", release, "name")
+	}
 	if err != nil {
 		return nil, err
 	}
-	if node := value(e.body, "release"); node != nil {
-		at := node.GetToken().Position
-		line := []rune(e.lines[at.Line-1])
-		old := []rune(node.GetToken().Value)
-		start := at.Column - 1
-		quoted := start > 0 && (line[start] == '"' || line[start] == '\'')
-		end := start + len(old)
-		if quoted {
-			end += 2
-		}
-		if start < 0 || end > len(line) {
-			return nil, errWritten
-		}
-		e.lines[at.Line-1] = string(line[:start]) + release + string(line[end:])
-		return e.text(), nil
-	}
-	name := value(e.body, "name")
-	if name == nil {
-		return nil, errWritten
-	}
-	at := name.GetToken().Position.Line
-	e.lines = append(e.lines[:at:at], append([]string{"release: " + release}, e.lines[at:]...)...)
-	return e.text(), nil
+	return e.Text(), nil
 }
 
 // onlyRelease proves that a changed file means the same but for the release.
@@ -82,7 +64,7 @@ func onlyRelease(path string, text, changed []byte, release string) error {
 				return fmt.Errorf("%q would not mean the same any more", line)
 			}
 		}
-		return errWritten
+		return edit.ErrWritten
 	}
 	return nil
 }
