@@ -134,18 +134,13 @@ func runReleaseNew(a *app, opts releaseNewOptions, dir string) error {
 	} else if err != nil {
 		return fmt.Errorf("making the release: %w", err)
 	}
-	err = release.Walk(func(file string, data []byte) error {
-		if file == "bundle.yaml" {
-			data = rewriteBundle(data, name, core)
-		}
-		path := filepath.Join(dir, filepath.FromSlash(file))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		return os.WriteFile(path, data, 0o644)
-	})
+	files, err := filesOf(release)
 	if err != nil {
-		return fmt.Errorf("making the release: %w", err)
+		return err
+	}
+	files["bundle.yaml"] = rewriteBundle(files["bundle.yaml"], name, core)
+	if err := writeRelease(dir, files); err != nil {
+		return err
 	}
 	shown := slashed(dir)
 	if _, err := bundles.Load(shown); err != nil {
@@ -159,6 +154,30 @@ func runReleaseNew(a *app, opts releaseNewOptions, dir string) error {
 		a.say("Look at title, java, tolerates and dangers in %s: they are those of Jenkins %s", filepath.Join(dir, "bundle.yaml"), release.Core.Version)
 	}
 	fmt.Fprintf(a.streams.Out, "Change %s, then: jomctl release lock %s\nUse it by `release: %s` in the cluster file\n", filepath.Join(dir, bundles.WishesFile), shown, shown)
+	return nil
+}
+
+// filesOf are the contents of a release by their slash paths.
+func filesOf(release *bundles.Release) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	return files, release.Walk(func(file string, data []byte) error {
+		files[file] = data
+		return nil
+	})
+}
+
+// writeRelease fills a folder, which is there.
+func writeRelease(dir string, files map[string][]byte) error {
+	for file, data := range files {
+		path := filepath.Join(dir, filepath.FromSlash(file))
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
+			err = os.WriteFile(path, data, 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("making the release: %w", err)
+		}
+	}
 	return nil
 }
 

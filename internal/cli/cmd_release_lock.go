@@ -105,6 +105,7 @@ func readPlace(ctx context.Context, place string) (data []byte, live bool, err e
 	return data, true, err
 }
 
+// releaseLockOptions are the flags of release lock.
 type releaseLockOptions struct {
 	centers centerOptions
 	files   string
@@ -134,27 +135,7 @@ func runReleaseLock(ctx context.Context, a *app, opts releaseLockOptions, dir st
 	if err != nil {
 		return err
 	}
-	if len(opts.centers.places) == 0 {
-		opts.centers.places = []string{"https://updates.jenkins.io/update-center.json?version=" + url.QueryEscape(release.Core.Version)}
-	}
-	centers, err := opts.centers.read(ctx, a)
-	if err != nil {
-		return err
-	}
-	own, err := ownPlugins(opts.files)
-	if err != nil {
-		return err
-	}
-	lock, err := resolve.Resolve(resolve.Request{Core: release.Core.Version, Java: release.Java, Wishes: release.Wishes, Centers: centers, Own: own, Partial: opts.partial})
-	if err != nil {
-		return err
-	}
-	known, err := bundles.Known(allAdvisories(centers))
-	if err != nil {
-		return err
-	}
-	newest := slices.MaxFunc(centers, func(x, y *updatecenter.Center) int { return x.Generated.Compare(y.Generated) })
-	advisories, err := resolve.AdvisoriesFor(newest, lock).JSON()
+	lock, advisories, known, err := opts.resolve(ctx, a, resolve.Request{Core: release.Core.Version, Java: release.Java, Wishes: release.Wishes, Partial: opts.partial})
 	if err != nil {
 		return err
 	}
@@ -170,6 +151,29 @@ func runReleaseLock(ctx context.Context, a *app, opts releaseLockOptions, dir st
 		return nil
 	}
 	return errors.Join(replaceFile(filepath.Join(dir, bundles.LockFile), []byte(lock.String())), replaceFile(filepath.Join(dir, bundles.AdvisoriesFile), advisories))
+}
+
+// resolve locks what a request wishes from the update centers, those of the Jenkins project where none is given. The advisories are the content of
+// their file.
+func (o releaseLockOptions) resolve(ctx context.Context, a *app, ask resolve.Request) (lock *resolve.Lock, advisories []byte, known resolve.Knowledge, err error) {
+	if len(o.centers.places) == 0 {
+		o.centers.places = []string{"https://updates.jenkins.io/update-center.json?version=" + url.QueryEscape(ask.Core)}
+	}
+	if ask.Centers, err = o.centers.read(ctx, a); err != nil {
+		return nil, nil, known, err
+	}
+	if ask.Own, err = ownPlugins(o.files); err != nil {
+		return nil, nil, known, err
+	}
+	if lock, err = resolve.Resolve(ask); err != nil {
+		return nil, nil, known, err
+	}
+	if known, err = bundles.Known(allAdvisories(ask.Centers)); err != nil {
+		return nil, nil, known, err
+	}
+	newest := slices.MaxFunc(ask.Centers, func(x, y *updatecenter.Center) int { return x.Generated.Compare(y.Generated) })
+	advisories, err = resolve.AdvisoriesFor(newest, lock).JSON()
+	return lock, advisories, known, err
 }
 
 func allAdvisories(centers []*updatecenter.Center) (all []resolve.Advisories) {

@@ -20,7 +20,9 @@ import (
 
 type upgradeOptions struct {
 	release, window string
-	now, wait       bool
+	// own is a release that the run makes itself.
+	own       ownRelease
+	now, wait bool
 	// back goes to an earlier release with the home of then.
 	back          bool
 	drain, canary time.Duration
@@ -48,6 +50,7 @@ func newUpgradeCommand(a *app) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.release, "release", "", "release to upgrade to (default: that of the cluster file, where another one is installed)")
+	opts.own.bind(cmd)
 	flags.StringVar(&opts.window, "window", "", "take this maintenance window alone, by its name")
 	flags.BoolVar(&opts.now, "now", false, "begin now, without a maintenance window")
 	flags.BoolVar(&opts.wait, "wait", false, "wait for the maintenance window, and check again then")
@@ -56,7 +59,7 @@ func newUpgradeCommand(a *app) *cobra.Command {
 	flags.DurationVar(&opts.canary, "canary-timeout", 5*time.Minute, "how long a build on an agent of each template may take")
 	flags.BoolVar(&opts.back, "back", false, "go back to a release that ran before, with the home of then")
 	_ = flags.MarkHidden("back") // `jomctl rollback --to` is the command
-	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return upgradeJenkins(ctx, s, opts) })
+	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return upgradeJenkins(ctx, a, s, opts) })
 	opts.planOnly = func() bool { return cmd.Flag("plan").Changed }
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -72,6 +75,10 @@ func (o *upgradeOptions) check() error {
 	switch {
 	case o.now && (o.wait || o.window != ""):
 		return errors.New("--now means without a window: leave --wait and --window out")
+	case o.own.asked() && (o.release != "" || o.back):
+		return errors.New("--core and --plugins make a release: leave --release out")
+	case o.own.sha256 != "" && o.own.core == "":
+		return errors.New("--sha256 is the checksum of the war of --core, which is missing")
 	case o.onTimeout != onTimeoutAbort && o.onTimeout != onTimeoutStop:
 		return fmt.Errorf("--on-timeout %s: want %s or %s", o.onTimeout, onTimeoutAbort, onTimeoutStop)
 	case o.drain < 0 || o.canary <= 0:
@@ -101,12 +108,29 @@ func (o *upgradeOptions) windows(c *config.Cluster) (upgrade.Window, error) {
 	return all, &usageError{fmt.Errorf("--window %s: no maintenance window of %s has this name", o.window, c.File)}
 }
 
-func upgradeJenkins(ctx context.Context, s *session, opts *upgradeOptions) (mutation, error) {
+func upgradeJenkins(ctx context.Context, a *app, s *session, opts *upgradeOptions) (mutation, error) {
 	store, err := upgrade.Open(lifecycle.UpgradeDir(s.Cluster))
 	if err != nil {
 		return mutation{}, err
 	}
-	from, to, err := upgradeSides(s.Cluster, store, opts.release)
+	release, made := opts.release, (*madeRelease)(nil)
+	if opts.own.asked() {
+		if made, err = opts.own.release(ctx, a, s.Cluster, store); err != nil {
+			return mutation{}, err
+		}
+		release = made.path
+	}
+	change, err := upgradeTo(ctx, s, opts, store, release, made)
+	if err != nil {
+		return mutation{}, errors.Join(err, made.discard(store))
+	}
+	change.Discard = func() error { return made.discard(store) }
+	return change, nil
+}
+
+// upgradeTo is the upgrade to a release, which the run may have made itself.
+func upgradeTo(ctx context.Context, s *session, opts *upgradeOptions, store *upgrade.Store, release string, made *madeRelease) (mutation, error) {
+	from, to, err := upgradeSides(s.Cluster, store, release)
 	if err != nil {
 		return mutation{}, err
 	}
@@ -141,7 +165,7 @@ func upgradeJenkins(ctx context.Context, s *session, opts *upgradeOptions) (muta
 		if err != nil {
 			return mutation{}, err
 		}
-		lines = preview.Lines()
+		lines = made.lines(preview.Lines())
 	}
 	if u.Old.ZooKeeper.Healthy(ctx) == nil {
 		if err := s.AddLease(ctx, zooKeeperLease{&cluster.Lease{ZooKeeper: u.Old.ZooKeeper, Path: cluster.LeasePath(s.Cluster.Name)}}); err != nil {
