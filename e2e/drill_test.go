@@ -15,22 +15,6 @@ import (
 	"github.com/jomctl/jomctl/internal/testkit"
 )
 
-// drillAnswer is the part of a drill's JSON that tests ask about.
-type drillAnswer struct {
-	Scenarios []struct {
-		Name      string
-		Passed    bool
-		Recovered bool
-		Reasons   []string
-		Recovery  struct{ Seconds, Detection, Boot float64 }
-		Lost      struct {
-			Configurations, Saved, Builds, Requests int
-			Running                                 string
-		}
-		Target struct{ Recovery float64 }
-	}
-}
-
 // drillCluster installs a cluster with a history of the home.
 func drillCluster(t *testing.T, name string, control, agents string, more ...string) *bench {
 	b := newBench(t)
@@ -128,25 +112,4 @@ func (b *bench) stopped() int {
 		}
 	}
 	return n
-}
-
-// TestTheStandardSuiteThreeTimes is long, and reports the spread.
-func TestTheStandardSuiteThreeTimes(t *testing.T) {
-	needs(t)
-	if os.Getenv("JOMCTL_TEST_DRILLS") != "1" {
-		t.Skip("the whole suite three times takes most of an hour: JOMCTL_TEST_DRILLS=1")
-	}
-	b := drillCluster(t, "suite", "3", "3")
-	runs := os.Getenv("JOMCTL_DRILL_RUNS")
-	if runs == "" {
-		runs = "3"
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-	defer cancel()
-	cmd := b.command(ctx, "drill", "run", "--suite", "standard", "--repeat", runs, "--yes")
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s", out)
-	t.Logf("spread:\n%s", b.run("drill", "history").ok().out)
-	require.NoError(t, err)
-	b.leftNothing()
 }

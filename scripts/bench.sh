@@ -8,7 +8,7 @@
 #            (JOMCTL_PROPERTY_SECONDS: 180)
 #   backup   the second restic backup beside the first, with 1 % changed
 #   drills   the standard suite of failover drills on target local with three control hosts and three Mesos agents, and the spread of
-#            JOMCTL_DRILL_RUNS runs (3); it takes most of an hour
+#            JOMCTL_DRILL_RUNS runs (3); it takes half an hour
 #   release  the check of the links of a war of 100 MB and 70 plugins, made of Debian's jars (JOMCTL_BENCH_JARS: another folder of them)
 #   upgrade  an upgrade of the controller beside stopping and starting it alone, and one that is taken back
 #   ansible  an install beside Ansible's, on the same lab hosts (JOMCTL_BENCH_HOSTS: 3,10; JOMCTL_BENCH_ROUNDS: 3,1), and what each is made of. It needs root, or
@@ -240,12 +240,12 @@ EOT
 	cd "$here/.."
 }
 
-machine
-# drills runs the suite; a missed target, or a cluster that does not recover, fails it.
+# drills prints a table of the suite; a missed target, or a cluster that does not recover, fails it.
 drills() {
-	JOMCTL_TEST_REAL=1 JOMCTL_TEST_DRILLS=1 go test ./e2e -count=1 -timeout 90m -v -run '^TestTheStandardSuiteThreeTimes$' || missed=1
+	JOMCTL_TEST_REAL=1 JOMCTL_TEST_DRILLS=1 go test ./e2e -count=1 -timeout 100m -v -run '^TestTheStandardSuiteThreeTimes$' || missed=1
 }
 
+machine
 for part in "${parts[@]}"; do
 	case $part in
 	figures) figures ;;

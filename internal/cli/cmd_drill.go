@@ -306,7 +306,7 @@ func drillText(results []drill.Result) string {
 		}
 		took := "not recovered"
 		if r.Recovery.Seconds >= 0 {
-			took = fmt.Sprintf("recovered in %.1f s (target %.0f s)", r.Recovery.Seconds, r.Target.Recovery)
+			took = fmt.Sprintf("recovered in %.1f s (target %.0f s), people served after %.1f s", r.Recovery.Seconds, r.Target.Recovery, r.Recovery.Served)
 		}
 		fmt.Fprintf(&text, "%-22s %-13s %s\n", r.Name, verdict, took)
 		var parts []string

@@ -29,14 +29,14 @@ func newDrillHistory(a *app) *cobra.Command {
 				a.say("no drill has been run here")
 				return nil
 			}
-			table := ui.NewTable("NAME", "PASSED", "LAST", "BEST", "MEDIAN", "WORST", "CHANGE", "LOST")
+			table := ui.NewTable("NAME", "PASSED", "TARGET", "LAST", "BEST", "MEDIAN", "WORST", "SPREAD", "CHANGE", "LOST")
 			seconds := func(v float64) string { return fmt.Sprintf("%.1fs", v) }
 			for _, t := range trends {
 				last := seconds(t.Last)
 				if t.Last < 0 {
 					last = "never"
 				}
-				table.Row(t.Name, fmt.Sprintf("%d/%d", t.Passed, t.Runs), last, seconds(t.Best), seconds(t.Median), seconds(t.Worst), fmt.Sprintf("%+.1fs", t.Change),
+				table.Row(t.Name, fmt.Sprintf("%d/%d", t.Passed, t.Runs), fmt.Sprintf("%.0fs", t.Target), last, seconds(t.Best), seconds(t.Median), seconds(t.Worst), seconds(t.Spread), fmt.Sprintf("%+.1fs", t.Change),
 					fmt.Sprintf("%d configurations, %d builds", t.LostConfigurations, t.LostBuilds))
 			}
 			return table.Write(a.streams.Out, 0)

@@ -206,7 +206,9 @@ type Lost struct {
 // Recovery is a recovery in seconds. Phases that did not take place are 0.
 type Recovery struct {
 	// Seconds is the time from the fault until people were served for good and Jenkins was registered with Mesos; -1 where that never came.
-	Seconds      float64 `json:"seconds"`
+	Seconds float64 `json:"seconds"`
+	// Served is the time until people were served for good, a part of Seconds; -1 where that never came.
+	Served       float64 `json:"served"`
 	Detection    float64 `json:"detection"`
 	Rescheduling float64 `json:"rescheduling"`
 	Image        float64 `json:"image"`

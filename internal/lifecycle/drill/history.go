@@ -74,6 +74,8 @@ type Trend struct {
 	// Runs counts all results, Passed those that passed.
 	Runs   int `json:"runs"`
 	Passed int `json:"passed"`
+	// Target is the one of the last result, in seconds.
+	Target float64 `json:"target"`
 	// Last, Best, Median and Worst are recoveries in seconds, of the drills that recovered; Last is -1 where the last one did not.
 	Last   float64 `json:"last"`
 	Best   float64 `json:"best"`
@@ -102,6 +104,7 @@ func Trends(results []Result) []Trend {
 		if r.Passed {
 			t.Passed++
 		}
+		t.Target = r.Target.Recovery
 		t.LostConfigurations += r.Lost.Configurations
 		t.LostBuilds += r.Lost.Builds
 		t.Last = r.Recovery.Seconds

@@ -335,8 +335,11 @@ func (r *run) measure() {
 		part, _ := line.Part(phase)
 		return round(part.Seconds())
 	}
-	res.Recovery = Recovery{Seconds: -1, Detection: seconds(probe.Detection), Rescheduling: seconds(probe.Rescheduling), Image: seconds(probe.Image),
+	res.Recovery = Recovery{Seconds: -1, Served: -1, Detection: seconds(probe.Detection), Rescheduling: seconds(probe.Rescheduling), Image: seconds(probe.Image),
 		HomeRestore: seconds(probe.HomeRestore), Boot: seconds(probe.Boot), Edge: seconds(probe.EdgePhase), Framework: seconds(probe.FrameworkPhase), FirstBuild: seconds(probe.FirstBuild)}
+	if !line.Served.IsZero() {
+		res.Recovery.Served = round(line.Served.Sub(fault).Seconds())
+	}
 	if rto, ok := line.RTO(); ok {
 		res.Recovery.Seconds = round(max(rto, back(samples, fault, r.silent)).Seconds())
 	}

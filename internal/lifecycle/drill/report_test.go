@@ -84,9 +84,9 @@ func TestTheReportForPeopleNeedsNothingFromElsewhere(t *testing.T) {
 
 func TestTrendsCompareWithTheMedianOfTheRunsBefore(t *testing.T) {
 	of := func(seconds float64, passed bool) Result {
-		return Result{Name: "a", Recovered: seconds >= 0, Passed: passed, Recovery: Recovery{Seconds: seconds}, Lost: Lost{Configurations: 1}}
+		return Result{Name: "a", Recovered: seconds >= 0, Passed: passed, Recovery: Recovery{Seconds: seconds}, Lost: Lost{Configurations: 1}, Target: Target{Recovery: 60}}
 	}
-	require.Equal(t, []Trend{{Name: "a", Runs: 4, Passed: 2, Last: 16, Best: 10, Median: 12, Worst: 16, Spread: 6, Change: 5, LostConfigurations: 4}},
+	require.Equal(t, []Trend{{Name: "a", Runs: 4, Passed: 2, Target: 60, Last: 16, Best: 10, Median: 12, Worst: 16, Spread: 6, Change: 5, LostConfigurations: 4}},
 		Trends([]Result{of(10, true), of(12, true), of(-1, false), of(16, false)}))
 	require.Equal(t, -1.0, Trends([]Result{of(10, true), of(-1, false)})[0].Last)
 }

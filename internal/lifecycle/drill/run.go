@@ -122,7 +122,7 @@ type run struct {
 func newRun(world World, s Scenario, opts Options) *run {
 	return &run{world: world, scenario: s, opts: opts, pace: opts.Pace.filled(), done: map[string]bool{}, silent: map[string]bool{},
 		result: Result{Name: s.Name, Title: s.Title, Hypothesis: s.Hypothesis, Cluster: opts.Cluster.Name, Run: opts.RunID, Target: TargetOf(opts.Cluster, s),
-			Recovery: Recovery{Seconds: -1}}}
+			Recovery: Recovery{Seconds: -1, Served: -1}}}
 }
 
 // steps are the three steps of a drill. Only the fault has something to take back.
