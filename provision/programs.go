@@ -171,7 +171,7 @@ func (f *finder) zookeeper() {
 		return
 	}
 	if !readable(zooKeeperJar) {
-		f.needPackage("zookeeper", "there is no ZooKeeper ("+zooKeeperJar+")")
+		f.needPackage("libzookeeper-java", "there is no ZooKeeper ("+zooKeeperJar+")")
 		return
 	}
 	links, _ := filepath.Glob(filepath.Join(filepath.Dir(zooKeeperJar), "zookeeper-*.jar"))

@@ -263,10 +263,10 @@ func TestARealWarGetsAJavaItRunsOn(t *testing.T) {
 
 func TestMissingPackagesAreOneCommand(t *testing.T) {
 	f := finder{}
-	f.needPackage("zookeeper", "there is no ZooKeeper")
+	f.needPackage("libzookeeper-java", "there is no ZooKeeper")
 	f.needPackage("haproxy", "there is no HAProxy")
 	f.packages()
-	assert.Equal(t, []Finding{{"packages", "there is no ZooKeeper, there is no HAProxy", "sudo apt-get install -y zookeeper haproxy"}}, f.findings)
+	assert.Equal(t, []Finding{{"packages", "there is no ZooKeeper, there is no HAProxy", "sudo apt-get install -y libzookeeper-java haproxy"}}, f.findings)
 }
 
 func TestAZooKeeperOfTheUsersOwn(t *testing.T) {

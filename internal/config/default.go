@@ -106,7 +106,9 @@ func (s *Components) defaults(local bool) {
 			*to = value
 		}
 	}
-	fallback(&s.ZooKeeper.Source, Source{Apt: "zookeeper"})
+	// The package zookeeper has no program of ZooKeeper in it: scripts that jomctl does not use, and a dependency on a Java with a
+	// desktop's libraries.
+	fallback(&s.ZooKeeper.Source, Source{Apt: "libzookeeper-java"})
 	if local {
 		fallback(&s.Mesos.Source, Source{Standin: true})
 		fallback(&s.Marathon.Source, Source{Standin: true})

@@ -22,7 +22,7 @@ func TestThreeLinesAreComplete(t *testing.T) {
 	assert.Equal(t, Home{Type: HomeHost}, c.Jenkins.Home)
 	assert.Equal(t, []Template{{Label: "mesos", CPUs: 0.2, Mem: 512 * MiB, Idle: Duration(5 * time.Second), Docker: DockerNone}}, c.Jenkins.Cloud.Templates)
 	assert.True(t, c.Components.Mesos.Source.Standin && c.Components.Marathon.Source.Standin)
-	assert.Equal(t, "zookeeper", c.Components.ZooKeeper.Source.Apt)
+	assert.Equal(t, "libzookeeper-java", c.Components.ZooKeeper.Source.Apt)
 	assert.Nil(t, c.Registry)
 	assert.Nil(t, c.Jenkins.SCM)
 }

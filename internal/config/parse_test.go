@@ -26,7 +26,7 @@ hosts:
   - {name: a2, address: 172.26.1.3, roles: [mesos-agent], attributes: {rack: r2}, reserve: {cpus: 0.5, mem: 1GiB}}
 ssh: {user: ci, port: 2222, identityFile: ~/.ssh/id_ed25519, knownHosts: .jomctl/known_hosts}
 components:
-  zookeeper: {source: {apt: zookeeper}}
+  zookeeper: {source: {apt: libzookeeper-java}}
   mesos: {source: {deb: "https://example.org/mesos.deb", sha256: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}}
   marathon: {source: {image: "mesosphere/marathon:v1.11.26"}}
 release: default

@@ -41,7 +41,7 @@ func Validate(c *Cluster) error {
 	k.source("components.mesos.source", c.Components.Mesos.Source)
 	k.source("components.marathon.source", c.Components.Marathon.Source)
 	if c.Components.ZooKeeper.Source.Standin {
-		k.add("components.zookeeper.source", "standin", "there is no stand-in for ZooKeeper", "the real one is one package: {apt: zookeeper}")
+		k.add("components.zookeeper.source", "standin", "there is no stand-in for ZooKeeper", "the real one is one package: {apt: libzookeeper-java}")
 	}
 	k.authentication(c)
 	k.jenkins(c)

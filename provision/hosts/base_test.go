@@ -64,7 +64,7 @@ func newRig(t *testing.T, name string, change ...func(*config.Cluster)) *rig {
 	facts := goodFacts(h)
 	facts.Java, facts.Programs, facts.Packages = nil, map[string]string{}, map[string]string{}
 	return &rig{t: t, c: c, h: h, machine: m, keeper: NewKeeper("ci", "id1", "1.0"), facts: facts,
-		debian:  m.Debian("haproxy", "zookeeper", "default-jre-headless", "openjdk-17-jre-headless", "docker.io", "docker-registry", "git"),
+		debian:  m.Debian("haproxy", "libzookeeper-java", "default-jre-headless", "openjdk-17-jre-headless", "docker.io", "docker-registry", "git"),
 		helpers: Helpers{NewProgram(filepath.Join(dir, "standin")), NewProgram(filepath.Join(dir, "jomhome"))}}
 }
 
@@ -120,7 +120,7 @@ func TestAHostGetsItsBaseAndASecondTimeNothing(t *testing.T) {
 		packages []string
 		paths    []string
 	}{
-		"c1": {[]string{"default-jre-headless", "docker-registry", "haproxy", "zookeeper"}, []string{BinPath("standin")}},
+		"c1": {[]string{"default-jre-headless", "docker-registry", "haproxy", "libzookeeper-java"}, []string{BinPath("standin")}},
 		"a1": {[]string{"docker.io", "git"}, []string{BinPath("standin"), BinPath("jomhome"), daemonPath}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 
 // The packages, by Debian's names.
 const (
-	packageZooKeeper = "zookeeper"
+	packageZooKeeper = "libzookeeper-java" // all of ZooKeeper; the package zookeeper adds scripts, and a Java with a desktop's libraries
 	packageHAProxy   = "haproxy"
 	packageDocker    = "docker.io"
 	packageRegistry  = "docker-registry"
@@ -40,7 +40,7 @@ func redHat(name, major string) string {
 		java, java17 = "java-21-openjdk-headless", ""
 	}
 	return map[string]string{packageJava: java, packageJava17: java17, packageRegistry: "docker-distribution",
-		packageDocker: "", packageZooKeeper: "", packageHAProxy: packageHAProxy, packageGit: packageGit, packageSSH: "openssh-clients", packageRestic: "", packageSASL: "cyrus-sasl-md5"}[name]
+		packageDocker: "", packageZooKeeper: "", source.ZooKeeper: "", packageHAProxy: packageHAProxy, packageGit: packageGit, packageSSH: "openssh-clients", packageRestic: "", packageSASL: "cyrus-sasl-md5"}[name]
 }
 
 // packagesOf are the packages that a host needs for its roles and that are not there in another form already.
@@ -49,8 +49,8 @@ func packagesOf(c *config.Cluster, h config.Host, f Facts) []string {
 	need := func(name string) { names = append(names, name) }
 	if h.Is(config.RoleControl) {
 		need(packageHAProxy)
-		if s := c.Components.ZooKeeper.Source; s.Apt == packageZooKeeper && s.Repository == "" {
-			need(packageZooKeeper)
+		if s := c.Components.ZooKeeper.Source; (s.Apt == packageZooKeeper || s.Apt == source.ZooKeeper) && s.Repository == "" {
+			need(s.Apt)
 		}
 		if java := javaPackage(c, f); java != "" {
 			need(java)

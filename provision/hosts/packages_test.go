@@ -65,14 +65,15 @@ func TestPackagesThatAreThereInAnotherFormAreLeftOut(t *testing.T) {
 		"a Java that is too new":        {"c1", image, func(f *Facts) { f.Java = java("25", "/opt/java25") }, []string{"default-jre-headless"}, nil},
 		"another's registry": {"c1", func(c *config.Cluster) { c.Registry = &config.Registry{Address: "r.example:5000"} }, func(*Facts) {},
 			[]string{"haproxy"}, []string{"docker-registry"}},
-		"ZooKeeper from an archive":             {"c1", func(c *config.Cluster) { c.Components.ZooKeeper.Source = config.Source{Archive: "z.tgz"} }, func(*Facts) {}, nil, []string{"zookeeper"}},
+		"ZooKeeper from an archive":             {"c1", func(c *config.Cluster) { c.Components.ZooKeeper.Source = config.Source{Archive: "z.tgz"} }, func(*Facts) {}, nil, []string{"libzookeeper-java"}},
+		"ZooKeeper with its scripts":            {"c1", func(c *config.Cluster) { c.Components.ZooKeeper.Source = config.Source{Apt: "zookeeper"} }, func(*Facts) {}, []string{"zookeeper"}, []string{"libzookeeper-java"}},
 		"an agent that authenticates":           {"a1", authenticated, func(*Facts) {}, []string{"libsasl2-modules"}, nil},
 		"a master that authenticates on a RHEL": {"c1", authenticated, func(f *Facts) { f.OS.ID, f.OS.Version, f.OS.Codename, f.Packages = "rocky", "9.4", "", nil }, []string{"cyrus-sasl-md5"}, nil},
 		"stand-ins that authenticate": {"c1", func(c *config.Cluster) { authenticated(c); c.Components.Mesos.Source = config.Source{Standin: true} }, func(*Facts) {},
 			nil, []string{"libsasl2-modules"}},
 		"a RHEL 10": {"c1", image, func(f *Facts) { f.OS.ID, f.OS.Version, f.OS.Codename, f.Packages = "almalinux", "10.1", "", nil }, []string{"java-21-openjdk-headless"}, nil},
 		"a RHEL 7":  {"c1", real, func(f *Facts) { f.OS.ID, f.OS.Version, f.OS.Codename, f.Packages = "centos", "7", "", nil }, []string{"java-11-openjdk-headless"}, nil},
-		"a RHEL":    {"c1", real, func(f *Facts) { f.OS.ID, f.OS.Version, f.OS.Codename, f.Packages = "rocky", "9.4", "", nil }, []string{"java-17-openjdk-headless", "docker-distribution"}, []string{"", "zookeeper"}},
+		"a RHEL":    {"c1", real, func(f *Facts) { f.OS.ID, f.OS.Version, f.OS.Codename, f.Packages = "rocky", "9.4", "", nil }, []string{"java-17-openjdk-headless", "docker-distribution"}, []string{"", "libzookeeper-java"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, test.host, test.change)

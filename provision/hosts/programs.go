@@ -72,7 +72,7 @@ func (p *finder) zookeeper() {
 		jar = zooKeeperJar
 	}
 	if jar == "" {
-		p.add("zookeeper", "there is no zookeeper.jar", p.install("zookeeper")+"another source in components.zookeeper.source")
+		p.add("zookeeper", "there is no zookeeper.jar", p.install(packageZooKeeper)+"another source in components.zookeeper.source")
 	}
 	z.Classpath = jar
 	if base := path.Base(jar); base != "." && base != path.Base(zooKeeperJar) {

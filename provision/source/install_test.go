@@ -231,6 +231,11 @@ func TestInstallFromTheSystemsOwnSources(t *testing.T) {
 	_, why, err := installer(&says).Probe(context.Background(), h, p, Fetched{})
 	require.NoError(t, err)
 	require.NotEmpty(t, why, "a wanted version is")
+
+	h.packages["libzookeeper-java=3.8.0"] = []string{"/usr/share/java/zookeeper-3.8.0.jar", "/usr/share/java/zookeeper.jar"}
+	programs, _, err = installer(&says).Install(context.Background(), h, Plan{Component: ZooKeeper, Kind: KindApt, Package: "libzookeeper-java"}, Fetched{})
+	require.NoError(t, err)
+	require.Equal(t, "/usr/share/java/zookeeper.jar", programs.Jar, "the library alone will do")
 }
 
 func TestInstallArchives(t *testing.T) {
