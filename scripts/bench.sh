@@ -209,8 +209,8 @@ stop_and_start() {
 	sleep 1
 }
 
-# between FILE: what a run took besides its steps, of its answer in JSON.
-between() { awk 'BEGIN {RS = "[,{}]"} /"elapsedSeconds"/ {split($0, a, ":"); if (n++ == 0) all = a[2]; else steps += a[2]} END {printf "%.3f\n", all - steps}' "$1"; }
+# between FILE: what a run took besides its steps, of its last line of JSON.
+between() { tail -n 1 "$1" | awk 'BEGIN {RS = "[,{}]"} /"elapsedSeconds"/ {split($0, a, ":"); if (n++ == 0) all = a[2]; else steps += a[2]} END {printf "%.3f\n", all - steps}'; }
 
 upgrade() {
 	cd "$dir"

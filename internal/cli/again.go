@@ -57,7 +57,7 @@ func (a *app) carryOn(ctx context.Context, verb string) error {
 		what = "rolling back"
 	}
 	a.say("%s %s, begun %s by %s@%s", what, meta.Verb, log.Records[0].Time.Local().Format("2006-01-02 15:04"), meta.User, meta.Host)
-	inner := &app{streams: a.streams, global: a.global, log: a.log, commands: a.commands, again: &again{journal: log.Path, rollback: rollback}}
+	inner := &app{streams: a.streams, global: a.global, log: a.log, lines: a.lines, commands: a.commands, again: &again{journal: log.Path, rollback: rollback}}
 	return inner.run(ctx, meta.Args)
 }
 

@@ -3,6 +3,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -71,14 +72,20 @@ type app struct {
 	commands func(*app) []*cobra.Command
 	// again is set while resume or rollback carries out the command that a journal is about.
 	again *again
+	// lines are the events of a run, where its command writes them. It is one for all that a command line carries out.
+	lines *eventLines
 	// accepted says that the command line was understood; an error before that is one of usage.
 	accepted bool
 }
 
 func execute(ctx context.Context, args []string, streams ui.Streams, commands func(*app) []*cobra.Command) int {
-	a := &app{streams: streams, commands: commands, log: &logFile{}}
+	a := &app{streams: streams, commands: commands, log: &logFile{}, lines: &eventLines{}}
 	defer a.log.Close()
-	return a.report(a.run(ctx, args))
+	code := a.report(a.run(ctx, args))
+	if err := a.lines.end(code); err != nil {
+		fmt.Fprintln(streams.Err, "Error:", err)
+	}
+	return code
 }
 
 // run carries out args, which may be those of the process or of a journal.

@@ -269,7 +269,7 @@ func (a *app) executeDrills(ctx context.Context, cmd *cobra.Command, d *drills, 
 	}
 	defer journal.Close()
 	m := &mutator{app: a, cmd: cmd, args: names, session: &session{Cluster: c, RunID: uuid.NewString()}}
-	opts, undraw := m.options(ctx, journal, false)
+	opts, undraw := m.options(ctx, journal, mutation{})
 	defer undraw()
 	var saveErr error
 	results, err := drill.Execute(ctx, d.world, chosen, d.facts, drill.Options{Cluster: c, State: a.global.stateDir(), RunID: m.session.RunID,

@@ -43,7 +43,7 @@ func newRollbackCommand(a *app) *cobra.Command {
 			case state.Windowed():
 				return &refusedError{fmt.Errorf("an upgrade from %s to %s is half-way", state.From.Release, state.To.Release), "end it first: `jomctl resume`"}
 			}
-			inner := &app{streams: a.streams, global: a.global, log: a.log, commands: a.commands}
+			inner := &app{streams: a.streams, global: a.global, log: a.log, lines: a.lines, commands: a.commands}
 			args := []string{upgrade.Verb, "--release", to, "--back", "--now"}
 			if planOnly {
 				args = append(args, "--plan")

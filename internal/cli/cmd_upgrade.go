@@ -59,7 +59,7 @@ func newUpgradeCommand(a *app) *cobra.Command {
 	flags.DurationVar(&opts.canary, "canary-timeout", 5*time.Minute, "how long a build on an agent of each template may take")
 	flags.BoolVar(&opts.back, "back", false, "go back to a release that ran before, with the home of then")
 	_ = flags.MarkHidden("back") // `jomctl rollback --to` is the command
-	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return upgradeJenkins(ctx, a, s, opts) })
+	a.mutatingOf(cmd, manner{load: config.Load, lines: true}, func(ctx context.Context, s *session) (mutation, error) { return upgradeJenkins(ctx, a, s, opts) })
 	opts.planOnly = func() bool { return cmd.Flag("plan").Changed }
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -176,6 +176,7 @@ func upgradeTo(ctx context.Context, s *session, opts *upgradeOptions, store *upg
 		Canary: opts.canary, Start: u.StartLimit(), Window: windows, Tick: 200 * time.Millisecond})
 	return mutation{Plan: plan,
 		TakeBack: func(cause error) bool { return upgrade.TakeBack(store, cause) },
+		Deadline: func() *time.Time { return store.State.Bound.Deadline() },
 		Answer: func(context.Context, op.Result) (string, map[string]any, error) {
 			return upgradeText(store.State) + "Report:    " + store.ReportFile() + "\n", map[string]any{"upgrade": store.State, "report": store.ReportFile(), "downSeconds": store.State.Down().Seconds()}, nil
 		}}, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
@@ -38,7 +39,7 @@ func newUpgradePlatformCommand(a *app) *cobra.Command {
 	flags.BoolVar(&opts.wait, "wait", false, "wait for the maintenance window, and check again then")
 	flags.DurationVar(&opts.drain, "drain-timeout", 20*time.Minute, "how long the builds on one host may take to end")
 	flags.DurationVar(&opts.instance, "instance-timeout", 90*time.Second, "how long one instance may take to serve again")
-	a.mutating(cmd, func(ctx context.Context, s *session) (mutation, error) { return upgradePlatform(ctx, s, opts) })
+	a.mutatingOf(cmd, manner{load: config.Load, lines: true}, func(ctx context.Context, s *session) (mutation, error) { return upgradePlatform(ctx, s, opts) })
 	opts.planOnly = func() bool { return cmd.Flag("plan").Changed }
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -89,6 +90,7 @@ func upgradePlatform(ctx context.Context, s *session, opts *platformOptions) (mu
 	plan := platform.Plan(p, store, platform.Options{Wait: opts.wait, Window: windows, Drain: opts.drain, Instance: opts.instance, Tick: 200 * time.Millisecond})
 	return mutation{Plan: plan,
 		TakeBack: func(cause error) bool { return platform.TakeBack(store, cause) },
+		Deadline: func() *time.Time { return store.State.Bound.Deadline() },
 		Answer: func(context.Context, op.Result) (string, map[string]any, error) {
 			return platformText(store.State), map[string]any{"upgrade": store.State}, nil
 		}}, nil

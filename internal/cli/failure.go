@@ -71,7 +71,8 @@ func (a *app) report(err error) int {
 	if errors.As(err, &silent) {
 		return f.ExitCode
 	}
-	if a.global.Output == formatJSON {
+	if a.lines.fail(f) {
+	} else if a.global.Output == formatJSON {
 		if err := a.writeJSON(map[string]failure{"error": f}); err != nil {
 			fmt.Fprintln(a.streams.Err, "Error:", err)
 		}

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/ui"
 )
@@ -31,6 +33,9 @@ type bench struct {
 	// back says of a failed run whether it is taken back at once.
 	back   func(error) bool
 	answer func(context.Context, op.Result) (string, map[string]any, error)
+	// lines lets -o json write events, deadline is that of the run's window.
+	lines    bool
+	deadline func() *time.Time
 	// changes are the lines of a step's preview; nil means one that names it.
 	changes map[string][]string
 }
@@ -109,7 +114,7 @@ func (b *bench) build(a *app, name string, closes bool) *cobra.Command {
 	var with []string
 	cmd := &cobra.Command{Use: name, Args: cobra.MaximumNArgs(1)}
 	cmd.Flags().StringArrayVar(&with, "with", nil, "")
-	return a.mutating(cmd, func(_ context.Context, s *session) (mutation, error) {
+	return a.mutatingOf(cmd, manner{load: config.Load, lines: b.lines}, func(_ context.Context, s *session) (mutation, error) {
 		b.seen = append(b.seen, fmt.Sprint(with))
 		if b.inside != nil {
 			b.inside(s)
@@ -120,7 +125,7 @@ func (b *bench) build(a *app, name string, closes bool) *cobra.Command {
 				{Name: "then", Parallel: true, Steps: []op.Step{b.step("three")}},
 			}},
 			Closes: closes,
-			Answer: b.answer, TakeBack: b.back,
+			Answer: b.answer, TakeBack: b.back, Deadline: b.deadline,
 		}, nil
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -34,6 +35,8 @@ type mutation struct {
 	Next prepare
 	// TakeBack, where set, says of a run that ended with an error whether it is to be taken back at once.
 	TakeBack func(cause error) bool
+	// Deadline, where set, is until when a run in a maintenance window may change something, nil without one. It is asked between the steps.
+	Deadline func() *time.Time
 	// Discard, where set, is called in the end, whether or not Plan was carried out.
 	Discard func() error
 }
@@ -76,6 +79,8 @@ type manner struct {
 	load func(string) (*config.Cluster, error)
 	// makesRoom says that the command must work on a full disk.
 	makesRoom bool
+	// lines says that -o json writes the run event by event, as lines.
+	lines bool
 }
 
 // mutatingOf is mutating in another manner.
@@ -96,6 +101,9 @@ func (a *app) mutatingOf(cmd *cobra.Command, how manner, p prepare) *cobra.Comma
 			AddLease: func(context.Context, op.Lease) error { return nil }}
 		if planOnly {
 			return m.plan(cmd.Context())
+		}
+		if how.lines && a.global.Output == formatJSON {
+			a.lines.start(a.streams.Out)
 		}
 		return m.locked(cmd.Context())
 	}
@@ -228,9 +236,10 @@ func (m *mutator) run(ctx context.Context, change mutation, before string) (op.R
 		return op.Result{}, "", err
 	}
 	defer journal.Close()
-	opts, undraw := m.options(ctx, journal, change.Closes)
+	opts, undraw := m.options(ctx, journal, change)
 	defer undraw()
 	result, err := op.Run(ctx, change.Plan, opts)
+	m.app.lines.note(m.app.resultData(result, journal.Path(), nil))
 	return result, journal.Path(), err
 }
 
@@ -280,9 +289,11 @@ func (m *mutator) rollBack(ctx context.Context, path string) error {
 	if err := m.confirm(ctx, text, "Take these steps back, the last one first"); err != nil {
 		return err
 	}
-	opts, undraw := m.options(ctx, journal, false)
+	change.Closes = false
+	opts, undraw := m.options(ctx, journal, change)
 	defer undraw()
 	result, err := op.Rollback(ctx, change.Plan, opts)
+	m.app.lines.note(m.app.resultData(result, path, nil))
 	if err != nil {
 		return err
 	}
@@ -305,9 +316,11 @@ func knows(plan op.Plan, steps []string) bool {
 }
 
 // options starts drawing, too; what it returns second ends that.
-func (m *mutator) options(ctx context.Context, journal *op.Journal, closes bool) (opts op.Options, undraw func()) {
+func (m *mutator) options(ctx context.Context, journal *op.Journal, change mutation) (opts op.Options, undraw func()) {
 	owner := op.CurrentOwner(m.session.RunID, m.verb())
 	progress := ui.NewProgress(m.app.streams, m.app.global.Verbose)
+	spent := &spent{began: time.Now(), ask: change.Deadline}
+	progress.Status(spent.text)
 	stopping := context.AfterFunc(ctx, func() {
 		progress.Line("stopping as soon as the running steps have let go; a second Ctrl-C ends them at once")
 	})
@@ -317,9 +330,9 @@ func (m *mutator) options(ctx context.Context, journal *op.Journal, closes bool)
 	}
 	return op.Options{
 		Journal:  journal,
-		Observer: watch{progress: progress, log: m.app.logger(), undraw: undraw},
+		Observer: watch{progress: progress, log: m.app.logger(), undraw: undraw, spent: spent, lines: m.app.lines, stages: stagesOf(change.Plan)},
 		Meta: op.Meta{
-			RunID: owner.RunID, User: owner.User, Host: owner.Host, PID: owner.PID, Closes: closes,
+			RunID: owner.RunID, User: owner.User, Host: owner.Host, PID: owner.PID, Closes: change.Closes,
 			Args: commandLine(m.cmd, m.args), Version: currentBuild().Version, ConfigSHA256: fileSum(m.app.global.File),
 		},
 	}, undraw

@@ -40,9 +40,11 @@ func (m *mutator) takeBack(ctx context.Context, change mutation, path string, ca
 		return &takenBackError{cause, err}
 	}
 	defer journal.Close()
-	opts, undraw := m.options(ctx, journal, false)
+	change.Closes = false
+	opts, undraw := m.options(ctx, journal, change)
 	defer undraw()
 	result, err := op.Rollback(ctx, change.Plan, opts)
+	m.app.lines.note(m.app.resultData(result, path, nil))
 	if err != nil {
 		return &takenBackError{cause, err}
 	}

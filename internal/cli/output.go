@@ -106,8 +106,17 @@ type stepResultJSON struct {
 	Elapsed float64    `json:"elapsedSeconds"`
 }
 
-// writeResult writes a run as one object: what the command has to say itself, and what is the same for all commands.
+// writeResult writes a run as one object, or as the last of its lines.
 func (a *app) writeResult(result op.Result, journal string, answer map[string]any) error {
+	out := a.resultData(result, journal, answer)
+	if a.lines.note(out) {
+		return nil
+	}
+	return a.writeJSON(out)
+}
+
+// resultData is a run as -o json shows it: what the command has to say itself, and what is the same for all commands.
+func (a *app) resultData(result op.Result, journal string, answer map[string]any) map[string]any {
 	steps := []stepResultJSON{}
 	for _, step := range result.Steps {
 		steps = append(steps, stepResultJSON{step.ID, step.Outcome, step.Elapsed.Seconds()})
@@ -118,5 +127,5 @@ func (a *app) writeResult(result op.Result, journal string, answer map[string]an
 		out["journal"] = journal
 	}
 	maps.Copy(out, answer)
-	return a.writeJSON(out)
+	return out
 }

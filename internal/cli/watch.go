@@ -13,26 +13,39 @@ type watch struct {
 	log      *slog.Logger
 	// undraw ends the drawing.
 	undraw func()
+	spent  *spent
+	// lines get the events, too; stages are the names of stages by the ids of their steps.
+	lines  *eventLines
+	stages map[string]string
 }
 
 var _ op.Observer = watch{}
 
 func (w watch) StageStarted(stage op.Stage) {
 	w.log.Info("stage", "name", stage.Name, "steps", len(stage.Steps), "parallel", stage.Parallel)
-	w.progress.Stage(stage.Name)
+	w.spent.look()
+	name := stage.Name
+	if text := w.spent.text(); text != "" && name != "" {
+		name += " (" + text + ")"
+	}
+	w.progress.Stage(name)
 }
 
 func (w watch) StepStarted(step op.Step) {
+	w.spent.look()
 	w.log.Debug("step started", "step", step.ID)
 	w.progress.Start(step.ID, step.Title)
+	w.event(step, event{State: "started"})
 }
 
 func (w watch) StepSaid(step op.Step, text string) {
 	w.log.Debug(text, "step", step.ID)
 	w.progress.Say(step.ID, text)
+	w.event(step, event{State: "said", Text: text})
 }
 
 func (w watch) StepEnded(step op.Step, result op.StepResult) {
+	w.spent.look()
 	attrs := []any{"step", step.ID, "outcome", result.Outcome, "elapsed", result.Elapsed}
 	mark, note := ui.MarkDone, ""
 	switch result.Outcome {
@@ -52,6 +65,7 @@ func (w watch) StepEnded(step op.Step, result op.StepResult) {
 	}
 	w.log.Info("step ended", attrs...)
 	w.progress.End(step.ID, mark, note, result.Elapsed)
+	w.event(step, event{State: string(result.Outcome), Text: note, Took: result.Elapsed.Seconds()})
 }
 
 func (w watch) RunEnded(result op.Result, err error) {

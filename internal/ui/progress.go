@@ -57,6 +57,7 @@ type Progress struct {
 	active  []*activeStep
 	drawn   int
 	frame   int
+	status  func() string
 	quit    chan struct{}
 	wg      sync.WaitGroup
 }
@@ -113,6 +114,13 @@ func (p *Progress) Line(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.line(text)
+}
+
+// Status draws a line below the running steps of a terminal: what text says at that moment, nothing where it says nothing.
+func (p *Progress) Status(text func() string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = text
 }
 
 // Stage announces a group of steps.
@@ -223,7 +231,18 @@ func (p *Progress) draw() {
 		fmt.Fprintf(&text, "    and %d more\n", more)
 		p.drawn++
 	}
+	if status := p.statusLine(); status != "" && len(shown) > 0 {
+		text.WriteString(status + "\n")
+		p.drawn++
+	}
 	_, _ = io.WriteString(p.w, text.String())
+}
+
+func (p *Progress) statusLine() string {
+	if p.status == nil {
+		return ""
+	}
+	return p.cut(Clean(p.status()))
 }
 
 func (p *Progress) running(step *activeStep) string {
@@ -235,7 +254,11 @@ func (p *Progress) running(step *activeStep) string {
 	if step.said != "" {
 		text += ": " + step.said
 	}
-	// A line that wraps would be two lines high, and the next erase would leave one of them.
+	return p.cut(text)
+}
+
+// cut keeps a line on one line: one that wraps would be two lines high, and the next erase would leave one of them.
+func (p *Progress) cut(text string) string {
 	width := p.streams.Width
 	if width == 0 {
 		width = 80

@@ -178,3 +178,18 @@ func TestElapsed(t *testing.T) {
 		require.Equal(t, want, Elapsed(d))
 	}
 }
+
+func TestProgressHasALineOfItsOwnBelowTheSteps(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(terminal(&out), false, (&clock{}).now)
+	text := "1m05s so far"
+	p.Status(func() string { return text })
+	require.Empty(t, screen(t, out.String()), "not without a step")
+	p.Start("m1", "start master 1")
+	require.Equal(t, []string{"  | start master 1 (0.0s)", "1m05s so far"}, screen(t, out.String()))
+	text = "1m06s so far, and much more than fits into one line"
+	p.tick()
+	require.Equal(t, []string{"  / start master 1 (0.0s)", "1m06s so far, and much more than fit..."}, screen(t, out.String()))
+	p.End("m1", MarkDone, "", 0)
+	require.Equal(t, []string{"  done    start master 1 (0.0s)"}, screen(t, out.String()))
+}

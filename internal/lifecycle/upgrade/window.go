@@ -30,6 +30,15 @@ type Bound struct {
 // Last is when the way back begins at the latest.
 func (b *Bound) Last() time.Time { return b.End.Add(-b.Reserve) }
 
+// Deadline is Last, nil without a window.
+func (b *Bound) Deadline() *time.Time {
+	if b == nil {
+		return nil
+	}
+	last := b.Last()
+	return &last
+}
+
 // ReserveError says that a run has reached the time which is kept for the way back.
 type ReserveError struct {
 	Bound  Bound
