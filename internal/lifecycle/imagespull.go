@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision"
 )
 
 // pullBudget is how long one host may take for all images.
@@ -24,6 +26,21 @@ func (e *Env) PullStage(images func() ([]string, error)) op.Stage {
 		stage.Steps = append(stage.Steps, e.pullStep(h, images))
 	}
 	return stage
+}
+
+// serviceStages start what tasks need. In a cluster that serves, a Mesos agent that comes new is offered as soon as it has registered: so
+// its host has the images before.
+func (e *Env) serviceStages() []op.Stage {
+	registry, images := e.serviceSteps(provision.RoleRegistry), e.imageStages()
+	programs := op.Stage{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: slices.Concat(e.agentSteps(), e.marathonSteps(), e.serviceSteps(provision.RoleEdge))}
+	if len(images) == 0 || e.fresh() {
+		programs.Steps = append(programs.Steps, registry...)
+		return append([]op.Stage{programs}, images...)
+	}
+	if len(registry) > 0 {
+		images = append([]op.Stage{{Name: "Registry", Steps: registry}}, images...)
+	}
+	return append(images, programs)
 }
 
 func (e *Env) pullStep(h config.Host, images func() ([]string, error)) op.Step {

@@ -128,3 +128,21 @@ func TestWhoseAHomeIs(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(c.home, ".jomctl", "owner"), nil, 0o600))
 	is(other, homeOurs)
 }
+
+func TestHostsThatComeIntoACluster(t *testing.T) {
+	env, _, _ := making(t)
+	env.Marathon.URLs = []string{"http://10.0.0.1:8080"}
+	names := func() (all []string) {
+		for _, stage := range env.serviceStages() {
+			all = append(all, stage.Name)
+		}
+		return all
+	}
+	require.Equal(t, []string{"Mesos agents, Marathon, edge", "Images", "Images on the Mesos agents"}, names(), "nothing is scheduled yet")
+	env.own.served = true
+	require.Equal(t, []string{"Registry", "Images", "Images on the Mesos agents", "Mesos agents, Marathon, edge"}, names(), "a new Mesos agent has its images first")
+	env.Cluster.Registry.Address = "registry.example:5000"
+	require.Equal(t, []string{"Images", "Images on the Mesos agents", "Mesos agents, Marathon, edge"}, names(), "the registry is somebody else's")
+	env.Cluster.Images = nil
+	require.Equal(t, []string{"Mesos agents, Marathon, edge"}, names())
+}

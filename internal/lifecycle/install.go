@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/op"
@@ -44,10 +43,9 @@ func Install(e *Env, opts InstallOptions) op.Plan {
 		{Name: "Mesos leader", Steps: []op.Step{e.leaderStep()}},
 	}...)
 	stages = append(stages, e.leftoverStages()...)
-	stages = append(stages, op.Stage{Name: "Mesos agents, Marathon, edge", Parallel: true, Steps: slices.Concat(e.agentSteps(), e.marathonSteps(),
-		e.serviceSteps(provision.RoleEdge), e.serviceSteps(provision.RoleRegistry))})
+	stages = append(stages, e.serviceStages()...)
 	if contained {
-		stages = append(append(stages, e.imageStages()...), files)
+		stages = append(stages, files)
 	}
 	return op.Plan{Verb: "install", Stages: append(stages, []op.Stage{
 		{Name: "Controller", Steps: append(e.homeSteps(),
