@@ -51,6 +51,52 @@ func TestHostsKeepAHomeAndItsBackups(t *testing.T) {
 	}
 }
 
+// TestHostsKeepTheHomeOfAContainer has the controller in a container that the install makes: the program in it keeps the home in git, and makes it
+// again on another host.
+func TestHostsKeepTheHomeOfAContainer(t *testing.T) {
+	needsLab(t)
+	b := &homeBench{labBench: newLabBenchOf(t, lab.Control("m1"), lab.Agent("a1"), lab.Agent("a2"))}
+	home := b.path("user")
+	require.NoError(t, os.MkdirAll(filepath.Join(home, ".ssh"), 0o700))
+	t.Setenv("HOME", home)
+	built := b.buildBase()
+	server := b.lab.Host("m1").Address
+	keys, err := exec.Command("ssh-keyscan", "-t", "ed25519", server).Output()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(home, ".ssh", "known_hosts"), keys, 0o600))
+	b.on("m1", "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq 2>&1 && apt-get install -qy git 2>&1 | tail -n 5; mkdir -p /srv/backup; git init --quiet --bare /srv/home.git")
+	require.NoError(t, <-built)
+
+	b.write(b.text("") + "\n" + madeOf + "\n")
+	var answer installAnswer
+	b.install("-o", "json").ok().json(&answer)
+	b.url = answer.URL
+	a1, a2 := b.lab.Host("a1").Address, b.lab.Host("a2").Address
+	controller := b.running()["controller"]
+	require.Len(t, b.containers(controller, "a1")["a1"], 1)
+	require.Equal(t, "600 1500", b.on("a1", "stat -c '%a %u' /var/lib/jomctl/scm/key"), "its own user reads the key")
+	b.browser(b.url).createJob("kept")
+	b.pushed("jobs/kept/config.xml")
+	testkit.Eventually(t, 2*time.Minute, "the home is what is pushed", func(context.Context) bool { return b.run("home", "verify").code == 0 })
+	b.run("backup", "--verify").ok()
+	require.Contains(t, b.install().ok().errOut, "nothing to do")
+
+	b.lab.PowerOff("a1")
+	b.write(b.text("app: {constraints: [[hostname, CLUSTER, "+a2+"]]}, ") + "\n" + madeOf + "\n")
+	b.run("agents", "remove", "a1", "--force", "--yes").ok()
+	testkit.Eventually(t, 3*time.Minute, "the job is there on the other host", func(context.Context) bool {
+		code, _ := b.browser(b.url).do("GET", "/job/kept/config.xml", "")
+		return code == 200
+	})
+	require.Regexp(t, `(?s)epoch 1 starts on `+a1+`.*epoch \d+ starts on `+a2, b.history("log --reverse --format=%s main"))
+	require.Equal(t, "1500", b.on("a2", "stat -c %u /var/lib/jomctl/jenkins_home/jobs/kept/config.xml"))
+	b.browser(b.url).createJob("later")
+	b.pushed("jobs/later/config.xml")
+	b.run("restore", "--in-place", "--stop", "--yes").ok()
+	testkit.Eventually(t, 2*time.Minute, "the home is what is pushed", func(context.Context) bool { return b.run("home", "verify").code == 0 })
+	require.Contains(t, b.install().ok().errOut, "nothing to do")
+}
+
 // text is the cluster file; app are more settings of the controller's app.
 func (b *homeBench) text(app string) string {
 	b.t.Helper()
@@ -146,6 +192,8 @@ func failsToBackUp(b *homeBench) {
 	b.on("m1", "mv /srv/backup /srv/away")
 	b.on("a1", "! systemctl start jomctl-backup.service 2>/dev/null")
 	require.Contains(b.t, b.run("status").exits(4).out, "ago, failed: ")
+	seen := b.run("doctor").exits(4)
+	require.Contains(b.t, seen.out, "the last run of the timer on a1 ended with exit-code")
 	b.on("m1", "rm -rf /srv/backup; mv /srv/away /srv/backup")
 	b.run("backup", "--verify").ok()
 	b.run("status").ok()

@@ -43,8 +43,9 @@ type Engine interface {
 	Build(ctx context.Context, ref string, args map[string]string, context io.Reader) error
 	// List gives the images whose names begin with Repository.
 	List(ctx context.Context) ([]Image, error)
-	// Push sends an image to a registry (host:port, host:port/path) and gives its reference there with its digest.
-	Push(ctx context.Context, ref, registry string) (string, error)
+	// Push sends an image to a registry (host:port, host:port/path) and gives its reference there with its digest. The zero login is whatever
+	// the engine's user has logged in to.
+	Push(ctx context.Context, ref, registry string, login Login) (string, error)
 	// Remove takes a name from an image; what no other name holds is deleted.
 	Remove(ctx context.Context, ref string) error
 }

@@ -73,7 +73,7 @@ func (e *engine) List(context.Context) ([]Image, error) {
 	return list, nil
 }
 
-func (e *engine) Push(_ context.Context, ref, registry string) (string, error) {
+func (e *engine) Push(_ context.Context, ref, registry string, _ Login) (string, error) {
 	return registry + "/" + ref, nil
 }
 

@@ -108,7 +108,7 @@ func dockerBuilds(t *testing.T, program, base string) {
 	server := httptest.NewServer(registry.New())
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
-	pushed, err := engine.Push(ctx, ref, address)
+	pushed, err := engine.Push(ctx, ref, address, Login{})
 	require.NoError(t, err, said.String())
 	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", address+"/"+ref).Run() })
 	assert.Regexp(t, "^"+address+"/jomctl/core@sha256:[0-9a-f]{64}$", pushed)

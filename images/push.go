@@ -16,8 +16,11 @@ import (
 
 // Push sends an image to a registry and gives its reference there with its digest. A Docker Engine sends to a registry without TLS only where
 // it was told to, or where it is on a loopback address: so such a one is given to it on a loopback address of this machine.
-func (d Docker) Push(ctx context.Context, ref, registry string) (string, error) {
+func (d Docker) Push(ctx context.Context, ref, registry string, login Login) (string, error) {
 	registry = strings.TrimSuffix(registry, "/")
+	if login.User != "" { // which never goes without TLS
+		return d.pushAs(ctx, ref, registry, login)
+	}
 	host, path, _ := strings.Cut(registry, "/")
 	if path != "" {
 		path = "/" + path
@@ -44,12 +47,13 @@ func (d Docker) Push(ctx context.Context, ref, registry string) (string, error) 
 	return digest, nil
 }
 
-func (d Docker) push(ctx context.Context, ref, registry string) (string, error) {
+// push sends an image by what docker has besides: args come before the command.
+func (d Docker) push(ctx context.Context, ref, registry string, args ...string) (string, error) {
 	there := registry + "/" + ref
 	if _, err := d.run(ctx, "tag", ref, there); err != nil {
 		return "", err
 	}
-	if err := d.talk(ctx, nil, "push", there); err != nil {
+	if err := d.talk(ctx, nil, append(args, "push", there)...); err != nil {
 		return "", err
 	}
 	out, err := d.run(ctx, "image", "inspect", "--format", "{{join .RepoDigests \"\\n\"}}", there)

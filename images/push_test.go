@@ -70,7 +70,7 @@ func TestPushWithoutTellingTheEngine(t *testing.T) {
 		{address, address + "/jomctl/agent@sha256:12"},
 		{address + "/team/", address + "/team/jomctl/agent@sha256:12"},
 	} {
-		got, err := Docker{Program: program}.Push(t.Context(), "jomctl/agent:1", test.registry)
+		got, err := Docker{Program: program}.Push(t.Context(), "jomctl/agent:1", test.registry, Login{})
 		require.NoError(t, err)
 		assert.Equal(t, test.want, got)
 	}
@@ -83,7 +83,7 @@ func TestPushWithoutTellingTheEngine(t *testing.T) {
 	defer secure.Close()
 	require.False(t, plainHTTP(t.Context(), strings.TrimPrefix(secure.URL, "https://")))
 	var refused *PushError
-	_, err = Docker{Program: program}.Push(t.Context(), "jomctl/agent:1", "registry.invalid:5000")
+	_, err = Docker{Program: program}.Push(t.Context(), "jomctl/agent:1", "registry.invalid:5000", Login{})
 	require.ErrorAs(t, err, &refused)
 	assert.Contains(t, refused.Hint(), "insecure-registries")
 }

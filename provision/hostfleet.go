@@ -123,6 +123,9 @@ func (f *Fleet) taskFlags(h config.Host) []string {
 		// Their defaults are below /tmp.
 		"--docker_store_dir=" + store + "/docker", "--appc_store_dir=" + store + "/appc",
 	}
+	if r := f.config.Registry; r != nil && r.User != "" {
+		flags = append(flags, "--docker_config=file://"+DockerLogin(f.machines[h.Name])+"/config.json")
+	}
 	switch f.values[h.Name].Cgroup {
 	case 1:
 		return append(flags, "--launcher=linux", "--isolation=cgroups/cpu,cgroups/mem")
@@ -164,6 +167,9 @@ func RegistryAddress(c *config.Cluster) string {
 	}
 	return net.JoinHostPort(h.Address, port)
 }
+
+// DockerLogin is the folder of a host in which the login to a registry that asks for one is, as `docker --config` takes it.
+func DockerLogin(m host.Machine) string { return host.Path(m, "docker") }
 
 // Registry is the image registry of a control host.
 func (f *Fleet) Registry(h config.Host) Service {

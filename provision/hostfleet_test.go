@@ -340,3 +340,16 @@ func says(conn net.Conn, word string) bool {
 	_, err := io.ReadFull(conn, answer)
 	return err == nil && string(answer) == word
 }
+
+func TestAMesosAgentGetsTheLoginOfTheRegistryAsAFile(t *testing.T) {
+	c := ownHosts(t, func(c *config.Cluster) {
+		c.Registry = &config.Registry{Address: "registry.example:443", User: "ci", Password: "env:REGISTRY_PASSWORD"}
+	})
+	fleet, _ := hostFleet(t, c, Programs{}, machineValues())
+	agent, _ := c.Host("h4")
+	require.Contains(t, fleet.taskFlags(agent), "--docker_config=file:///var/lib/jomctl/docker/config.json")
+	_, own := RegistryHost(c)
+	require.False(t, own)
+	c.Registry.User = ""
+	require.NotContains(t, strings.Join(fleet.taskFlags(agent), " "), "docker_config")
+}

@@ -120,7 +120,7 @@ func BenchmarkChangedConfiguration(b *testing.B) {
 		for _, link := range built {
 			made[link.Ref] = true
 		}
-		if _, err := engine.Push(b.Context(), built[len(built)-1].Ref, there.address); err != nil {
+		if _, err := engine.Push(b.Context(), built[len(built)-1].Ref, there.address, images.Login{}); err != nil {
 			b.Fatal(err)
 		}
 		return time.Since(began), there.sent.Load() - before

@@ -64,10 +64,16 @@ func runImagesPush(ctx context.Context, a *app, tools imageTools, opts imagesPus
 	if err != nil {
 		return err
 	}
+	var login images.Login
+	if cluster != nil && registry == provision.RegistryAddress(cluster) {
+		if login, err = lifecycle.ImageLogin(cluster); err != nil {
+			return err
+		}
+	}
 	pushed := []pushedImage{}
 	for _, image := range wanted {
 		a.say("pushing %s to %s", image.Ref, registry)
-		there, err := engine.Push(ctx, image.Ref, registry)
+		there, err := engine.Push(ctx, image.Ref, registry, login)
 		if err != nil {
 			return fmt.Errorf("push %s to %s: %w", image.Ref, registry, err)
 		}

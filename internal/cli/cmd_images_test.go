@@ -64,7 +64,7 @@ func (e *memoryEngine) Build(_ context.Context, ref string, args map[string]stri
 	return nil
 }
 
-func (e *memoryEngine) Push(_ context.Context, ref, registry string) (string, error) {
+func (e *memoryEngine) Push(_ context.Context, ref, registry string, _ images.Login) (string, error) {
 	if e.refuse != nil {
 		return "", e.refuse
 	}

@@ -251,7 +251,7 @@ type Source struct {
 type Registry struct {
 	// Address is HOST:PORT. Left out, it is port 5000 of the first control host.
 	Address string `yaml:"address"`
-	// User is for a registry of your own that asks for one.
+	// User is the account for a registry of your own that asks for one. It must speak HTTPS with a certificate that all machines trust.
 	User string `yaml:"user,omitempty"`
 	// Password is where the password is: env:NAME or file:PATH.
 	Password Secret `yaml:"password,omitempty"`

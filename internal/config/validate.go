@@ -310,18 +310,14 @@ func (k *checker) access(c *Cluster) {
 			k.add("ssh.jump", s.Jump, "must be [USER@]HOST[:PORT]", "for example admin@bastion.example:2222")
 		}
 	}
-	r := c.Registry
-	if r == nil {
-		return
-	}
-	host, port, err := net.SplitHostPort(r.Address)
+	k.registry(c.Registry)
+}
+
+func (k *checker) registryAddress(text string) {
+	host, port, err := net.SplitHostPort(text)
 	n, portErr := strconv.Atoi(port)
 	if err != nil || portErr != nil || n < 1 || n > 65535 || !address(host) {
-		k.add("registry.address", r.Address, "must be HOST:PORT", "for example m1:5000, without https:// and without a path")
-	}
-	k.secret("registry.password", r.Password)
-	if (r.User == "") != (r.Password == "") {
-		k.add("registry", nil, "user and password belong together", "give both or none")
+		k.add("registry.address", text, "must be HOST:PORT", "for example m1:5000, without https:// and without a path")
 	}
 }
 

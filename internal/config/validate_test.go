@@ -80,6 +80,7 @@ func TestValidateHosts(t *testing.T) {
 		"ssh key":        {func(c *Cluster) { c.SSH.IdentityFile = "a\nb" }, "ssh.identityFile: a?b: must be a path"},
 		"registry":       {func(c *Cluster) { c.Registry.Address = "https://m1:5000" }, "registry.address: https://m1:5000: must be HOST:PORT"},
 		"registry user":  {func(c *Cluster) { c.Registry.User = "x" }, "user and password belong together"},
+		"registry colon": {func(c *Cluster) { c.Registry.User, c.Registry.Password = "x:y", "env:Z" }, "registry.user: x:y: must have no colon"},
 		"image base":     {func(c *Cluster) { c.Images.Base = "" }, "images.base: must be the name of an image"},
 		"image Java":     {func(c *Cluster) { c.Images.Java = "openjdk 21" }, "images.java: openjdk 21: must be the name of a Debian package"},
 		"image package":  {func(c *Cluster) { c.Images.Packages = []string{"make; id"} }, "images.packages[0]: make; id: must be the name of a Debian package"},

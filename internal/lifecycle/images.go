@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -57,7 +56,7 @@ func (e *Env) imageFindings() []provision.Finding {
 // parse reads the name of an image. The cluster's registry may be without TLS.
 func (e *Env) parse(image string) (name.Reference, error) {
 	ref, err := name.ParseReference(image)
-	if err == nil && ref.Context().RegistryStr() == provision.RegistryAddress(e.Cluster) {
+	if err == nil && ref.Context().RegistryStr() == provision.RegistryAddress(e.Cluster) && e.Cluster.Registry.User == "" {
 		ref, err = name.ParseReference(image, name.Insecure)
 	}
 	if err != nil {
@@ -83,17 +82,13 @@ func registryError(ref name.Reference, err error) error {
 	return fmt.Errorf("ask the registry for %s: %w", ref, err)
 }
 
-func askRegistry(ctx context.Context) []remote.Option {
-	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithUserAgent("jomctl")}
-}
-
 // find asks a registry for the digest of an image, and for the user of one that brings war and plugins itself.
 func (e *Env) find(ctx context.Context, image string) (runImage, error) {
 	ref, err := e.parse(image)
 	if err != nil {
 		return runImage{}, err
 	}
-	found, err := remote.Get(ref, askRegistry(ctx)...)
+	found, err := remote.Get(ref, e.askRegistry(ctx)...)
 	if err != nil {
 		return runImage{}, registryError(ref, err)
 	}
@@ -131,7 +126,7 @@ func (e *Env) imageState(ctx context.Context, key wantedKey) (state op.State, li
 		// Where others' registries are asked at each look, a cluster could not be looked at without them.
 		return needed(known.Ref != ""), fmt.Sprintf("look for the digest of %s", key), nil
 	}
-	asked, err := remote.Head(ref, askRegistry(ctx)...)
+	asked, err := remote.Head(ref, e.askRegistry(ctx)...)
 	if err != nil {
 		if errors.Is(registryError(ref, err), errNotPushed) {
 			return op.Needed, "ends here until somebody has pushed " + string(key), nil
@@ -160,7 +155,7 @@ func (e *Env) madeState(ctx context.Context, key wantedKey, known runImage) (op.
 	if err != nil {
 		return op.Needed, "", err
 	}
-	if _, err := remote.Head(ref, askRegistry(ctx)...); err != nil {
+	if _, err := remote.Head(ref, e.askRegistry(ctx)...); err != nil {
 		if errors.Is(registryError(ref, err), errNotPushed) {
 			return op.Needed, makeIt, nil
 		}

@@ -102,7 +102,11 @@ func (e *Env) makeImage(ctx context.Context, key wantedKey, say op.Say) (runImag
 	last := built[len(built)-1].Ref
 	registry := provision.RegistryAddress(e.Cluster)
 	say("sending %s to %s", last, registry)
-	ref, err := engine.Push(ctx, last, registry)
+	login, err := ImageLogin(e.Cluster)
+	if err != nil {
+		return runImage{}, err
+	}
+	ref, err := engine.Push(ctx, last, registry, login)
 	if err != nil {
 		return runImage{}, fmt.Errorf("send %s to the registry %s: %w", last, registry, err)
 	}

@@ -56,7 +56,7 @@ func (e *pushingEngine) List(context.Context) ([]images.Image, error) { return n
 
 func (e *pushingEngine) Remove(context.Context, string) error { return nil }
 
-func (e *pushingEngine) Push(_ context.Context, ref, registry string) (string, error) {
+func (e *pushingEngine) Push(_ context.Context, ref, registry string, _ images.Login) (string, error) {
 	there, err := name.ParseReference(registry+"/"+ref, name.Insecure)
 	if err != nil {
 		return "", err

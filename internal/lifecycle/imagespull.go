@@ -95,13 +95,20 @@ for image in "$@"; do docker image inspect "$image" >/dev/null 2>&1 || echo "$im
 	return strings.Fields(out.Stdout), nil
 }
 
+const pullScript = `if [ -n "$3" ]; then set -- "$1" "$2" --config "$3"; else set -- "$1" "$2"; fi
+image=$1 log=$2; shift 2
+docker "$@" pull "$image" >"$log" 2>&1 || { code=$?; tail -n 3 "$log" >&2; rm -f "$log"; exit $code; }; rm -f "$log"`
+
 // Pull brings an image, REPOSITORY@sha256:DIGEST, to a host, and tells how far it is.
 func (e *Env) Pull(ctx context.Context, m host.Machine, image string, say op.Say) error {
 	_, digest, _ := strings.Cut(image, "@sha256:")
-	log := host.Path(m, ".pull-"+shortID(digest))
+	log, login := host.Path(m, ".pull-"+shortID(digest)), ""
+	if e.loginFor(image) {
+		login = provision.DockerLogin(m)
+	}
 	ended := make(chan error, 1)
 	go func() {
-		_, err := m.Run(ctx, "sh", "-c", `docker pull "$1" >"$2" 2>&1 || { code=$?; tail -n 3 "$2" >&2; rm -f "$2"; exit $code; }; rm -f "$2"`, "sh", image, log)
+		_, err := m.Run(ctx, "sh", "-c", pullScript, "sh", image, log, login)
 		ended <- err
 	}()
 	p := progress{image: image, sizes: e.layers(ctx, image)}
@@ -137,7 +144,7 @@ func (e *Env) layers(ctx context.Context, image string) map[string]int64 {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	found, err := remote.Image(ref, askRegistry(ctx)...)
+	found, err := remote.Image(ref, e.askRegistry(ctx)...)
 	if err != nil {
 		return sizes
 	}

@@ -33,7 +33,11 @@ func Base(c *config.Cluster, h config.Host, m host.Machine, f Facts, helpers Hel
 		items = append(items, Upload{Host: m, From: helpers.Jomhome, To: BinPath("jomhome")})
 	}
 	if needsDocker(c, h) {
-		items = append(items, Engine{Host: m, Registry: provision.RegistryAddress(c)})
+		if c.Registry != nil && c.Registry.User != "" {
+			items = append(items, Login{Host: m, Cluster: c}, Engine{Host: m}) // no password goes to a registry whose certificate nobody has looked at
+		} else {
+			items = append(items, Engine{Host: m, Registry: provision.RegistryAddress(c)})
+		}
 	}
 	kept := make([]provision.Item, len(items))
 	for i, item := range items {
