@@ -23,3 +23,6 @@ func (e *Env) Probe() probe.Config {
 
 // HomePath is the folder of the controller's home on the hosts that it can run on.
 func (e *Env) HomePath() string { return e.controller().home }
+
+// Contained says that the controller runs in a container of the hosts' Docker Engines.
+func (e *Env) Contained() bool { return e.wantsController() != "" }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/lifecycle"
@@ -106,7 +107,11 @@ func (i Injection) String() string {
 	case PowerOff:
 		return "power of " + i.Host + " off"
 	case Cut:
-		return fmt.Sprintf("no packets between %s and %v", i.Host, i.Peers)
+		port := ""
+		if i.Port != 0 {
+			port = fmt.Sprintf(" port %d", i.Port)
+		}
+		return fmt.Sprintf("no packets between %s and %s%s", i.Host, strings.Join(i.Peers, ", "), port)
 	case Move:
 		return "move " + i.Path + " to " + i.To + on
 	case HomeAway:

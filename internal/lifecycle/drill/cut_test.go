@@ -43,14 +43,19 @@ func TestACutDropsPacketsUntilItIsMended(t *testing.T) {
 				return "PATH=" + dir + "\n" + script[len("PATH=$PATH:/usr/sbin:/sbin\n"):]
 			}
 			// A refused connection has been through; one whose packets are dropped gets no answer.
-			const walk = `through() { timeout 2 bash -c 'exec 3<>/dev/tcp/127.9.9.9/9' 2>/dev/null; [ $? -ne 124 ]; }
+			const walk = `through() { timeout 2 bash -c "exec 3<>/dev/tcp/127.9.9.9/$1" 2>/dev/null; [ $? -ne 124 ]; }
 ip link set lo up || exit 9
-through || exit 10
-sh -c "$CUT" jomctl 60 "$MEND" 127.9.9.9 2001:db8::1 || exit 11
-if through; then exit 12; fi
+through 9 || exit 10
+sh -c "$CUT" jomctl 60 "$MEND" 0 127.9.9.9 2001:db8::1 || exit 11
+if through 9; then exit 12; fi
 sh -c "$MEND" || exit 13
-through || exit 14
+through 9 || exit 14
 sh -c "$MEND" || exit 15
+sh -c "$CUT" jomctl 60 "$MEND" 22 127.9.9.9 2001:db8::1 || exit 16
+if through 22; then exit 17; fi
+through 9 || exit 18
+sh -c "$MEND" || exit 19
+through 22 || exit 20
 `
 			cmd := exec.Command("unshare", "-n", "/bin/sh", "-c", walk)
 			cmd.Env = []string{"PATH=" + dir, "CUT=" + alone(cutScript), "MEND=" + alone(mendScript)}

@@ -27,7 +27,7 @@ const (
 	KillTask Kind = "kill-task"
 	// PowerOff takes a host's power away. Undone by giving it back.
 	PowerOff Kind = "power-off"
-	// Cut drops all packets between a host and its Peers. Undone by taking the rules away, which the host does by itself after Limit.
+	// Cut drops all packets between a host and its Peers, or those of one port. Undone by taking the rules away, which the host does by itself after Limit.
 	Cut Kind = "cut"
 	// Move moves Path to To. Undone by moving it back.
 	Move Kind = "move"
@@ -51,6 +51,8 @@ type Injection struct {
 	To   string `json:"to,omitempty"`
 	// Peers are IP addresses.
 	Peers []string `json:"peers,omitempty"`
+	// Port limits a cut to the connections that Host has to this TCP port of its Peers; 0 means all packets.
+	Port int `json:"port,omitempty"`
 	// Limit is after which time a host takes a cut away by itself.
 	Limit   time.Duration `json:"limit,omitempty"`
 	Command string        `json:"command,omitempty"`
@@ -80,14 +82,17 @@ type Facts struct {
 	Pinned bool
 	// Home is the folder of the home on the controller's host, History that of its local history, empty without one.
 	Home, History string
-	// OwnDisk says that nothing but the home is on its disk.
-	OwnDisk bool
+	// OwnDisk says that nothing but the home is on its disk, HomeMounted that the home itself is where the disk is mounted.
+	OwnDisk, HomeMounted bool
 	// Kept says that everything in the home that git keeps is pushed.
 	Kept bool
 	// Git is the repository of the home's history, empty without one; GitPath is where it is as a folder, empty where it is none.
 	Git, GitPath string
-	// GitPeers are the addresses of its server, where it has one.
+	// GitPeers are the addresses of its server, where it has one, and GitPort is its TCP port.
 	GitPeers []string
+	GitPort  int
+	// Contained says that the controller runs in a container.
+	Contained bool
 	// Registry is the host of the cluster's own image registry, empty without one.
 	Registry string
 	// CanPower and CanCut say why a host's power or network cannot be taken away; empty where it can.

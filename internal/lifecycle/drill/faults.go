@@ -219,9 +219,12 @@ for program in iptables ip6tables; do
 done
 true`
 
-// cutScript sets the timer that mends first ($1 seconds, $2 the mending), then drops everything from and to the addresses that follow.
+// cutScript sets the timer that mends first ($1 seconds, $2 the mending), then drops everything from and to the addresses that follow; where
+// $3 is a TCP port and not 0, what goes to that port of theirs and comes from it.
 const cutScript = `PATH=$PATH:/usr/sbin:/sbin
-limit=$1 mend=$2; shift 2
+limit=$1 mend=$2 port=$3; shift 3
+from= to= tcp=
+[ "$port" = 0 ] || { from="tcp sport $port" to="tcp dport $port" tcp="-p tcp"; }
 systemctl stop ` + undoTimer + `.timer ` + undoTimer + `.service 2>/dev/null
 systemctl reset-failed ` + undoTimer + `.service 2>/dev/null
 systemd-run --quiet --collect --unit=` + undoTimer + ` --on-active="$limit" --timer-property=AccuracySec=1s /bin/sh -c "$mend" || exit 1
@@ -232,7 +235,7 @@ if command -v nft >/dev/null 2>&1; then
 			echo "chain $hook { type filter hook $hook priority -300; policy accept;"
 			for peer in "$@"; do
 				family=ip; case $peer in *:*) family=ip6 ;; esac
-				echo "$family saddr $peer drop; $family daddr $peer drop;"
+				echo "$family saddr $peer $from drop; $family daddr $peer $to drop;"
 			done
 			echo "}"
 		done
@@ -245,8 +248,8 @@ for program in iptables ip6tables; do
 	$program -w -N ` + filterChain + ` 2>/dev/null || $program -w -F ` + filterChain + ` || continue
 	for peer in "$@"; do
 		case $program:$peer in iptables:*:* ) continue ;; ip6tables:*:*) ;; ip6tables:*) continue ;; esac
-		$program -w -A ` + filterChain + ` -s "$peer" -j DROP || exit 1
-		$program -w -A ` + filterChain + ` -d "$peer" -j DROP || exit 1
+		$program -w -A ` + filterChain + ` -s "$peer" ${tcp:+$tcp --sport $port} -j DROP || exit 1
+		$program -w -A ` + filterChain + ` -d "$peer" ${tcp:+$tcp --dport $port} -j DROP || exit 1
 	done
 	for chain in INPUT OUTPUT FORWARD; do
 		$program -w -C $chain -j ` + filterChain + ` 2>/dev/null || $program -w -I $chain -j ` + filterChain + ` || exit 1
@@ -257,7 +260,7 @@ func (w *real) cut(ctx context.Context, i Injection) error {
 	if len(i.Peers) == 0 {
 		return errors.New("there is nothing to cut it from")
 	}
-	args := append([]string{strconv.Itoa(int(i.Limit.Seconds())), mendScript}, i.Peers...)
+	args := append([]string{strconv.Itoa(int(i.Limit.Seconds())), mendScript, strconv.Itoa(i.Port)}, i.Peers...)
 	return w.sh(ctx, i.Host, cutScript, args...)
 }
 

@@ -175,8 +175,11 @@ func ofHome() []Scenario {
 				return "Jenkins runs for some minutes on a home without builds and secrets, which come back in a second restart"
 			},
 			Unavailable: func(f Facts) string {
-				if f.Git == "" {
+				switch {
+				case f.Git == "":
 					return "the home has no history: name a git repository in jenkins.scm"
+				case f.HomeMounted:
+					return "a disk is mounted at the home itself, which cannot be moved aside: mount it one folder above"
 				}
 				return ""
 			},
@@ -210,7 +213,8 @@ func ofHome() []Scenario {
 				if f.GitPath != "" {
 					return []Injection{{Kind: Move, Host: gitHost(f), Path: f.GitPath, To: f.GitPath + ".jomctl-drill"}}
 				}
-				return []Injection{{Kind: Cut, Host: f.Controller, Peers: f.GitPeers, Limit: 3 * time.Minute}}
+				// The port alone: its server may be a host of the cluster, or the machine that jomctl runs on.
+				return []Injection{{Kind: Cut, Host: f.Controller, Peers: f.GitPeers, Port: f.GitPort, Limit: 3 * time.Minute}}
 			},
 			Until: UntilHeld, Hold: 15 * time.Second, KeepsController: true, WithBuild: true, Recovery: restartTarget},
 	}
@@ -225,7 +229,7 @@ func ofSurroundings() []Scenario {
 				switch {
 				case f.Registry == "":
 					return "the cluster has no registry of its own"
-				case f.Cluster.Jenkins.Image == "":
+				case !f.Contained:
 					return "the controller does not run in a container"
 				}
 				return ""

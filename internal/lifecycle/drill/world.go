@@ -103,6 +103,7 @@ func (w *real) Look(ctx context.Context) (Facts, error) {
 	if h, own := provision.RegistryHost(c); own && !w.local() {
 		f.Registry = h.Name
 	}
+	f.Contained = w.env.Contained()
 	f.CanPower = w.canPower()
 	f.CanCut = w.canCut(ctx, f.Controller)
 	w.home(ctx, &f)
@@ -135,7 +136,7 @@ func (w *real) home(ctx context.Context, f *Facts) {
 	if out, err := host.Ask(ctx, m, "/bin/sh", "-c", `[ "$(stat -c %d "$1")" != "$(stat -c %d /)" ] && df --output=target "$1" | tail -n 1`, "jomctl", f.Home); err == nil {
 		// A disk of its own has the home, or the folder of it and its history, as its root.
 		top := strings.TrimSpace(out.Stdout)
-		f.OwnDisk = top != "" && (top == f.Home || top == filepath.Dir(f.Home))
+		f.OwnDisk, f.HomeMounted = top != "" && (top == f.Home || top == filepath.Dir(f.Home)), top == f.Home
 	}
 	kept, err := w.env.HomeHistory()
 	if err != nil {
@@ -143,7 +144,7 @@ func (w *real) home(ctx context.Context, f *Facts) {
 	}
 	history := kept.Config
 	f.Git, f.History = w.env.Cluster.Jenkins.SCM.Repository, history.State
-	f.GitPath, f.GitPeers = gitPlace(ctx, history.Repository)
+	f.GitPath, f.GitPeers, f.GitPort = gitPlace(ctx, history.Repository)
 	data, err := m.ReadFile(ctx, history.StatusFile())
 	var s homesync.Status
 	if err != nil || json.Unmarshal(data, &s) != nil {
@@ -152,22 +153,38 @@ func (w *real) home(ctx context.Context, f *Facts) {
 	f.Kept = s.Unpushed.IsZero() && s.PushError == "" && s.CommitError == "" && !s.Fenced && s.Pushed != ""
 }
 
-// gitPlace is the folder of a repository, or the addresses of its server.
-func gitPlace(ctx context.Context, repository string) (path string, peers []string) {
+// gitPorts are the TCP ports of what a repository's URL may begin with.
+func gitPorts(scheme string) int {
+	switch scheme {
+	case "git":
+		return 9418
+	case "http":
+		return 80
+	case "https":
+		return 443
+	}
+	return 22
+}
+
+// gitPlace is the folder of a repository, or the addresses of its server with the TCP port.
+func gitPlace(ctx context.Context, repository string) (path string, peers []string, port int) {
 	name := ""
 	switch u, err := url.Parse(repository); {
 	case filepath.IsAbs(repository):
-		return repository, nil
+		return repository, nil, 0
 	case strings.HasPrefix(repository, "file://"):
-		return strings.TrimPrefix(repository, "file://"), nil
+		return strings.TrimPrefix(repository, "file://"), nil, 0
 	case err == nil && u.Host != "":
-		name = u.Hostname()
+		name, port = u.Hostname(), gitPorts(u.Scheme)
+		if given, err := strconv.Atoi(u.Port()); err == nil {
+			port = given
+		}
 	default: // user@host:path
 		left, _, _ := strings.Cut(repository, ":")
-		name = left[strings.LastIndex(left, "@")+1:]
+		name, port = left[strings.LastIndex(left, "@")+1:], gitPorts("ssh")
 	}
 	peers, _ = net.DefaultResolver.LookupHost(ctx, name) // an unknown one has no address, which the scenario says
-	return "", peers
+	return "", peers, port
 }
 
 func (w *real) canPower() string {
