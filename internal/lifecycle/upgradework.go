@@ -105,7 +105,7 @@ func (u *Upgrade) Requeue(ctx context.Context, builds []upgrade.Build, say op.Sa
 			left = append(left, build.Job+": one of its parameters is a secret that Jenkins does not show")
 			continue
 		}
-		err := client.Ask(ctx, build.Job, build.Params)
+		carried, err := client.AskAgain(ctx, build.Job, build.Params, again(build.Causes))
 		switch {
 		case jenkins.IsNotFound(err):
 			left = append(left, build.Job+": the job is not there any more")
@@ -114,15 +114,26 @@ func (u *Upgrade) Requeue(ctx context.Context, builds []upgrade.Build, say op.Sa
 		case err != nil:
 			return left, err
 		default:
-			say("asked for %s again%s", build.Job, causesText(build.Causes))
+			say("asked for %s again%s", build.Job, causesText(build.Causes, carried))
 		}
 	}
 	return left, nil
 }
 
-func causesText(causes []string) string {
-	if len(causes) == 0 {
-		return ""
+// again are the causes that a build gets which is asked for anew.
+func again(causes []string) (all []string) {
+	for _, cause := range causes {
+		all = append(all, "asked for again after an upgrade; before: "+cause)
 	}
-	return fmt.Sprintf(" (it was: %s)", strings.Join(causes, "; "))
+	return all
+}
+
+func causesText(causes []string, carried bool) string {
+	switch {
+	case len(causes) == 0:
+		return ""
+	case carried:
+		return fmt.Sprintf(" (%s)", strings.Join(causes, "; "))
+	}
+	return fmt.Sprintf(" (it was: %s; now its cause is the user of jomctl)", strings.Join(causes, "; "))
 }
