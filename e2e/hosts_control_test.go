@@ -136,6 +136,7 @@ func cutOffAndResumed(b *controlBench) {
 	require.Contains(b.t, b.run(b.change("add", b.at("m2"))...).exits(3).errOut, "bear no more failures than 1")
 	b.killed("m2", b.change("add", b.at("m2"), b.at("m3"))...)
 	require.Contains(b.t, b.install().exits(3).errOut, "jomctl resume", "an install knows no safe order")
+	require.Contains(b.t, b.run("rollback", "--yes").exits(3).errOut, "jomctl resume", "a server counts with the new ones")
 	r := b.run("resume", "--yes").ok()
 	require.Contains(b.t, r.out, "Control hosts: m1, m2, m3")
 	b.control = []string{"m1", "m2", "m3"}

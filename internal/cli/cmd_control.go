@@ -35,7 +35,8 @@ func newControlAdd(a *app) *cobra.Command {
 		Short: "Go from one control host to three, or from three to five",
 		Long: "add writes two control hosts into the cluster file and brings them into the cluster: ZooKeeper first, one server after the other, so that no two\n" +
 			"quorums can ever decide apart; then the masters with their new quorum, Marathon, the edge, and the Mesos agents, each drained first. Running builds\n" +
-			"and the controller go on. `jomctl resume` goes on with a run that was cut off.",
+			"and the controller go on. `jomctl resume` goes on with a run that was cut off, and\n" +
+			"`jomctl rollback` takes it back as long as no ZooKeeper server was touched.",
 		Args: cobra.MinimumNArgs(1),
 	}
 	bindControl(cmd, opts)
@@ -166,8 +167,12 @@ func changeControl(ctx context.Context, s *session, opts *agentsOptions, change 
 	for _, warning := range warnings {
 		s.Say("Note: %s", warning)
 	}
-	return mutation{Plan: plan, Answer: controlAnswer(env)}, nil
+	return mutation{Plan: plan, Answer: controlAnswer(env), Advice: controlAdvice}, nil
 }
+
+// controlAdvice is for a change that ends half-way.
+const controlAdvice = "a new host that is lost may be another machine at the same address; until then `jomctl install` is refused.\n" +
+	"As long as no ZooKeeper server was touched `jomctl rollback` takes the change back"
 
 // controlAnswer is what stands at the end.
 func controlAnswer(env *lifecycle.Env) func(context.Context, op.Result) (string, map[string]any, error) {

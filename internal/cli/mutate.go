@@ -37,6 +37,8 @@ type mutation struct {
 	TakeBack func(cause error) bool
 	// Deadline, where set, is until when a run in a maintenance window may change something, nil without one. It is asked between the steps.
 	Deadline func() *time.Time
+	// Advice, where set, is what else can be done after a run that has failed half-way.
+	Advice string
 	// Discard, where set, is called in the end, whether or not Plan was carried out.
 	Discard func() error
 }
@@ -221,7 +223,7 @@ func (m *mutator) carryOut(ctx context.Context, p prepare, before string) (err e
 		return m.takeBack(ctx, change, path, err)
 	}
 	if err != nil {
-		return err
+		return change.advise(err)
 	}
 	if change.Next != nil {
 		return m.carryOut(ctx, change.Next, path)
@@ -263,7 +265,7 @@ func (m *mutator) answer(ctx context.Context, change mutation, result op.Result,
 
 // rollBack takes back what the journal says was begun.
 func (m *mutator) rollBack(ctx context.Context, path string) error {
-	change, err := m.prepare(ctx, m.session)
+	change, err := m.wayBack(path)(ctx, m.session)
 	if err != nil {
 		return err
 	}

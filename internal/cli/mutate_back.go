@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
@@ -78,4 +79,41 @@ func (m *mutator) platformHalfWay() error {
 		return err
 	}
 	return &refusedError{errors.New("an upgrade of ZooKeeper, Mesos or Marathon is half-way"), "go on with `jomctl resume`, or take it back with `jomctl rollback`"}
+}
+
+// wayBack prepares what is to be taken back. A change of the control hosts may end just because a new host cannot be used, so its way back
+// is not made of a look at all of them.
+func (m *mutator) wayBack(journal string) prepare {
+	if !strings.HasPrefix(m.verb(), "control ") {
+		return m.prepare
+	}
+	return func(_ context.Context, s *session) (mutation, error) {
+		log, err := op.ReadJournal(journal)
+		if err != nil {
+			return mutation{}, err
+		}
+		plan, err := lifecycle.ControlWayBack(s.Cluster, log.Begun(), lifecycle.Access{Version: currentBuild().Version, Say: s.Say})
+		return mutation{Plan: plan}, err
+	}
+}
+
+// advisedError is a failure of a run with what else can be done.
+type advisedError struct {
+	error
+	advice string
+}
+
+// Unwrap returns the failure.
+func (e *advisedError) Unwrap() error { return e.error }
+
+// Hint is the failure's own, and the advice.
+func (e *advisedError) Hint() string { return hintOf(e.error) + "\n" + e.advice }
+
+// advise adds the advice where the run has begun something.
+func (c mutation) advise(err error) error {
+	var step *op.StepError
+	if c.Advice == "" || hintOf(err) == "" || errors.As(err, &step) && !step.Begun {
+		return err
+	}
+	return &advisedError{err, c.Advice}
 }

@@ -21,6 +21,8 @@ import (
 type controlRecord struct {
 	// Cluster is what the change leads to, as a cluster file.
 	Cluster string `json:"cluster"`
+	// Before is the text of the cluster file as it was.
+	Before string `json:"before,omitempty"`
 	// Drained are the Mesos agents that were out of service before the change began, and stay so.
 	Drained []string `json:"drained,omitempty"`
 	// GivenUp are the hosts that go and could not be reached.
@@ -65,9 +67,9 @@ func (e *Env) cutOff() ([]provision.Finding, error) {
 	if err != nil || r == nil || same && len(e.intended) > 0 {
 		return nil, err
 	}
-	fix := "run `jomctl resume`, which finishes it"
+	fix := "run `jomctl resume`, which finishes it, or, as long as no ZooKeeper server was touched, `jomctl rollback`, which takes it back"
 	if !same {
-		fix = "write " + hostNames(r.to) + " into the file again and " + fix
+		fix = "write " + hostNames(r.to) + " into the file again and run `jomctl resume`, which finishes it"
 	}
 	return []provision.Finding{{Subject: e.Cluster.File + ": the control hosts: " + hostNames(e.Cluster),
 		Problem: "a change of them to " + hostNames(r.to) + " was begun and not finished, so that programs of both may run",
@@ -104,7 +106,11 @@ func (c *controlChange) beginStep() op.Step {
 		},
 		Changes: func(context.Context) []string { return []string{"write " + path + ", until all is done"} },
 		Do: func(context.Context, op.Say) error {
-			data, err := json.MarshalIndent(controlRecord{Cluster: string(config.Show(declared(e.Cluster))), Drained: c.drained,
+			before, err := os.ReadFile(e.Cluster.File)
+			if err != nil {
+				return fmt.Errorf("keeping the cluster file as it is: %w", err)
+			}
+			data, err := json.MarshalIndent(controlRecord{Cluster: string(config.Show(declared(e.Cluster))), Before: string(before), Drained: c.drained,
 				GivenUp: slices.Sorted(maps.Keys(c.dead))}, "", "  ")
 			if err != nil {
 				return err

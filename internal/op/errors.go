@@ -76,7 +76,11 @@ func goOn(verb string) string {
 	if verb == VerbRollback {
 		return "go on with `jomctl rollback`: what is undone already stays undone"
 	}
-	return fmt.Sprintf("go on with `jomctl resume` (or `jomctl %s` again): finished steps are skipped", verb)
+	again := "`jomctl " + verb + "` again"
+	if strings.Contains(verb, " ") { // as `agents add`, which is nothing without its arguments
+		again = "the same command again"
+	}
+	return fmt.Sprintf("go on with `jomctl resume` (or %s): finished steps are skipped", again)
 }
 
 // BudgetError says that a step used up its time, and what it was waiting for at the end.

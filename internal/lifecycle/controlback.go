@@ -1,0 +1,94 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision/hosts"
+)
+
+// harmless are the steps of a change of the control hosts after which the cluster is still the old one, but for what hosts have got that
+// were to join; base- and programs- of all hosts are such, too.
+func harmless(step string) bool {
+	return slices.Contains([]string{"control-change", "cluster-file", "war", "admin-password", "sources"}, step) ||
+		strings.HasPrefix(step, "base-") || strings.HasPrefix(step, "programs-")
+}
+
+// ControlWayBack is the plan by which op.Rollback takes back a change of the control hosts that has begun these steps and not ended: what the
+// hosts that were to join have got goes, and the cluster file is as it was. It is a *Refusal as soon as a program of the control hosts may
+// have been touched, because ZooKeeper and the masters may then count with the new ones.
+func ControlWayBack(c *config.Cluster, begun []string, access Access) (op.Plan, error) {
+	r, err := readControlRecord(c.File)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	if at := slices.IndexFunc(begun, func(step string) bool { return !harmless(step) }); at >= 0 {
+		return op.Plan{}, &Refusal{Problem: "the change of the control hosts is not taken back, as it has come to " + begun[at] + ", and what runs may count with the new ones",
+			Fix: "go on with `jomctl resume`; then `jomctl control` is also the way back (`remove` for `add`, `add` for `remove`)"}
+	}
+	steps := map[string]func(context.Context, op.Say) error{}
+	if r != nil { // otherwise a rollback that was cut off has come to its end
+		if r.Before == "" && slices.Contains(begun, "cluster-file") {
+			return op.Plan{}, &Refusal{Problem: "the cluster file of before the change was not kept", Fix: "go on with `jomctl resume`"}
+		}
+		if err := r.undo(c, access, steps); err != nil {
+			return op.Plan{}, err
+		}
+	}
+	stage := op.Stage{Name: "Taken back"}
+	for _, id := range begun {
+		stage.Steps = append(stage.Steps, op.Step{ID: id, Title: id, Undo: steps[id],
+			Probe: func(context.Context) (op.State, error) { return op.Done, nil }, Do: func(context.Context, op.Say) error { return nil }})
+	}
+	return op.Plan{Verb: "control", Stages: []op.Stage{stage}}, nil
+}
+
+// undo is what takes the steps back that leave something.
+func (r *controlRecord) undo(c *config.Cluster, access Access, steps map[string]func(context.Context, op.Say) error) error {
+	steps["control-change"] = func(context.Context, op.Say) error {
+		if err := os.Remove(controlRecordFile(c.StateDir())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("ending the change of the control hosts: %w", err)
+		}
+		return nil
+	}
+	steps["cluster-file"] = func(context.Context, op.Say) error {
+		mode := os.FileMode(0o644)
+		if info, err := os.Stat(c.File); err == nil {
+			mode = info.Mode().Perm()
+		}
+		return writeHere(c.File, []byte(r.Before), mode)
+	}
+	if c.Target == config.TargetLocal {
+		return nil
+	}
+	before, err := InstalledOr(c)
+	if err != nil {
+		return err
+	}
+	env, err := lookHosts(r.to, access)
+	if err != nil {
+		return err
+	}
+	for _, h := range r.to.HostsWith(config.RoleControl) {
+		if _, was := before.Host(h.Name); was {
+			continue
+		}
+		steps["base-"+h.Name] = func(ctx context.Context, say op.Say) error {
+			m := env.own.remotes[h.Name]
+			if err := m.Connect(ctx); err != nil {
+				say("%s cannot be reached, and what it has got stays there: %v", h.Name, err)
+				return nil
+			}
+			_, err := hosts.NewRemoval(env.Cluster, h, m, env.own.keeper, false).Apply(ctx)
+			return err
+		}
+	}
+	return nil
+}

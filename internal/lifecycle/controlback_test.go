@@ -1,0 +1,57 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jomctl/jomctl/internal/op"
+)
+
+func TestAChangeThatTouchedNoServerIsTakenBack(t *testing.T) {
+	before := installedCluster(t, strings.ReplaceAll(controlFile(1), "10.0.0.", "127.0.99.")) // where nobody listens
+	text, err := os.ReadFile(before.File)
+	require.NoError(t, err)
+	change, err := AddControl(before, []NewHost{{Name: "m2", Address: "127.0.99.2"}, {Name: "m3", Address: "127.0.99.3"}})
+	require.NoError(t, err)
+	c := compared(t, before, change)
+
+	journal, err := op.CreateJournal(t.TempDir(), "control add")
+	require.NoError(t, err)
+	defer journal.Close()
+	broken := op.Step{ID: "base-m2", Title: "base", Probe: func(context.Context) (op.State, error) { return op.Needed, nil },
+		Do: func(context.Context, op.Say) error { return errors.New("its disk is full") }}
+	plan := op.Plan{Verb: "control add", Stages: []op.Stage{{Name: "all", Steps: []op.Step{c.beginStep(), fileStep(change), broken}}}}
+	_, err = op.Run(t.Context(), plan, op.Options{Journal: journal})
+	require.ErrorContains(t, err, "its disk is full")
+	now, err := os.ReadFile(before.File)
+	require.NoError(t, err)
+	require.Contains(t, string(now), "m3")
+
+	back, err := ControlWayBack(change.Cluster, journal.Log().Begun(), Access{})
+	require.NoError(t, err)
+	result, err := op.Rollback(t.Context(), back, op.Options{Journal: journal})
+	require.NoError(t, err, "a host that cannot be reached is left alone")
+	require.Equal(t, 3, result.Count(op.OutcomeRolledBack))
+	now, err = os.ReadFile(before.File)
+	require.NoError(t, err)
+	require.Equal(t, string(text), string(now))
+	require.NoFileExists(t, controlRecordFile(before.StateDir()))
+	back, err = ControlWayBack(before, []string{"control-change"}, Access{})
+	require.NoError(t, err, "it was cut off at its very end")
+	require.Nil(t, back.Stages[0].Steps[0].Undo)
+}
+
+func TestAChangeThatTouchedAServerIsNotTakenBack(t *testing.T) {
+	before, c := begun(t)
+	_, err := ControlWayBack(c.env.Cluster, []string{"control-change", "cluster-file", "base-m2", "programs-m1", "zookeeper-m2"}, Access{})
+	require.ErrorContains(t, err, "it has come to zookeeper-m2")
+	var refused *Refusal
+	require.ErrorAs(t, err, &refused)
+	require.Contains(t, refused.Fix, "jomctl resume")
+	require.FileExists(t, controlRecordFile(before.StateDir()))
+}
