@@ -76,7 +76,7 @@ func (b *labBench) talking(args ...string) (talk func() string, end func() resul
 	b.t.Helper()
 	file, err := os.CreateTemp(b.dir, "stderr-*")
 	require.NoError(b.t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	b.t.Cleanup(cancel)
 	cmd := b.command(ctx, args...)
 	var out bytes.Buffer

@@ -109,7 +109,7 @@ func (b *labBench) install(more ...string) result {
 func (b *labBench) begin(more ...string) (end func() result) {
 	b.t.Helper()
 	args := append([]string{"install", "--yes", "--accept-host-keys", "--proof-sleep", "1s"}, more...)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	cmd := b.command(ctx, args...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut

@@ -37,6 +37,12 @@ type Request struct {
 	Verify bool `json:"verify,omitempty"`
 	Due    bool `json:"due,omitempty"`
 	All    bool `json:"all,omitempty"`
+	// KeepAll keeps VerbRun from removing older ones.
+	KeepAll bool `json:"keepAll,omitempty"`
+	// Run names an upgrade, Known an earlier one whose home is meant, Word the name of the home that goes.
+	Run   string `json:"run,omitempty"`
+	Known string `json:"known,omitempty"`
+	Word  string `json:"word,omitempty"`
 }
 
 // Reply is what came of it; each verb fills what it is about.
@@ -50,6 +56,9 @@ type Reply struct {
 	// Kept is where the home that was there is now.
 	Kept  string `json:"kept,omitempty"`
 	State *State `json:"state,omitempty"`
+	// Count is how many files VerbKeep found changed, Touched the answer of VerbTouched.
+	Count   int  `json:"count,omitempty"`
+	Touched bool `json:"touched,omitempty"`
 	// Said is what was said meanwhile.
 	Said []string `json:"said,omitempty"`
 }
@@ -97,6 +106,9 @@ func (s Server) Do(ctx context.Context, q Request) (reply Reply, err error) {
 	case VerbRestore:
 		v, err := set.Restore(ctx, q.ID, q.To)
 		return Reply{Verdict: &v}, err
+	}
+	if known, err := s.doLeft(ctx, set, q, &reply); known {
+		return reply, err
 	}
 	release, err := s.alone(q.Verb)
 	if err != nil {
@@ -227,6 +239,9 @@ func (s Server) make(ctx context.Context, set Set, q Request, reply *Reply) erro
 		if record, err = set.Prove(ctx, taken.ID); err != nil {
 			return fmt.Errorf("backup %s is made, and does not count yet: %w", taken.ID[:8], err)
 		}
+	}
+	if q.KeepAll || s.leaving() {
+		return nil
 	}
 	if reply.Removed, err = set.Tidy(ctx); err != nil {
 		return fmt.Errorf("backup %s is made; removing those that are too old: %w", taken.ID[:8], err)

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -140,6 +141,9 @@ func (s Server) account(home string) error {
 			continue
 		}
 		text := accountHash.ReplaceAllLiteral(data, hash[0])
+		if bytes.Equal(text, data) {
+			continue
+		}
 		if err := wholefile.Write(file, text, 0o600); err != nil {
 			return fmt.Errorf("giving the account %s its password: %w", id[1], err)
 		}

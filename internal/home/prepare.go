@@ -28,6 +28,7 @@ func Own(home string) (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the owner file of the home: %w", err)
 	}
+	giveOwner(home, file)
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		owner, _ := os.ReadFile(path)
 		file.Close()
@@ -39,6 +40,21 @@ func Own(home string) (release func(), err error) {
 	_ = file.Truncate(0) // the lock is what counts; what the file says counts where a file system knows no locks (see taken)
 	_, _ = fmt.Fprint(file, ownerText())
 	return func() { file.Close() }, nil
+}
+
+// giveOwner makes the owner file that root has just made the home's own, so that a controller that is not root can open it.
+func giveOwner(home string, file *os.File) {
+	of, err := os.Stat(home)
+	is, fileErr := file.Stat()
+	if err != nil || fileErr != nil || os.Geteuid() != 0 {
+		return
+	}
+	want, ok := of.Sys().(*syscall.Stat_t)
+	have, also := is.Sys().(*syscall.Stat_t)
+	if ok && also && have.Uid == 0 && want.Uid != 0 { // where that fails the controller says so
+		_ = file.Chown(int(want.Uid), int(want.Gid))
+		_ = os.Lchown(filepath.Dir(file.Name()), int(want.Uid), int(want.Gid))
+	}
 }
 
 // Prepare makes the home ready for a start: seed files where nothing is, the plugins as given, copies of the two files that a bad boot

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -190,4 +191,20 @@ func TestAMasterKeyOutsideOfTheHomeIsTheHomesOwn(t *testing.T) {
 	require.ErrorContains(t, Prepare(c), "another one than secrets/master.key")
 	require.NoError(t, os.WriteFile(c.MasterKey, []byte("\n"), 0o600))
 	require.ErrorContains(t, checkMasterKey(c), "empty")
+}
+
+func TestAHomeOfAnotherUserStaysItsWhenRootLooks(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	home := t.TempDir()
+	require.NoError(t, os.Chown(home, 1500, 1500))
+	release, err := Own(home)
+	require.NoError(t, err)
+	release()
+	for _, name := range []string{".jomctl", ".jomctl/owner"} {
+		info, err := os.Stat(filepath.Join(home, name))
+		require.NoError(t, err)
+		require.EqualValues(t, 1500, info.Sys().(*syscall.Stat_t).Uid, "the controller, which is not root, has to open it")
+	}
 }

@@ -1,6 +1,9 @@
 package lifecycle
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"strconv"
 
@@ -71,7 +74,19 @@ func (c controller) warThere() string {
 	case c.selfContained():
 		return filepath.Join(imageFiles, "jenkins.war")
 	}
-	return filepath.Join(c.dir, "jenkins.war")
+	return filepath.Join(c.programDir(), "jenkins.war")
+}
+
+// programDir is where a host has war and plugins of the release. Each release has its own, so that those of the next one can be brought
+// while the old one runs, which stays for the way back.
+func (c controller) programDir() string {
+	sum := sha256.New()
+	release := c.env.Release
+	fmt.Fprintln(sum, release.Name, release.Core.Version)
+	if release.Lock != nil {
+		fmt.Fprint(sum, release.Lock.String())
+	}
+	return filepath.Join(c.dir, "releases", hex.EncodeToString(sum.Sum(nil))[:12])
 }
 
 // pluginsThere is the folder of the plugins where the controller runs, "" when there is none.
@@ -83,7 +98,7 @@ func (c controller) pluginsThere() string {
 	case c.selfContained():
 		return filepath.Join(imageFiles, "plugins")
 	}
-	return filepath.Join(c.dir, "plugins")
+	return filepath.Join(c.programDir(), "plugins")
 }
 
 // webroot is where a war is unpacked.

@@ -44,7 +44,7 @@ func (c controller) toBring() ([]brought, error) {
 }
 
 // broughtFile says on a host what it was brought last, and is written when all of it is there.
-func (c controller) broughtFile() string { return filepath.Join(c.dir, "brought") }
+func (c controller) broughtFile() string { return filepath.Join(c.programDir(), "brought") }
 
 func marks(all []brought) string {
 	var text strings.Builder

@@ -59,8 +59,8 @@ func TestWarAndPluginsComeToTheControllersHosts(t *testing.T) {
 		return m.took
 	}
 	require.Equal(t, []string{"jenkins.war", "mesos.jpi"}, bring())
-	require.Equal(t, filepath.Join(c.dir, "jenkins.war"), c.run().Argv[slices.Index(c.run().Argv, "-jar")+1])
-	require.FileExists(t, filepath.Join(c.dir, "plugins", "mesos.jpi"))
+	require.Equal(t, filepath.Join(c.programDir(), "jenkins.war"), c.run().Argv[slices.Index(c.run().Argv, "-jar")+1])
+	require.FileExists(t, filepath.Join(c.programDir(), "plugins", "mesos.jpi"))
 	require.Empty(t, bring(), "it is there")
 	before, err := c.digest(nil)
 	require.NoError(t, err)
@@ -68,11 +68,19 @@ func TestWarAndPluginsComeToTheControllersHosts(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(plugins, "mesos.hpi")))
 	pluginFile(t, plugins, "git", "5.7.0")
 	require.Equal(t, []string{"jenkins.war", "git.jpi"}, bring())
-	require.NoFileExists(t, filepath.Join(c.dir, "plugins", "mesos.jpi"), "what nobody wants any more goes")
+	require.NoFileExists(t, filepath.Join(c.programDir(), "plugins", "mesos.jpi"), "what nobody wants any more goes")
 	after, err := c.digest(nil)
 	require.NoError(t, err)
 	require.NotEqual(t, before, after, "the controller must be started anew to see it")
 	require.Equal(t, "git", c.run().PluginLock[0].Name)
+
+	old := c.programDir()
+	release := *env.Release
+	release.Core.Version = "2.600.1"
+	env.Release, c.env = &release, env
+	require.NotEqual(t, old, c.programDir())
+	require.Equal(t, []string{"jenkins.war", "git.jpi"}, bring(), "another release has its own folder")
+	require.FileExists(t, filepath.Join(old, "jenkins.war"), "and the files of the last one stay for the way back")
 
 	env.Cluster.Images = &config.Images{UserID: 1000}
 	all, err := env.controller().toBring()

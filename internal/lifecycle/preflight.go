@@ -58,16 +58,6 @@ func (e *Env) Notes() []string {
 		notes = append(notes, "the home "+home+" lies under /tmp, which a reboot may empty: fine to try things, not to keep them")
 	}
 	notes = append(notes, e.controller().lockNotes()...)
-	for _, part := range []struct {
-		set  bool
-		name string
-	}{
-		{e.Cluster.Maintenance != nil && e.own != nil, "maintenance"},
-	} {
-		if part.set {
-			notes = append(notes, part.name+" is kept in the file, but this version of jomctl does not act upon it")
-		}
-	}
 	if e.Cluster.Backup != nil && e.own == nil {
 		notes = append(notes, "backup is acted upon by `jomctl backup`, and nothing runs that by itself: let cron or a systemd timer do it (docs/backup.md)")
 		if b, err := e.Backups(); err != nil {

@@ -31,10 +31,6 @@ func UpgradeDir(c *config.Cluster) string { return filepath.Join(c.StateDir(), "
 
 // OpenUpgrade looks at both sides of an upgrade from one release to another, which are names or folders as the cluster file has them.
 func OpenUpgrade(ctx context.Context, c *config.Cluster, store *upgrade.Store, from, to string, access Access) (*Upgrade, error) {
-	if c.Target != config.TargetLocal {
-		return nil, &Refusal{Problem: "this version of jomctl upgrades the controller on target local only",
-			Fix: "on hosts: `jomctl backup --verify`, then change `release` in " + c.File + " and run `jomctl install`, which has no canary and no way back"}
-	}
 	side := func(release string) (*Env, error) {
 		other := c.Clone()
 		other.Release = release
@@ -52,9 +48,6 @@ func OpenUpgrade(ctx context.Context, c *config.Cluster, store *upgrade.Store, f
 	if err != nil {
 		return nil, err
 	}
-	if before.own != nil {
-		return nil, &Refusal{Problem: "this version of jomctl upgrades a controller on target local only", Fix: "on hosts of their own change `release` in " + c.File + " and run `jomctl install`, after `jomctl backup --verify`"}
-	}
 	u := &Upgrade{Old: before, New: after, Store: store, backups: backups, startLimit: after.controllerBudget(0)}
 	return u, nil
 }
@@ -62,6 +55,9 @@ func OpenUpgrade(ctx context.Context, c *config.Cluster, store *upgrade.Store, f
 // VersionOf is what a side of the upgrade runs.
 func (e *Env) VersionOf() upgrade.Version {
 	v := upgrade.Version{Release: e.Cluster.Release, Core: e.Release.Core.Version, Image: e.Cluster.Jenkins.Image}
+	if image, err := e.runs(e.wantsController()); err == nil && image.Ref != "" {
+		v.Image = image.Ref
+	}
 	if e.Release.Lock != nil {
 		sum := sha256.Sum256([]byte(e.Release.Lock.String()))
 		v.Lock, v.Plugins = hex.EncodeToString(sum[:]), len(e.Release.Lock.Plugins)

@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/bundles/resolve"
-	"github.com/jomctl/jomctl/internal/backup"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 )
 
@@ -41,80 +39,6 @@ func TestUpgradeWritesTheReleaseAndNothingElse(t *testing.T) {
 	var refusal *Refusal
 	require.ErrorAs(t, setRelease(path, "default2"), &refusal)
 	require.Contains(t, refusal.Fix, "jomctl resume")
-}
-
-// homeRig is an upgrade with a home and a run's folder, and no cluster.
-func homeRig(t *testing.T) *Upgrade {
-	t.Helper()
-	dir := t.TempDir()
-	u := &Upgrade{Store: &upgrade.Store{Dir: filepath.Join(dir, "upgrade")}, backups: &Backups{Set: backup.Set{Home: filepath.Join(dir, "home")}}}
-	u.Store.Begin(upgrade.State{Run: "r"})
-	for name, text := range map[string]string{"config.xml": "old", "queue.xml": "q", "jobs/a/config.xml": "a", "jobs/a/nextBuildNumber": "7", "jobs/b/config.xml": "b", "logs/x.log": "noise"} {
-		put(t, filepath.Join(u.home(), name), text)
-	}
-	return u
-}
-
-func put(t *testing.T, path, text string) {
-	t.Helper()
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	// Another time than any other writing, however coarse the clock of the disk.
-	at := time.Unix(1_700_000_000+int64(len(text)), int64(len(path)))
-	require.NoError(t, os.Chtimes(path, at, at))
-}
-
-func TestUpgradeAHomeIsPutTogetherAgainAsItWasLeft(t *testing.T) {
-	u, ctx, say := homeRig(t), context.Background(), func(string, ...any) {}
-	require.NoError(t, u.Listing(ctx))
-	copyOf := filepath.Join(t.TempDir(), "backup")
-	require.NoError(t, os.CopyFS(copyOf, os.DirFS(u.home())))
-	marks, err := backup.Files(u.home())
-	require.NoError(t, err)
-	for name, mark := range marks { // a backup keeps the times
-		at := time.Unix(0, mark.Mtime)
-		require.NoError(t, os.Chtimes(filepath.Join(copyOf, name), at, at))
-		require.NoError(t, os.Chmod(filepath.Join(copyOf, name), 0o600))
-	}
-
-	// What the old version writes until it has ended.
-	put(t, filepath.Join(u.home(), "queue.xml"), "longer queue")
-	put(t, filepath.Join(u.home(), "jobs/new/config.xml"), "made at the last moment")
-	require.NoError(t, os.RemoveAll(filepath.Join(u.home(), "jobs/b")))
-	require.NoError(t, u.Keep(ctx, say))
-	require.NoError(t, u.Keep(ctx, say), "cut off and done again")
-	left, err := backup.Files(u.home())
-	require.NoError(t, err)
-
-	touched, err := u.Touched(ctx)
-	require.NoError(t, err)
-	require.False(t, touched)
-	require.NoError(t, u.shutQueue())
-	require.NoError(t, u.shutQueue())
-	put(t, filepath.Join(u.home(), "logs/y.log"), "more noise")
-	touched, err = u.Touched(ctx)
-	require.NoError(t, err)
-	require.False(t, touched, "neither the queue that was put aside nor what no backup holds counts")
-	require.NoError(t, u.Untouched(ctx))
-	again, err := backup.Files(u.home())
-	require.NoError(t, err)
-	require.Equal(t, left, again)
-
-	put(t, filepath.Join(u.home(), "config.xml"), "of the new version")
-	touched, err = u.Touched(ctx)
-	require.NoError(t, err)
-	require.True(t, touched)
-
-	require.NoError(t, overlay(u.Store.Folder(), copyOf))
-	restored, err := backup.Files(copyOf)
-	require.NoError(t, err)
-	require.Equal(t, left, restored, "the backup and what changed after it are the home that was left")
-	text, err := os.ReadFile(filepath.Join(copyOf, "queue.xml"))
-	require.NoError(t, err)
-	require.Equal(t, "longer queue", string(text))
-
-	put(t, filepath.Join(copyOf, "jobs/a/config.xml"), "damaged")
-	require.ErrorContains(t, overlay(u.Store.Folder(), copyOf), "jobs/a/config.xml is another file")
 }
 
 func TestUpgradeLastWordsAreTheProgramsOwn(t *testing.T) {

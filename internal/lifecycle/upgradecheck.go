@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/jomctl/jomctl/bundles/version"
@@ -31,10 +30,12 @@ func (u *Upgrade) Check(ctx context.Context) []upgrade.Reason {
 	u.checkMarathon(ctx, add)
 	u.checkController(ctx, add)
 	u.checkRelease(add)
-	if err := u.backups.Repository.Ready(); err != nil && (u.backups.known() || !errors.Is(err, backup.ErrWrongPassword)) { // the first backup makes the password
+	if u.Old.own != nil {
+		u.checkHosts(ctx, add)
+	} else if err := u.backups.Repository.Ready(); err != nil && (u.backups.known() || !errors.Is(err, backup.ErrWrongPassword)) { // the first backup makes the password
 		add("backup", err.Error(), hint(err, "see docs/backup.md"))
 	}
-	if err := u.room(); err != nil {
+	if _, err := u.left(ctx, backup.VerbSpace); err != nil {
 		add("backup", err.Error(), hint(err, "make room: the way back needs it"))
 	}
 	for _, finding := range u.New.findings {
@@ -114,29 +115,18 @@ func (u *Upgrade) checkRelease(add func(subject, problem, fix string)) {
 	}
 }
 
-// room asks for twice the home: a test restore or rehearsal, and the restored home beside the failed one.
-func (u *Upgrade) room() error {
-	files, err := backup.Files(u.home())
-	if errors.Is(err, fs.ErrNotExist) {
-		return &Refusal{Problem: "there is no home: " + u.home(), Fix: "run `jomctl install`"}
-	}
-	if err != nil {
-		return err
-	}
-	var need int64
-	for _, mark := range files {
-		need += mark.Size + 4096
-	}
-	return errors.Join(backup.Room(u.home(), 2*need), backup.Room(u.backups.Scratch, need))
-}
-
-// BringNear fetches and verifies war and plugins of the new release.
+// BringNear fetches and verifies war and plugins of the new release; on hosts of their own it makes its images, or brings its files there.
 func (u *Upgrade) BringNear(ctx context.Context, say op.Say) error {
 	war := u.New.controller().war
-	if !war.real() || war.cached() {
+	if war.real() && !war.cached() {
+		if err := war.fetch(ctx, say); err != nil {
+			return err
+		}
+	}
+	if u.New.own == nil {
 		return nil
 	}
-	return war.fetch(ctx, say)
+	return u.bringThere(ctx, say)
 }
 
 // Record makes the cluster file, what is known as installed, and the proof those of the new version.
@@ -145,6 +135,9 @@ func (u *Upgrade) Record(ctx context.Context, say op.Say) error {
 		return err
 	}
 	if err := u.New.recordStep().Do(ctx, say); err != nil {
+		return err
+	}
+	if err := u.recordThere(ctx, say); err != nil {
 		return err
 	}
 	return u.recordProof(ctx)

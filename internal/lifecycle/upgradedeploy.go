@@ -38,12 +38,7 @@ func (u *Upgrade) Stop(ctx context.Context, say op.Say) error {
 		if len(app.Tasks) > 0 {
 			return fmt.Errorf("Marathon still has %d tasks of the controller", len(app.Tasks))
 		}
-		release, err := u.backups.own()
-		if err != nil {
-			return err
-		}
-		release()
-		return nil
+		return u.backups.unowned(ctx)
 	})
 }
 
@@ -51,6 +46,9 @@ func (u *Upgrade) Stop(ctx context.Context, say op.Say) error {
 func (u *Upgrade) Deploy(ctx context.Context, side upgrade.Side, say op.Say) error {
 	e := u.env(side)
 	c := e.controller()
+	if err := e.described(); err != nil {
+		return err
+	}
 	files, err := c.files()
 	if err != nil {
 		return err
@@ -63,7 +61,7 @@ func (u *Upgrade) Deploy(ctx context.Context, side upgrade.Side, say op.Say) err
 		if err := u.earlierHome(ctx, say); err != nil {
 			return err
 		}
-		if err := u.shutQueue(); err != nil {
+		if err := u.shutQueue(ctx); err != nil {
 			return err
 		}
 		files = withCasc(files, c.cascFile(), jenkins.ShutCasc(e.URL(), e.Cluster.Jenkins.App.AgentPort))
@@ -153,8 +151,11 @@ func (u *Upgrade) Ready(ctx context.Context, side upgrade.Side, say op.Say) erro
 		_, err := client.WaitReady(ctx, want, tick, func(text string) { say("%s", text) })
 		return err
 	})
-	if err != nil || side == upgrade.Old {
+	if err != nil {
 		return err
+	}
+	if side == upgrade.Old {
+		return u.closeThere(ctx)
 	}
 	if err := client.QuietDown(ctx, "The new version is being looked at."); err != nil {
 		return err

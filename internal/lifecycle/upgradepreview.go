@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -69,12 +70,13 @@ func usualDown(earlier []upgrade.State) time.Duration {
 }
 
 func (u *Upgrade) appChanges(ctx context.Context) ([]string, error) {
-	c := u.New.controller()
-	files, err := c.files()
-	if err != nil {
-		return nil, err
+	if c := u.New.controller(); u.New.own != nil && c.war.real() && !c.war.cached() {
+		return []string{"another image or war: it is fetched and made beforehand"}, nil
 	}
-	doc, err := c.document(files)
+	doc, err := u.New.documentNow()
+	if errors.Is(err, errNoImages) {
+		return []string{"another image, which is made beforehand"}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
