@@ -12,7 +12,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/jomctl/jomctl/internal/pause"
-	"github.com/jomctl/jomctl/internal/zkdir"
+	"github.com/jomctl/jomctl/internal/zkclient"
 )
 
 // LeaseSession is the session timeout of a Lease that names none: a run that died is out of the way after it.
@@ -96,7 +96,7 @@ func (l *Lease) Break(ctx context.Context, owner []byte) error {
 // its owner is our session.
 func create(ctx context.Context, conn *zk.Conn, node string, data []byte) error {
 	for {
-		err := zkdir.Make(conn, path.Dir(node))
+		err := zkclient.MakeDir(conn, path.Dir(node))
 		if err == nil {
 			_, err = conn.Create(node, data, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
 		}

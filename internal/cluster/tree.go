@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/jomctl/jomctl/internal/zkdir"
+	"github.com/jomctl/jomctl/internal/zkclient"
 )
 
 // Node is one node of a tree in ZooKeeper. Path is relative to the tree's root, which is "".
@@ -72,7 +72,7 @@ func (z ZooKeeper) ReplaceTree(ctx context.Context, path string, nodes []Node) e
 			_, err := conn.Set(path+node.Path, node.Data, -1)
 			if errors.Is(err, zk.ErrNoNode) {
 				if node.Path == "" {
-					if err := zkdir.Make(conn, parent.Dir(path)); err != nil {
+					if err := zkclient.MakeDir(conn, parent.Dir(path)); err != nil {
 						return err
 					}
 				}

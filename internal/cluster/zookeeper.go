@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/jomctl/jomctl/internal/zkclient"
 )
 
 // ZooKeeper is an ensemble; Servers are host:port.
@@ -156,7 +158,7 @@ func (z ZooKeeper) session(timeout time.Duration) (*zk.Conn, <-chan zk.Event, er
 		defer cancel()
 		return z.Dial.within(limit)(ctx, network, address)
 	}
-	return zk.Connect(z.Servers, timeout, zk.WithLogger(silent{}), zk.WithLogInfo(false), zk.WithDialer(dial))
+	return zk.Connect(z.Servers, timeout, zk.WithLogger(silent{}), zk.WithLogInfo(false), zk.WithDialer(zkclient.Hasty(dial, timeout/3)))
 }
 
 // ask runs one piece of work in a session of its own. The library blocks without end while no server answers, so

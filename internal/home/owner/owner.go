@@ -31,7 +31,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/jomctl/jomctl/internal/pause"
-	"github.com/jomctl/jomctl/internal/zkdir"
+	"github.com/jomctl/jomctl/internal/zkclient"
 )
 
 // Session is the session timeout that is asked for: long enough for a restart of ZooKeeper, short enough for a failover.
@@ -125,7 +125,7 @@ func (h *Held) take(ctx context.Context) (time.Time, error) {
 	told := ""
 	for {
 		sent := time.Now()
-		err := zkdir.Make(h.conn, h.lock.Path)
+		err := zkclient.MakeDir(h.conn, h.lock.Path)
 		if err == nil {
 			_, err = h.conn.Create(h.lock.node(), h.me.json(), zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
 		}

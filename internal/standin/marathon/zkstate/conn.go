@@ -4,6 +4,7 @@ package zkstate
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"path"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/jomctl/jomctl/internal/zkclient"
 )
 
 // URL is a parsed zk://user:pass@host:port,host:port/path.
@@ -55,7 +58,7 @@ func (silent) Printf(string, ...any) {}
 
 // Connect opens a session; it fails when there is none within the timeout.
 func Connect(ctx context.Context, u URL, session, timeout time.Duration) (*Conn, error) {
-	raw, events, err := zk.Connect(u.Servers, session, zk.WithLogger(silent{}))
+	raw, events, err := zk.Connect(u.Servers, session, zk.WithLogger(silent{}), zk.WithDialer(zkclient.Hasty(net.DialTimeout, session/3)))
 	if err != nil {
 		return nil, fmt.Errorf("connect to ZooKeeper %s: %w", strings.Join(u.Servers, ","), err)
 	}

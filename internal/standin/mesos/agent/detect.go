@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/jomctl/jomctl/internal/zkclient"
 )
 
 // leader is the leading master; its address is empty while there is none.
@@ -118,7 +120,7 @@ func watchZooKeeper(d detector, servers []string, root, credentials string, time
 // connect goes on until the servers' names resolve; it returns nil when stopped. The connection ends with stop.
 func connect(servers []string, credentials string, timeout time.Duration, log *logger, stop <-chan struct{}) (*zk.Conn, <-chan zk.Event) {
 	for {
-		conn, events, err := zk.Connect(servers, timeout, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
+		conn, events, err := zk.Connect(servers, timeout, zk.WithLogger(quiet{}), zk.WithLogInfo(false), zk.WithDialer(zkclient.Hasty(net.DialTimeout, timeout/3)))
 		if err == nil {
 			go func() {
 				<-stop

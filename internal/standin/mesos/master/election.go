@@ -15,6 +15,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"github.com/jomctl/jomctl/internal/standin/mesos/wire"
+	"github.com/jomctl/jomctl/internal/zkclient"
 )
 
 // zkURL is where masters meet: zk://[user:password@]host:port,.../path.
@@ -51,7 +52,7 @@ func (u zkURL) acl() []zk.ACL {
 // connect opens a session, trying until a host name resolves.
 func (u zkURL) connect(timeout time.Duration, log func(string, ...any)) (*zk.Conn, <-chan zk.Event) {
 	for {
-		conn, events, err := zk.Connect(u.servers, timeout, zk.WithLogger(silent{}))
+		conn, events, err := zk.Connect(u.servers, timeout, zk.WithLogger(silent{}), zk.WithDialer(zkclient.Hasty(net.DialTimeout, timeout/3)))
 		if err == nil {
 			if u.auth != "" {
 				_ = conn.AddAuth("digest", []byte(u.auth)) // sent again by the library with every session
