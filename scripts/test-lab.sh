@@ -18,4 +18,4 @@ export JOMCTL_TEST_REAL=1 JOMCTL_TEST_LAB=1 PATH=$terraform:$PATH
 
 # Whole-command tests build the programs themselves, which the cache of results does not see.
 go test -count=1 -p 1 -timeout 35m ./provision/terraform ./images ./e2e/lab/... "$@"
-go test -count=1 -timeout 35m -run '^Test(Real)?Hosts|^TestUpgradeLong' ./e2e "$@"
+go test -count=1 -timeout 75m -run '^Test(Real)?Hosts|^TestUpgradeLong' ./e2e "$@"
