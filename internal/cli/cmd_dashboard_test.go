@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/internal/config"
 	alerts "github.com/jomctl/jomctl/internal/watch"
 )
 
@@ -69,7 +72,23 @@ func TestATestAlertArrives(t *testing.T) {
 	out, _ = b.ok("watch", "--test", "--alert-command", "cat > "+b.path("got"))
 	require.Contains(t, out, "watch: this is a test: nothing is wrong")
 	require.FileExists(t, b.path("got"))
+	text, readErr := os.ReadFile(b.path("cluster.yaml"))
+	require.NoError(t, readErr)
+	b.write("cluster.yaml", string(text)+"watch: {webhook: file:hook, disk: 50}\n")
+	b.ok("watch", "--test")
+	require.Equal(t, "ci", (<-arrived).Cluster, "the file names whom to tell, by a path from its own folder")
 	code, _, err := b.run("watch", "--test", "--alert-command", "exit 7")
 	require.Equal(t, 1, code)
 	require.Contains(t, err, "running the alert command: exit status 7")
+}
+
+func TestWatchTakesItsLimitsFromTheFileAndThenFromFlags(t *testing.T) {
+	zero, hour := config.Duration(0), config.Duration(time.Hour)
+	c := &config.Cluster{File: "/srv/ci/cluster.yaml", Watch: &config.Watch{After: &zero, ClearAfter: &hour, Unpushed: hour, Disk: 50, Reregistered: 9, Webhook: "file:hook"}}
+	opts := watchOptions{limits: alerts.Defaults()}
+	opts.from(c, func(flag string) bool { return flag == "disk" })
+	require.Equal(t, alerts.Limits{Clear: time.Hour, Unpushed: time.Hour, Disk: alerts.Defaults().Disk, Reregistered: 9, Window: alerts.Defaults().Window}, opts.limits)
+	require.Equal(t, "file:/srv/ci/hook", opts.webhook)
+	opts.from(&config.Cluster{}, func(string) bool { return false })
+	require.Equal(t, 9, opts.limits.Reregistered)
 }

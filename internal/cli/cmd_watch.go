@@ -22,11 +22,11 @@ import (
 )
 
 type watchOptions struct {
-	limits              alerts.Limits
-	every, probe        time.Duration
-	command, webhook    string
-	test                bool
-	webhookURL, cluster string
+	limits           alerts.Limits
+	every, probe     time.Duration
+	command, webhook string
+	test             bool
+	webhookURL       string
 }
 
 func newWatchCommand(a *app) *cobra.Command {
@@ -38,9 +38,16 @@ func newWatchCommand(a *app) *cobra.Command {
 			"restarts of watch. The command gets an alert as JSON on its stdin, the webhook as the body of a POST, which is tried five times.\n" +
 			"Alerts: the controller does not serve or runs twice, a framework is registered twice or registers again and again, changes of the\n" +
 			"home are not pushed, a quorum is at risk or lost, a disk fills, and every other finding that is an error. With -o json each line\n" +
-			"of stdout is one alert.",
+			"of stdout is one alert. The section watch of the cluster file has the same settings; flags go before it.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.watchAlerts(cmd.Context(), opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(a.global.File)
+			if err != nil {
+				return err
+			}
+			opts.from(c, cmd.Flags().Changed)
+			return a.watchAlerts(cmd.Context(), c, opts)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.command, "alert-command", "", "a command line for the shell that is run for each alert")
@@ -54,6 +61,37 @@ func newWatchCommand(a *app) *cobra.Command {
 	flags.IntVar(&opts.limits.Reregistered, "reregistered", opts.limits.Reregistered, "how often a framework may register again within 10 minutes")
 	flags.BoolVar(&opts.test, "test", false, "tell one alert that says it is a test, and end")
 	return cmd
+}
+
+// from takes what the cluster file says and no flag does.
+func (o *watchOptions) from(c *config.Cluster, said func(flag string) bool) {
+	w := c.Watch
+	if w == nil {
+		return
+	}
+	for _, one := range []struct {
+		flag  string
+		there bool
+		value *config.Duration
+		to    *time.Duration
+	}{{"after", w.After != nil, w.After, &o.limits.After}, {"clear-after", w.ClearAfter != nil, w.ClearAfter, &o.limits.Clear}, {"unpushed", w.Unpushed > 0, &w.Unpushed, &o.limits.Unpushed}} {
+		if one.there && !said(one.flag) {
+			*one.to = one.value.Duration()
+		}
+	}
+	if w.Disk > 0 && !said("disk") {
+		o.limits.Disk = w.Disk
+	}
+	if w.Reregistered > 0 && !said("reregistered") {
+		o.limits.Reregistered = w.Reregistered
+	}
+	if said("alert-command") || said("alert-webhook") {
+		return
+	}
+	o.command, o.webhook = w.Command, string(w.Webhook)
+	if path, ok := w.Webhook.Path(c); ok {
+		o.webhook = "file:" + path
+	}
 }
 
 func (o *watchOptions) check() error {
@@ -86,17 +124,12 @@ func (o *watchOptions) check() error {
 	return nil
 }
 
-func (a *app) watchAlerts(ctx context.Context, opts watchOptions) error {
+func (a *app) watchAlerts(ctx context.Context, c *config.Cluster, opts watchOptions) error {
 	if err := opts.check(); err != nil {
 		return &usageError{err}
 	}
-	c, err := config.Load(a.global.File)
-	if err != nil {
-		return err
-	}
-	opts.cluster = c.Name
 	if opts.test {
-		return a.tell(ctx, opts, alerts.Alert{State: alerts.Test, ID: "test", Cluster: c.Name, Severity: status.Info, Subject: "watch", Problem: "this is a test: nothing is wrong", Began: time.Now().UTC()})
+		return a.tellTest(ctx, opts, alerts.Alert{State: alerts.Test, ID: "test", Cluster: c.Name, Severity: status.Info, Subject: "watch", Problem: "this is a test: nothing is wrong", Began: time.Now().UTC()})
 	}
 	env, err := lifecycle.Look(c)
 	if err != nil {
@@ -109,20 +142,25 @@ func (a *app) watchAlerts(ctx context.Context, opts watchOptions) error {
 	asked.Every = opts.probe
 	a.say("watching %s; ends with Ctrl-C or SIGTERM", c.Name)
 	return alerts.Job{Cluster: c.Name, Limits: opts.limits, Every: opts.every, Step: min(opts.every, time.Second), Report: env.Status, Probe: probe.New(asked).Run,
-		Tell: func(ctx context.Context, one alerts.Alert) error { return a.tell(ctx, opts, one) }, Failed: func(err error) { a.say("%s", ui.Clean(err.Error())) },
+		Show: a.writeAlert, Tell: opts.tell, Failed: func(err error) { a.say("%s", ui.Clean(err.Error())) },
 		File: filepath.Join(a.global.stateDir(), "watch.json")}.Run(ctx)
 }
 
-// tell writes an alert to stdout and sends it.
-func (a *app) tell(ctx context.Context, opts watchOptions, one alerts.Alert) error {
+// tellTest shows an alert and tells it once.
+func (a *app) tellTest(ctx context.Context, opts watchOptions, one alerts.Alert) error {
 	if err := a.writeAlert(one); err != nil {
 		return err
 	}
+	return opts.tell(ctx, one)
+}
+
+// tell sends an alert to whom it is for; without anybody it is told when it is shown.
+func (o watchOptions) tell(ctx context.Context, one alerts.Alert) error {
 	switch {
-	case opts.command != "":
-		return alerts.Command{Line: opts.command}.Send(ctx, one)
-	case opts.webhookURL != "":
-		return alerts.Webhook{URL: opts.webhookURL}.Send(ctx, one)
+	case o.command != "":
+		return alerts.Command{Line: o.command}.Send(ctx, one)
+	case o.webhookURL != "":
+		return alerts.Webhook{URL: o.webhookURL}.Send(ctx, one)
 	}
 	return nil
 }

@@ -16,10 +16,13 @@ var typesSource string
 //go:embed drill.go
 var drillSource string
 
+//go:embed watch.go
+var watchSource string
+
 // comments maps Type and Type.Field to the doc comment, on one line.
 func comments() map[string]string {
 	found := map[string]string{}
-	for name, source := range map[string]string{"types.go": typesSource, "drill.go": drillSource} {
+	for name, source := range map[string]string{"types.go": typesSource, "drill.go": drillSource, "watch.go": watchSource} {
 		f, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
 		if err != nil {
 			panic("config: the embedded " + name + " does not parse: " + err.Error()) // it compiled

@@ -65,6 +65,8 @@ type Cluster struct {
 	Drill *Drill `yaml:"drill,omitempty"`
 	// Tuning are the times in which faults are noticed and mended.
 	Tuning *Tuning `yaml:"tuning,omitempty"`
+	// Watch is when and whom `jomctl watch` tells.
+	Watch *Watch `yaml:"watch,omitempty"`
 
 	// File is the path of the file this was read from; relative paths in it are taken from its folder.
 	File string `yaml:"-"`

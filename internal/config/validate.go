@@ -50,6 +50,7 @@ func Validate(c *Cluster) error {
 	k.maintenance(c.Maintenance)
 	k.drill(c.Drill)
 	k.tuning(c.Tuning)
+	k.watch(c.Watch)
 	if len(k.problems) == 0 {
 		return nil
 	}

@@ -269,6 +269,7 @@ func example() *Cluster {
 		Maintenance: &Maintenance{Windows: []Window{{Days: []string{"sat"}, Start: "22:00", Length: Duration(4 * time.Hour), Zone: "Europe/Berlin"}}},
 		Drill:       &Drill{Targets: []DrillTarget{{Scenario: "controller-killed", Recovery: seconds(60)}}},
 		Tuning:      &Tuning{AgentPing: seconds(5), AgentPings: 3},
+		Watch:       &Watch{Webhook: "file:~/.ssh/alert_webhook"},
 	}
 	Default(c)
 	c.SSH = nil

@@ -77,7 +77,7 @@ func TestHintsAreTheDefaults(t *testing.T) {
 	require.NotNil(t, got.Maintenance)
 	require.NotNil(t, got.Drill)
 	require.Equal(t, DefaultTuning().AgentPing, got.Tuning.AgentPing)
-	got.Jenkins.SCM, got.Backup, got.Maintenance, got.Drill, got.Tuning = nil, nil, nil, nil, nil
+	got.Jenkins.SCM, got.Backup, got.Maintenance, got.Drill, got.Tuning, got.Watch = nil, nil, nil, nil, nil, nil
 	require.Equal(t, c, got)
 }
 

@@ -2,17 +2,12 @@ package watch
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/probe"
 	"github.com/jomctl/jomctl/internal/status"
-	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // Job is a watch that goes on until it is ended.
@@ -24,28 +19,34 @@ type Job struct {
 	Report      func(ctx context.Context) status.Report
 	// Probe, where set, passes samples until its context ends.
 	Probe func(ctx context.Context, sink func(probe.Sample))
-	// Tell is called with each alert, one at a time; Failed with what could not be told or kept.
+	// Show, where set, is called once with each alert, before it is told for the first time.
+	Show func(a Alert) error
+	// Tell is called with each alert, one at a time, until it returns nil: again after Again, 0 means a minute. Failed gets what could
+	// not be told or kept.
 	Tell   func(ctx context.Context, a Alert) error
+	Again  time.Duration
 	Failed func(err error)
-	// File keeps the alerts that have begun over runs of the program, so that each begins once.
+	// File keeps the alerts that have begun, and those that nobody has taken, over runs of the program.
 	File string
 }
 
 const (
-	// backlog is how many alerts may wait to be told.
+	// backlog is how many alerts may wait to be told; more than that, and the oldest are given up.
 	backlog = 256
+	// again is the pause before an alert that nobody took is told again.
+	again = time.Minute
 	// farewell is how long alerts that wait may take at the end.
 	farewell = 5 * time.Second
 )
 
 // Run watches until ctx ends.
 func (j Job) Run(ctx context.Context) error {
-	open, err := readOpen(j.File)
+	box, err := openOutbox(j.File)
 	if err != nil {
 		return err
 	}
-	watcher := New(j.Cluster, j.Limits, open)
-	reports, samples, alerts := make(chan status.Report), make(chan probe.Sample), make(chan Alert, backlog)
+	watcher := New(j.Cluster, j.Limits, box.memory.Open)
+	reports, samples := make(chan status.Report), make(chan probe.Sample)
 	var sources, sender sync.WaitGroup
 	sources.Go(func() { j.report(ctx, reports) })
 	if j.Probe != nil {
@@ -53,7 +54,8 @@ func (j Job) Run(ctx context.Context) error {
 	}
 	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	sender.Go(func() { j.send(last, alerts) })
+	ending := make(chan struct{})
+	sender.Go(func() { j.send(last, box, ending) })
 	ticker := time.NewTicker(j.Step)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -64,30 +66,28 @@ func (j Job) Run(ctx context.Context) error {
 		case s := <-samples:
 			watcher.Probed(s)
 		case now := <-ticker.C:
-			j.judge(watcher, now, alerts)
+			j.judge(watcher, now, box)
 		}
 	}
 	sources.Wait()
-	close(alerts)
+	close(ending)
 	timer := time.AfterFunc(farewell, cancel)
 	defer timer.Stop()
 	sender.Wait()
 	return nil
 }
 
-func (j Job) judge(watcher *Watcher, now time.Time, alerts chan<- Alert) {
+func (j Job) judge(watcher *Watcher, now time.Time, box *outbox) {
 	news := watcher.Step(now)
-	for _, a := range news {
-		select {
-		case alerts <- a:
-		default:
-			j.Failed(fmt.Errorf("%d alerts wait already: %s of %s was not told", backlog, a.State, a.ID))
-		}
+	if len(news) == 0 {
+		return
 	}
-	if len(news) > 0 {
-		if err := writeOpen(j.File, watcher.Open()); err != nil {
-			j.Failed(err)
-		}
+	lost, err := box.add(news, watcher.Open())
+	if lost > 0 {
+		j.Failed(fmt.Errorf("%d alerts wait already: the %d oldest of them are given up", backlog, lost))
+	}
+	if err != nil {
+		j.Failed(err)
 	}
 }
 
@@ -114,36 +114,54 @@ func pass[T any](ctx context.Context, to chan<- T, value T) {
 	}
 }
 
-func (j Job) send(ctx context.Context, alerts <-chan Alert) {
-	for a := range alerts {
-		if err := j.Tell(ctx, a); err != nil {
-			j.Failed(fmt.Errorf("%s of %s was not told: %w", a.State, a.ID, err))
+// send tells what is in the box, the oldest first. When it is ending the rest is told until one is not taken; what is left stays in the
+// box for the next run.
+func (j Job) send(ctx context.Context, box *outbox, ending <-chan struct{}) {
+	for {
+		a, there := box.first()
+		if !there {
+			select {
+			case <-box.news:
+				continue
+			case <-ending:
+			}
+			if a, there = box.first(); !there {
+				return
+			}
+		}
+		if j.tell(ctx, box, a) {
+			continue
+		}
+		select {
+		case <-ending:
+			return
+		case <-time.After(j.pause()):
 		}
 	}
 }
 
-func readOpen(file string) ([]Alert, error) {
-	var open []Alert
-	data, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+func (j Job) pause() time.Duration {
+	if j.Again > 0 {
+		return j.Again
 	}
-	if err == nil {
-		err = json.Unmarshal(data, &open)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the alerts that have begun: %w (remove %s to forget them)", err, file)
-	}
-	return open, nil
+	return again
 }
 
-func writeOpen(file string, open []Alert) error {
-	data, err := json.MarshalIndent(open, "", "  ")
-	if err == nil {
-		err = wholefile.Write(file, append(data, '\n'), 0o600)
+// tell shows and tells one alert, the first of the box; false where nobody took it.
+func (j Job) tell(ctx context.Context, box *outbox, a letter) bool {
+	failed := func(err error) {
+		if err != nil {
+			j.Failed(err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("keeping the alerts that have begun: %w", err)
+	if j.Show != nil && !a.Shown {
+		failed(j.Show(a.Alert))
+		failed(box.shown())
 	}
-	return nil
+	if err := j.Tell(ctx, a.Alert); err != nil {
+		j.Failed(fmt.Errorf("%s of %s was not told, and will be told again: %w", a.State, a.ID, err))
+		return false
+	}
+	failed(box.taken())
+	return true
 }

@@ -3,6 +3,8 @@ package watch
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -149,4 +151,83 @@ func TestAJobTellsUntilItIsEnded(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
 	require.ErrorContains(t, job.Run(t.Context()), "remove "+file)
+}
+
+func TestWhatNobodyTookIsToldAgainAlsoByTheNextRun(t *testing.T) {
+	r := &running{}
+	r.set(func(r *status.Report) { r.Hosts[0].Disk = &status.Disk{Used: 99, Free: 1} })
+	file := filepath.Join(t.TempDir(), "watch.json")
+	limits := Defaults()
+	limits.After, limits.Clear = 0, 0
+	var shown []string
+	refusals := 0
+	taken := false
+	job := Job{Cluster: "ci", Limits: limits, Every: time.Millisecond, Step: time.Millisecond, Again: time.Millisecond, File: file,
+		Report: func(context.Context) status.Report { r.mu.Lock(); defer r.mu.Unlock(); return r.report },
+		Show: func(a Alert) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			shown = append(shown, a.State+" "+a.ID)
+			return nil
+		},
+		Tell: func(_ context.Context, a Alert) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if !taken {
+				refusals++
+				return errors.New("no mail today")
+			}
+			r.alerts = append(r.alerts, a.State+" "+a.ID)
+			return nil
+		},
+		Failed: func(err error) { r.mu.Lock(); defer r.mu.Unlock(); r.faults = append(r.faults, err.Error()) }}
+	run := func(until func(context.Context) bool) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- job.Run(ctx) }()
+		testkit.Eventually(t, time.Minute, "it", until)
+		cancel()
+		require.NoError(t, <-ended)
+	}
+	run(func(context.Context) bool { r.mu.Lock(); defer r.mu.Unlock(); return refusals > 2 })
+	require.Contains(t, r.faults[0], "begin of disk/a1 was not told, and will be told again: no mail today")
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(data), `"untold"`)
+
+	taken = true
+	run(r.has("begin disk/a1"))
+	require.Equal(t, []string{"begin disk/a1"}, r.alerts)
+	require.Equal(t, []string{"begin disk/a1"}, shown, "it is shown once")
+	data, err = os.ReadFile(file)
+	require.NoError(t, err)
+	require.NotContains(t, string(data), `"untold"`)
+}
+
+func TestTheFileOfAnEarlierVersionIsRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "watch.json")
+	require.NoError(t, os.WriteFile(file, []byte(`[{"state": "begin", "id": "disk/a1"}]`), 0o600))
+	box, err := openOutbox(file)
+	require.NoError(t, err)
+	require.Equal(t, "disk/a1", box.memory.Open[0].ID)
+}
+
+func TestTooManyAlertsGiveUpTheOldestButTheOneThatIsBeingTold(t *testing.T) {
+	box, err := openOutbox(filepath.Join(t.TempDir(), "watch.json"))
+	require.NoError(t, err)
+	var news []Alert
+	for n := range backlog + 2 {
+		news = append(news, Alert{ID: fmt.Sprint(n)})
+	}
+	lost, err := box.add(news, nil)
+	require.NoError(t, err)
+	require.Equal(t, 2, lost)
+	var ids []string
+	for a, there := box.first(); there; a, there = box.first() {
+		ids = append(ids, a.ID)
+		require.NoError(t, box.taken())
+	}
+	require.Len(t, ids, backlog)
+	require.Equal(t, []string{"0", "3"}, ids[:2])
+	require.Equal(t, fmt.Sprint(backlog+1), ids[len(ids)-1])
 }
