@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
@@ -47,6 +48,14 @@ func (f *Fleet) at(h config.Host) *Fleet {
 
 // ownHosts says whether the hosts are machines of their own.
 func (f *Fleet) ownHosts() bool { return f.programsOf != nil }
+
+// edition are the versions that a service depends on, empty where its hosts are folders: there another version has another path.
+func (f *Fleet) edition(versions ...string) string {
+	if !f.ownHosts() {
+		return ""
+	}
+	return strings.Trim(strings.Join(versions, " "), " ")
+}
 
 // ip is the address that the host's programs listen on.
 func (f *Fleet) ip(h config.Host) string {

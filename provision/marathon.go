@@ -56,7 +56,10 @@ func (f *Fleet) Marathon(h config.Host) Service {
 		s.Unit.Argv = append(s.Unit.Argv, "--zk_session_timeout", fmt.Sprint(session.Duration().Milliseconds()))
 	}
 	s.Unit.Argv = append(s.Unit.Argv, auth.args...)
-	s.Unit.RestartDelay, s.Unit.StopTimeout = f.sessionDelay(), 15*time.Second
+	s.Unit.RestartDelay, s.Unit.StopTimeout, s.edition = f.sessionDelay(), 15*time.Second, f.edition(p.Version)
+	if p.Library != "" && p.Image == "" { // it is the Mesos of its host that it loads
+		s.edition = f.edition(p.Version, f.programs.Mesos.Version)
+	}
 	return s.seal()
 }
 

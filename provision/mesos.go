@@ -35,7 +35,7 @@ func (f *Fleet) MesosMaster(h config.Host) Service {
 	}
 	f.authenticateMaster(&s)
 	f.mesosEnv(s.Unit.Env)
-	s.Unit.RestartDelay = f.sessionDelay()
+	s.Unit.RestartDelay, s.edition = f.sessionDelay(), f.edition(m.Version)
 	return s.seal()
 }
 
@@ -86,7 +86,7 @@ func (f *Fleet) MesosAgent(h config.Host) Service {
 	}
 	f.authenticateAgent(&s)
 	f.mesosEnv(s.Unit.Env)
-	s.Unit.KillMode = host.KillProcess
+	s.Unit.KillMode, s.edition = host.KillProcess, f.edition(m.Version)
 	return s.seal()
 }
 

@@ -47,6 +47,8 @@ type Service struct {
 	// ReloadSignal, where set, makes the program read its files again, so that it goes on when one of them changes.
 	ReloadSignal string
 
+	// edition is the version of the programs on a host of its own, where a package puts a new one under the paths of the old one.
+	edition string
 	// identity is set for a Mesos agent.
 	identity *identity
 	// fault is why the service could not be described: a secret that cannot be read. It can be removed all the same.
@@ -56,7 +58,8 @@ type Service struct {
 // Title names the service and its host for people.
 func (s Service) Title() string { return s.Role + " on " + s.Host.Name() }
 
-// seal makes the unit's spec depend on the files, so that the program is started anew when one of them changes.
+// seal makes the unit's spec depend on the files and on the version of the programs, so that the program is started anew when one of them
+// changes.
 func (s Service) seal() Service {
 	if s.ReloadSignal != "" {
 		return s
@@ -65,6 +68,9 @@ func (s Service) seal() Service {
 	for _, f := range s.Files {
 		fmt.Fprintf(sum, "%s %d\n", f.Path, len(f.Data))
 		sum.Write(f.Data)
+	}
+	if s.edition != "" {
+		fmt.Fprintf(sum, "version %s\n", s.edition)
 	}
 	s.Unit.Stamp = hex.EncodeToString(sum.Sum(nil))
 	return s

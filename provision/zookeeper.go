@@ -33,7 +33,7 @@ func (f *Fleet) ZooKeeper(h config.Host) Service {
 	if id := f.serverID(h); id > 0 {
 		s.Files = append(s.Files, text(data+"/myid", fmt.Sprint(id)))
 	}
-	s.Unit.RestartDelay = time.Second
+	s.Unit.RestartDelay, s.edition = time.Second, f.edition(z.Version)
 	return s.seal()
 }
 

@@ -59,6 +59,8 @@ type ownHosts struct {
 	plans map[string][]source.Plan
 	// got is what was fetched for a plan, by component and facts.
 	got map[string]source.Fetched
+	// wants is what is to be had for a plan, as far as a check has told it, by component and facts.
+	wants map[string]source.Locked
 	// found are the programs of the hosts that have all of them.
 	found  map[string]provision.Programs
 	values map[string]provision.HostValues
@@ -108,7 +110,7 @@ func newOwnHosts(c *config.Cluster, access Access) (*ownHosts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the running program: %w", err)
 	}
-	lock, err := source.ReadLock(source.LockFile(c))
+	lock, err := lockOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +124,7 @@ func newOwnHosts(c *config.Cluster, access Access) (*ownHosts, error) {
 		helpers:   hosts.Helpers{Standin: hosts.NewProgram(standin), Jomhome: hosts.NewProgram(filepath.Join(filepath.Dir(self), "jomhome"))},
 		checker:   &source.Checker{Cache: &source.Cache{Dir: filepath.Join(c.StateDir(), "cache")}, Lock: lock, Catalogue: resolver.Catalogue},
 		installer: &source.Installer{Standin: standin},
-		facts:     map[string]hosts.Facts{}, plans: map[string][]source.Plan{}, got: map[string]source.Fetched{},
+		facts:     map[string]hosts.Facts{}, plans: map[string][]source.Plan{}, got: map[string]source.Fetched{}, wants: map[string]source.Locked{},
 		found: map[string]provision.Programs{}, values: map[string]provision.HostValues{}}
 	var jump *host.Remote
 	if c.SSH.Jump != "" {
@@ -261,7 +263,11 @@ func openHosts(ctx context.Context, c *config.Cluster, access Access) (*Env, err
 		return env, nil
 	}
 	env.own.ask(ctx, env.ZooKeeper.Healthy)
-	return env, env.learn(ctx)
+	if err := env.learn(ctx); err != nil {
+		return nil, err
+	}
+	env.versions, err = env.otherHostVersions(ctx)
+	return env, err
 }
 
 // reach connects to all hosts and asks for their facts. It is false where a host cannot be reached, which is a finding.

@@ -30,10 +30,12 @@ func (e *Env) learn(ctx context.Context) error {
 		return nil
 	}
 	for _, plan := range o.different() {
-		if result := o.checker.Check(ctx, plan); len(result.Findings) > 0 {
-			for _, f := range result.Findings {
-				e.findings = append(e.findings, provision.Finding{Subject: f.Subject, Problem: f.Problem, Fix: f.Fix})
-			}
+		result := o.checker.Check(ctx, plan)
+		for _, f := range result.Findings {
+			e.findings = append(e.findings, provision.Finding{Subject: f.Subject, Problem: f.Problem, Fix: f.Fix})
+		}
+		if len(result.Findings) == 0 {
+			o.wants[planKey(plan)] = result.Locked
 		}
 	}
 	return nil
@@ -154,11 +156,14 @@ func (e *Env) sourcesStep() op.Step {
 		return all
 	}
 	return op.Step{ID: "sources", Title: "Sources verified and locked",
-		Probe: func(context.Context) (op.State, error) { return needed(len(missing()) == 0), nil },
+		Probe: func(context.Context) (op.State, error) { return needed(len(missing()) == 0 && o.lockKept()), nil },
 		Changes: func(context.Context) []string {
 			var lines []string
 			for _, plan := range missing() {
 				lines = append(lines, fmt.Sprintf("fetch %s from %s for %s", plan.Component, plan.Title, plan.Facts))
+			}
+			if len(lines) == 0 {
+				lines = append(lines, "write "+installedLockFile(e.Cluster.StateDir()))
 			}
 			return lines
 		},
@@ -177,7 +182,10 @@ func (e *Env) sourcesStep() op.Step {
 				o.got[planKey(plan)] = got
 				o.mu.Unlock()
 			}
-			return o.checker.Lock.Write(source.LockFile(e.Cluster))
+			if err := o.checker.Lock.Write(source.LockFile(e.Cluster)); err != nil {
+				return err
+			}
+			return o.keepLock()
 		},
 	}
 }

@@ -31,16 +31,18 @@ func PlatformDir(c *config.Cluster) string { return filepath.Join(c.StateDir(), 
 
 // OpenPlatform looks at what is installed and at what the cluster file wants. What cannot be done is a *Refusal.
 func OpenPlatform(ctx context.Context, c *config.Cluster, store *platform.Store, access Access) (*Platform, error) {
-	if c.Target != config.TargetLocal {
-		return nil, &Refusal{Problem: "this version of jomctl upgrades ZooKeeper, Mesos and Marathon on target local only",
-			Fix: "see docs/upgrade.md for what to do on hosts of their own"}
-	}
 	installed, err := Installed(c.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Refusal{Problem: "nothing is installed that could be upgraded", Fix: "run `jomctl install`"}
 	}
 	if err != nil {
 		return nil, err
+	}
+	if c.Target != installed.Target {
+		return nil, &Refusal{Problem: fmt.Sprintf("target %s is installed, and the cluster file says %s", installed.Target, c.Target), Fix: "set `target` back"}
+	}
+	if c.Target != config.TargetLocal {
+		return openHostPlatform(ctx, c, installed, store, access)
 	}
 	before, err := Open(ctx, installed, access)
 	if err != nil {
@@ -92,6 +94,9 @@ func samePrograms(a, b *Env, role string) bool {
 
 // Parts are the roles that have other programs than the cluster file wants, in order, and the hosts of each with the leader last.
 func (p *Platform) Parts(ctx context.Context) ([]platform.Part, error) {
+	if p.New.own != nil {
+		return p.hostParts(ctx)
+	}
 	var parts []platform.Part
 	for _, role := range platformRoles() {
 		component := componentOf(role)
@@ -106,11 +111,7 @@ func (p *Platform) Parts(ctx context.Context) ([]platform.Part, error) {
 		if !differs {
 			continue
 		}
-		var hosts []string
-		for _, h := range leaderLast(p.hosts(role), leader) {
-			hosts = append(hosts, h.Name)
-		}
-		part, err := platform.NewPart(role, component, from, to, hosts)
+		part, err := platform.NewPart(role, component, from, to, namesOf(leaderLast(p.hosts(role), leader)))
 		if err != nil {
 			return nil, err
 		}
@@ -236,6 +237,9 @@ func (p *Platform) Check(ctx context.Context) []upgrade.Reason {
 	for _, finding := range p.Old.findings {
 		add("the way back", "of what is installed: "+finding.Problem, "bring it back, so that the run can be taken back: "+finding.Fix)
 	}
+	if p.New.own != nil {
+		found = append(found, p.hostReasons(ctx)...)
+	}
 	for _, role := range platformRoles() {
 		if err := p.Healthy(ctx, role, ""); err != nil {
 			add(role, err.Error(), "bring it back: `jomctl status`, `jomctl install` with the old `components`")
@@ -250,6 +254,9 @@ func (p *Platform) Check(ctx context.Context) []upgrade.Reason {
 
 // BringNear has nothing to fetch where all programs are folders of this machine, and looks whether those of both sides are there.
 func (p *Platform) BringNear(ctx context.Context, say op.Say) error {
+	if p.New.own != nil {
+		return p.bringHostsNear(ctx, say)
+	}
 	for side, c := range map[string]*config.Cluster{"old": p.Old.Cluster, "new": p.New.Cluster} {
 		if _, findings := provision.FindPrograms(ctx, c, ""); len(findings) > 0 {
 			return &upgrade.RefusedError{Reasons: []upgrade.Reason{{Subject: findings[0].Subject, Problem: "of the " + side + " version: " + findings[0].Problem, Fix: findings[0].Fix}}}

@@ -82,17 +82,18 @@ func TestThePlatformRecordsWhatIsProven(t *testing.T) {
 	require.Equal(t, "/opt/mesos-1.11", kept.Components.Mesos.Source.Path)
 }
 
-func TestThePlatformIsOfTargetLocal(t *testing.T) {
+func TestThePlatformIsOfTheTargetThatIsInstalled(t *testing.T) {
 	c := clusterWith(t, "")
 	_, err := OpenPlatform(t.Context(), c, &platform.Store{}, Access{})
 	var refusal *Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Contains(t, refusal.Problem, "nothing is installed")
+	record(t, c)
 	other := c.Clone()
 	other.Target = config.TargetHosts
 	_, err = OpenPlatform(t.Context(), other, &platform.Store{}, Access{})
 	require.ErrorAs(t, err, &refusal)
-	require.Contains(t, refusal.Problem, "target local only")
+	require.Contains(t, refusal.Problem, "target local is installed")
 }
 
 func TestPlatformDescribesDifferences(t *testing.T) {

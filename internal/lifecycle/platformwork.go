@@ -44,9 +44,12 @@ func (p *Platform) service(role, name string, side platform.Side) (provision.Ser
 
 // Exchange starts an instance with the programs of a side. Executors of a Mesos agent outlive its stop.
 func (p *Platform) Exchange(ctx context.Context, role, name string, side platform.Side, say op.Say) error {
-	s, _, err := p.service(role, name, side)
+	s, h, err := p.service(role, name, side)
 	if err != nil {
 		return err
+	}
+	if p.New.own != nil {
+		return p.exchangeOnHost(ctx, role, h, side, say)
 	}
 	if err := s.Host.Units().Stop(ctx, role); err != nil {
 		return err
@@ -63,6 +66,14 @@ func (p *Platform) Stop(ctx context.Context, role, name string) error {
 
 // Runs is nil when an instance serves with the programs of the side.
 func (p *Platform) Runs(ctx context.Context, role, name string, side platform.Side) error {
+	want := p.env(side).versionOf(componentOf(role))
+	if p.New.own != nil {
+		h, _ := p.New.Cluster.Host(name)
+		var err error
+		if want, err = p.installedOn(ctx, role, h, side); err != nil {
+			return err
+		}
+	}
 	s, h, err := p.service(role, name, side)
 	if err != nil {
 		return err
@@ -78,7 +89,6 @@ func (p *Platform) Runs(ctx context.Context, role, name string, side platform.Si
 	if err != nil {
 		return err
 	}
-	want := p.env(side).versionOf(componentOf(role))
 	if told != "" && want != "" && !platform.Same(told, want) {
 		return fmt.Errorf("%s on %s is %s, not %s", role, name, told, want)
 	}
@@ -145,7 +155,9 @@ func (p *Platform) Healthy(ctx context.Context, role, but string) error {
 	}
 	switch role {
 	case provision.RoleZooKeeper:
-		return p.New.ZooKeeper.Healthy(ctx)
+		if err := p.New.ZooKeeper.Healthy(ctx); err != nil {
+			return err
+		}
 	case provision.RoleMesosMaster:
 		if err := mesos.Ready(ctx); err != nil {
 			return err
@@ -156,9 +168,31 @@ func (p *Platform) Healthy(ctx context.Context, role, but string) error {
 		if err == nil && (info.Leader == "" || info.FrameworkID == "") {
 			err = errors.New("Marathon has no leader that is registered with Mesos yet")
 		}
+		if err != nil {
+			return err
+		}
+	}
+	return p.controllerServes(ctx)
+}
+
+// controllerServes is nil when the controller answers as it did before, and its framework, where the masters know one, is connected.
+func (p *Platform) controllerServes(ctx context.Context) error {
+	client, err := p.Old.Jenkins()
+	if err != nil {
 		return err
 	}
-	return nil
+	defer client.Close()
+	want := p.Old.controller().want()
+	if _, err := client.Ready(ctx, want); err != nil {
+		return fmt.Errorf("the controller does not serve: %w", err)
+	}
+	old := *p.Old
+	old.Mesos, _ = p.quick()
+	use, err := old.Framework(ctx)
+	if err == nil && use.Known && !use.Active {
+		err = errors.New("the controller's framework is not connected to the leading Mesos master")
+	}
+	return err
 }
 
 // Drain lets the builds of a host end. One that is not registered has nothing to drain.
@@ -267,6 +301,11 @@ func (p *Platform) Record(_ context.Context, components []string) error {
 			c.Components.Mesos = p.New.Cluster.Components.Mesos
 		case source.Marathon:
 			c.Components.Marathon = p.New.Cluster.Components.Marathon
+		}
+	}
+	if p.New.own != nil {
+		if err := p.recordLock(components); err != nil {
+			return err
 		}
 	}
 	return writeHere(installedFile(c.StateDir()), config.Show(declared(c)), 0o600)

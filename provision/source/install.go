@@ -22,6 +22,8 @@ type Installer struct {
 	// Upload brings the fetched packages and images to the host, for hosts without internet; otherwise a host with a repository or a
 	// registry fetches for itself. Files by URL are always uploaded.
 	Upload bool
+	// Reuse takes an archive that is unpacked and an image that is there as they are, so that programs which run from them are left alone.
+	Reuse bool
 	// Standin is this machine's path of the program standin, for the kind of that name.
 	Standin string
 	// Say gets what is going on; nil means nobody listens.
@@ -59,26 +61,19 @@ func stamp(p Plan, f Fetched) string {
 
 // Probe looks whether a host has what the plan wants. Where it has not, why says so.
 func (i *Installer) Probe(ctx context.Context, m host.Machine, p Plan, f Fetched) (programs Programs, why string, err error) {
-	text, err := m.ReadFile(ctx, receiptPath(m, p.Component))
-	if errors.Is(err, fs.ErrNotExist) {
-		return programs, "is not installed", nil
+	was, state, err := i.had(ctx, m, p, f)
+	switch {
+	case err != nil:
+		return was, "", err
+	case state == hadNone:
+		return was, "is not installed", nil
+	case state == hadDamaged:
+		return was, "its record on the host is damaged", nil
+	case state == hadOther:
+		return was, "something else is installed", nil
 	}
-	if err != nil {
-		return programs, "", fmt.Errorf("%s: read what is installed: %w", m.Name(), err)
-	}
-	var was receipt
-	if err := json.Unmarshal(text, &was); err != nil {
-		return programs, "its record on the host is damaged", nil
-	}
-	want, err := i.stamp(p, f)
-	if err != nil {
-		return programs, "", err
-	}
-	if was.Stamp != want {
-		return was.Programs, "something else is installed", nil
-	}
-	why, err = i.drift(ctx, m, p, was.Programs)
-	return was.Programs, why, err
+	why, err = i.drift(ctx, m, p, was)
+	return was, why, err
 }
 
 // stamp is stamp with the checksum of the stand-in, which no lock knows.

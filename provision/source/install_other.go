@@ -18,6 +18,9 @@ import (
 // archive unpacks an uploaded archive into a folder of its own, which appears as a whole or not at all.
 func (i *Installer) archive(ctx context.Context, m host.Machine, p Plan, f Fetched) (programs Programs, err error) {
 	dir := path.Join(installRoot, p.Component+"-"+f.Locked.SHA256[:min(12, len(f.Locked.SHA256))])
+	if kept, ok := i.kept(ctx, m, p, dir); ok {
+		return kept, nil
+	}
 	file, err := i.tarball(ctx, m, f)
 	if err != nil {
 		return programs, err
@@ -115,6 +118,11 @@ func (i *Installer) image(ctx context.Context, m host.Machine, p Plan, f Fetched
 	if !i.Upload || f.File == "" {
 		if !strings.Contains(programs.Image, "@") {
 			return programs, fmt.Errorf("image %s has no digest; `jomctl sources lock` finds it", p.Image)
+		}
+		if i.Reuse {
+			if _, err := m.Run(ctx, "docker", "image", "inspect", "--format", "{{.Id}}", programs.Image); err == nil {
+				return programs, nil
+			}
 		}
 		_, err := m.Run(ctx, "docker", "pull", "--quiet", programs.Image)
 		return programs, err

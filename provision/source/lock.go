@@ -132,3 +132,8 @@ func (l *Lock) Keep(kind Kind, components []string) {
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// Has says whether something is locked for the same source and kind of host as for another entry.
+func (l *Lock) Has(other Locked) bool {
+	return slices.ContainsFunc(l.Sources, func(one Locked) bool { return one.key() == other.key() })
+}

@@ -11,6 +11,8 @@ import (
 	"github.com/goreleaser/nfpm/v2"
 	"github.com/goreleaser/nfpm/v2/deb"
 	"github.com/goreleaser/nfpm/v2/files"
+
+	"github.com/jomctl/jomctl/internal/standin/edition"
 )
 
 // Layout is how a package is built.
@@ -32,8 +34,21 @@ func (l Layout) PackageName() string {
 	return map[Layout]string{VendorMesos: "mesos", ForkMesos: "aventer-mesos", VendorMarathon: "marathon"}[l]
 }
 
+// Edition is what the programs of a package are, besides the stand-in as it is.
+type Edition struct {
+	// Says is the version that they tell; empty is that of the stand-in.
+	Says string
+	// Broken programs end at once.
+	Broken bool
+}
+
 // BuildPackage writes a package with a version into dir and returns its path. standin is the program standin, built static for arch.
 func BuildPackage(dir string, layout Layout, version, arch, standin string) (string, error) {
+	return BuildEdition(dir, layout, version, arch, standin, Edition{})
+}
+
+// BuildEdition is BuildPackage with programs that say they are another version, or do not start.
+func BuildEdition(dir string, layout Layout, version, arch, standin string, as Edition) (string, error) {
 	if _, err := os.Stat(standin); err != nil {
 		return "", fmt.Errorf("build package %s: %w", layout, err)
 	}
@@ -42,7 +57,7 @@ func BuildPackage(dir string, layout Layout, version, arch, standin string) (str
 		return "", fmt.Errorf("build package %s: %w", layout, err)
 	}
 	defer os.RemoveAll(work)
-	b := &builder{dir: work, standin: standin, info: nfpm.WithDefaults(&nfpm.Info{Name: layout.PackageName(), Arch: arch, Version: version, VersionSchema: "none",
+	b := &builder{dir: work, standin: standin, edition: as, info: nfpm.WithDefaults(&nfpm.Info{Name: layout.PackageName(), Arch: arch, Version: version, VersionSchema: "none",
 		Maintainer: "jomctl lab <lab@example.org>", Section: "misc", Priority: "optional", Description: "stand-in for the lab, in the layout " + string(layout)})}
 	switch layout {
 	case VendorMesos:
@@ -64,6 +79,7 @@ func BuildPackage(dir string, layout Layout, version, arch, standin string) (str
 // builder collects the files of one package; the first error stays.
 type builder struct {
 	dir, standin string
+	edition      Edition
 	info         *nfpm.Info
 	err          error
 }
@@ -109,6 +125,19 @@ func (b *builder) program(dst string) {
 	b.info.Contents = append(b.info.Contents, &files.Content{Source: b.standin, Destination: dst, FileInfo: &files.ContentFileInfo{Mode: 0o755}})
 }
 
+// starts adds a program of Mesos or Marathon: a link to the stand-in, or a script that starts it as another version.
+func (b *builder) starts(dst, to, standin string) {
+	name := filepath.Base(dst)
+	switch {
+	case b.edition.Broken:
+		b.file(dst, 0o755, "#!/bin/sh\necho \"$0: error while loading shared libraries\" >&2\nexit 127\n")
+	case b.edition.Says != "":
+		b.file(dst, 0o755, fmt.Sprintf("#!/bin/sh\n%s=%s exec %s %s \"$@\"\n", edition.Variable, b.edition.Says, standin, name))
+	default:
+		b.link(dst, to)
+	}
+}
+
 func (b *builder) link(dst, to string) {
 	b.info.Contents = append(b.info.Contents, &files.Content{Source: to, Destination: dst, Type: files.TypeSymlink})
 }
@@ -133,7 +162,7 @@ func unit(description, command, more string) string {
 func (b *builder) vendorMesos() {
 	b.common("/usr/local/lib")
 	for _, name := range []string{"mesos-master", "mesos-agent", "mesos-slave"} {
-		b.link("/usr/sbin/"+name, "../libexec/mesos/standin")
+		b.starts("/usr/sbin/"+name, "../libexec/mesos/standin", "/usr/libexec/mesos/standin")
 	}
 	b.file("/usr/bin/mesos-init-wrapper", 0o755, "#!/bin/bash\nset -o errexit\n. /etc/default/mesos\nexec \"/usr/sbin/mesos-$1\" \"--zk=$(cat /etc/mesos/zk)\"\n")
 	b.file("/etc/mesos/zk", 0o644, "zk://localhost:2181/mesos\n")
@@ -151,7 +180,7 @@ func (b *builder) vendorMesos() {
 func (b *builder) forkMesos() {
 	b.common("/usr/lib")
 	for _, name := range []string{"mesos-master", "mesos-agent"} {
-		b.link("/usr/bin/"+name, "../libexec/mesos/standin")
+		b.starts("/usr/bin/"+name, "../libexec/mesos/standin", "/usr/libexec/mesos/standin")
 	}
 	b.file("/usr/bin/mesos-init-wrapper", 0o755, "#!/bin/bash\nset -o errexit\nexec \"/usr/bin/mesos-$1\" \"--zk=$(cat /etc/mesos/zk)\"\n")
 	b.file("/usr/lib/systemd/system/mesos-master.service", 0o644, unit("Mesos Master", "/usr/bin/mesos-init-wrapper master", ""))
@@ -159,7 +188,12 @@ func (b *builder) forkMesos() {
 }
 
 func (b *builder) vendorMarathon() {
-	b.program("/usr/share/marathon/bin/marathon")
+	if b.edition == (Edition{}) {
+		b.program("/usr/share/marathon/bin/marathon")
+	} else {
+		b.program("/usr/share/marathon/lib/standin")
+		b.starts("/usr/share/marathon/bin/marathon", "", "/usr/share/marathon/lib/standin")
+	}
 	b.file("/etc/default/marathon", 0o644, "MARATHON_MESOS_USER=\"root\"\n")
 	b.file("/lib/systemd/system/marathon.service", 0o644, strings.Replace(unit("Marathon", "/usr/share/marathon/bin/marathon", "User=marathon\n"),
 		"[Service]\n", "[Service]\nEnvironmentFile=/etc/default/marathon\n", 1))
