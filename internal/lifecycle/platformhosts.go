@@ -112,7 +112,7 @@ func (p *Platform) instanceOn(ctx context.Context, role string, h config.Host) (
 	one := instance{there: true}
 	o := p.New.own
 	plan, has := o.plan(h.Name, componentOf(role))
-	if !has || plan.Kind == source.KindStandin {
+	if !has || plan.Kind == source.KindStandin || plan.Free() {
 		return one, nil
 	}
 	wanted, err := o.wanted(ctx, plan)
@@ -253,7 +253,7 @@ func (p *Platform) hostReasons(ctx context.Context) []upgrade.Reason {
 
 // packageName is that of the package that a plan brings, empty where it brings none or its name is not known yet.
 func (p *Platform) packageName(e *Env, plan source.Plan) string {
-	if !plan.InPlace() || plan.Kind == source.KindStandin {
+	if !plan.InPlace() || !plan.Fixed() {
 		return ""
 	}
 	if inside := e.own.fetched(plan).Inside.Package; inside != "" {
@@ -287,7 +287,7 @@ func (e *Env) otherHostVersion(ctx context.Context, role string, h config.Host) 
 	o, component := e.own, componentOf(role)
 	plan, has := o.plan(h.Name, component)
 	control := role != provision.RoleMesosAgent
-	if !has || plan.Kind == source.KindStandin || control && !h.Is(config.RoleControl) || !control && !h.Is(config.RoleMesosAgent) {
+	if !has || plan.Kind == source.KindStandin || plan.Free() || control && !h.Is(config.RoleControl) || !control && !h.Is(config.RoleMesosAgent) {
 		return nil, nil //nolint:nilnil // nothing to find
 	}
 	wanted := o.fetched(plan)

@@ -23,6 +23,11 @@ func (p Plan) InPlace() bool {
 // Fixed says that the plan names one file, package or image by its checksum or digest once it is locked, so that the same can be had again.
 func (p Plan) Fixed() bool { return p.fetched() }
 
+// Free says that the plan takes what the host's own system has, in whatever version: its upgrades are the system's.
+func (p Plan) Free() bool {
+	return (p.Kind == KindApt && p.Repository == nil || p.Kind == KindYum && p.Yum == nil) && p.Version == ""
+}
+
 // had is how the record of a component on a host compares with a plan.
 type had int
 

@@ -62,6 +62,9 @@ func TestHadComparesTheRecordWithAPlan(t *testing.T) {
 	require.True(t, p.Fixed())
 	require.False(t, Plan{Kind: KindArchive}.InPlace())
 	require.False(t, Plan{Kind: KindApt, Package: "zookeeper"}.Fixed(), "the system's own")
+	require.True(t, Plan{Kind: KindApt, Package: "zookeeper"}.Free())
+	require.False(t, Plan{Kind: KindApt, Package: "zookeeper", Version: "3.8.0-11"}.Free())
+	require.False(t, p.Free())
 }
 
 func TestAnArchiveThatIsThereIsReused(t *testing.T) {
