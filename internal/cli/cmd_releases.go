@@ -20,7 +20,7 @@ func newReleasesCommand(a *app) *cobra.Command {
 		Use:   "releases",
 		Short: "Show which releases ran when, who changed them, and how that ended",
 		Long: "releases lists the upgrades of this cluster, the newest first, with the images and the locks of plugins, how long there was no controller,\n" +
-			"and the backup that holds the home as it was before. For the releases that there are, see `jomctl release list`.",
+			"and the backup that holds the home as it was before; below them those of ZooKeeper, Mesos and Marathon. For the releases that there are, see `jomctl release list`.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.releases() },
 	}
@@ -58,11 +58,18 @@ func (a *app) releases() error {
 		}
 		runs = append(runs, run)
 	}
+	platforms, err := platformRuns(lifecycle.PlatformDir(c))
+	if err != nil {
+		return err
+	}
 	if a.global.Output == formatJSON {
-		return a.writeJSON(map[string]any{"installed": c.Release, "runs": runs})
+		return a.writeJSON(map[string]any{"installed": c.Release, "runs": runs, "platform": platforms})
 	}
 	var text strings.Builder
 	if err := releasesText(&text, runs); err != nil {
+		return err
+	}
+	if err := platformRunsText(&text, platforms); err != nil {
 		return err
 	}
 	_, err = io.WriteString(a.streams.Out, text.String())
