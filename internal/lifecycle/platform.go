@@ -111,7 +111,7 @@ func (p *Platform) Parts(ctx context.Context) ([]platform.Part, error) {
 		if !differs {
 			continue
 		}
-		part, err := platform.NewPart(role, component, from, to, namesOf(leaderLast(p.hosts(role), leader)))
+		part, err := platform.NewPart(role, component, from, to, namesOfHosts(leaderLast(p.hosts(role), leader)))
 		if err != nil {
 			return nil, err
 		}

@@ -172,7 +172,7 @@ func (p *Platform) hostPart(ctx context.Context, role string, newMesos bool) (*p
 	if library {
 		whole.from, whole.to = last.from, last.from
 	}
-	part, err := platform.NewPart(role, componentOf(role), whole.from, whole.to, namesOf(leaderLast(p.hosts(role), p.leader(ctx, role))))
+	part, err := platform.NewPart(role, componentOf(role), whole.from, whole.to, namesOfHosts(leaderLast(p.hosts(role), p.leader(ctx, role))))
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (p *Platform) hostPart(ctx context.Context, role string, newMesos bool) (*p
 	return &part, nil
 }
 
-func namesOf(all []config.Host) []string {
+func namesOfHosts(all []config.Host) []string {
 	var names []string
 	for _, h := range all {
 		names = append(names, h.Name)
