@@ -198,9 +198,9 @@ func (l Left) Known() bool {
 	return err == nil
 }
 
-// Space is an *Error where the way back could not work: too little room for a test restore or rehearsal, and for the restored home beside
+// Space is an *Error where the way back could not work: too little room for a backup, its test restore or rehearsal, and for the restored home beside
 // the failed one, or a home that nothing can be put in the place of.
-func (l Left) Space(scratch string) error {
+func (l Left) Space(set Set) error {
 	files, err := Files(l.Home)
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (l Left) Space(scratch string) error {
 	for _, mark := range files {
 		need += mark.Size + 4096
 	}
-	return errors.Join(movable(l.Home), Room(l.Home, 2*need), Room(scratch, need))
+	return errors.Join(movable(l.Home), l.roomFor(set, need))
 }
 
 // movable refuses a home that is a mount of its own.

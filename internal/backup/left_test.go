@@ -91,7 +91,7 @@ func TestAHomeIsPutTogetherAgainAsItWasLeft(t *testing.T) {
 
 	putTimed(t, filepath.Join(backup, "jobs/a/config.xml"), "damaged")
 	require.ErrorContains(t, l.overlay(backup), "jobs/a/config.xml is another file")
-	require.NoError(t, l.Space(filepath.Join(dir, "scratch")))
+	require.NoError(t, l.Space(Set{Scratch: filepath.Join(dir, "scratch")}))
 }
 
 func TestAHostPutsTheHomeBackThatWasLeft(t *testing.T) {

@@ -102,7 +102,7 @@ func (s Server) space(set Set, l Left, run string) error {
 			return &Error{Kind: ErrNoBackup, Place: earlier.Folder, Problem: "is not there, and has what changed after the last backup of the home of then", Fix: "`jomctl restore` brings back the backup alone"}
 		}
 	}
-	return l.Space(set.Scratch)
+	return l.Space(set)
 }
 
 // back puts the home back. That of an earlier release gets the password that the cluster has now.

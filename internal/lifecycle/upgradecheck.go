@@ -29,6 +29,7 @@ func (u *Upgrade) Check(ctx context.Context) []upgrade.Reason {
 	}
 	u.checkMarathon(ctx, add)
 	u.checkController(ctx, add)
+	u.checkResources(ctx, add)
 	u.checkRelease(add)
 	if u.Old.own != nil {
 		u.checkHosts(ctx, add)

@@ -52,7 +52,7 @@ func (u *Upgrade) left(ctx context.Context, verb string) (backup.Reply, error) {
 	case backup.VerbShut:
 		err = l.Shut()
 	case backup.VerbSpace:
-		err = l.Space(u.backups.Scratch)
+		err = l.Space(u.backups.Set)
 		if earlier := u.earlierRun(); err == nil && earlier != "" && !u.here(earlier).Known() {
 			err = &Refusal{Problem: u.here(earlier).Folder + " is gone, which has what changed after the last backup of the home of then", Fix: "`jomctl restore` brings back the backup alone"}
 		}
