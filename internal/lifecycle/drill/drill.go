@@ -133,6 +133,8 @@ type Scenario struct {
 	Bears []string
 	// KeepsController says that the hypothesis is that the controller's task lives on.
 	KeepsController bool
+	// SavesMeanwhile saves one more configuration while the fault lasts; the drill is over only when the history has it, too.
+	SavesMeanwhile bool
 	// WithBuild has a build run during the fault; LosesBuild says that the hypothesis lets that build be lost.
 	WithBuild, LosesBuild bool
 	// Recovery is the default target.

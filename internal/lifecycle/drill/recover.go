@@ -34,6 +34,8 @@ func (r *run) recover(ctx context.Context, say op.Say) error {
 		text := failed.Problem
 		if len(down) > 0 {
 			text += ": " + reasons(down)
+		} else if r.waits != "" {
+			text += ": " + r.waits
 		} else if !errors.Is(err, failed) {
 			text += ": " + err.Error()
 		}
@@ -57,6 +59,11 @@ func (r *run) through(ctx context.Context, say op.Say) error {
 	lasts := len(r.active.Faults) > 0
 	if lasts && r.scenario.Until != UntilRecovered {
 		say("the fault lasts %s", r.scenario.Hold)
+		if r.scenario.SavesMeanwhile {
+			if err := r.save(ctx); err != nil {
+				return err
+			}
+		}
 		if err := r.hold(ctx, say); err != nil {
 			return err
 		}
@@ -291,10 +298,14 @@ func (r *run) whole(ctx context.Context, say op.Say) error {
 	for {
 		facts, err := r.world.Look(ctx)
 		if err == nil {
-			if err = healthy(facts); err == nil {
+			if err = healthy(facts); err == nil && r.scenario.SavesMeanwhile && !facts.Kept {
+				err = errors.New("the history does not have what was saved while it was away")
+			}
+			if err == nil {
 				return nil
 			}
 		}
+		r.waits = err.Error()
 		say("waiting until all is as before: %v", err)
 		if err := r.look(ctx, say); err != nil {
 			return err

@@ -117,6 +117,8 @@ type run struct {
 	done     map[string]bool
 	// silent are targets that did not answer before the fault either.
 	silent map[string]bool
+	// waits is what the drill waits for besides the targets of the prober.
+	waits string
 }
 
 func newRun(world World, s Scenario, opts Options) *run {

@@ -75,6 +75,47 @@ func TestFalseComfort(t *testing.T) {
 	}
 }
 
+// TestABrokenClusterDoesNotPass has clusters that look healthy before the fault, and whose restart or history was broken.
+func TestABrokenClusterDoesNotPass(t *testing.T) {
+	for name, c := range map[string]struct {
+		fake     *fake
+		scenario string
+		want     []string
+		recovers bool
+	}{
+		"nobody starts the controller again":  {&fake{stuck: true}, "controller-killed", []string{"not recovered within", "task: no task", "edge: "}, false},
+		"the history gets nothing any more":   {&fake{unkept: true, fate: "completed"}, "git-unreachable", []string{"not recovered within", "the history does not have what was saved while it was away"}, false},
+		"the history has lost what was saved": {&fake{loses: 3}, "home-deleted", []string{"3 of 4 configurations that were saved are lost"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state, s, pace := t.TempDir(), scenarioOf(t, c.scenario), quickly()
+			s.Recovery, pace.Extra = time.Millisecond, 300*time.Millisecond
+			if c.recovers {
+				s.Recovery, pace.Extra = time.Minute, time.Minute
+			}
+			journal, err := op.CreateJournal(state+"/journal", Verb)
+			require.NoError(t, err)
+			defer journal.Close()
+			facts, err := c.fake.Look(t.Context())
+			require.NoError(t, err)
+			results, err := Execute(t.Context(), c.fake, []Scenario{s}, facts, Options{Cluster: testCluster(), State: state, Pace: pace}, op.Options{Journal: journal})
+			require.Len(t, results, 1)
+			require.False(t, results[0].Passed)
+			require.Equal(t, c.recovers, results[0].Recovered)
+			reasons := strings.Join(results[0].Reasons, "; ")
+			for _, want := range c.want {
+				require.Contains(t, reasons, want)
+			}
+			if !c.recovers {
+				var failed *FailedError
+				require.ErrorAs(t, err, &failed)
+				require.Equal(t, 1, failed.ExitCode())
+			}
+			require.Empty(t, c.fake.inForce, "the fault is taken back nevertheless")
+		})
+	}
+}
+
 func TestAClusterThatStaysAwayIsAFailureAndTheFaultIsTakenBack(t *testing.T) {
 	f, state := &fake{}, t.TempDir()
 	s := scenarioOf(t, "mesos-agent-stopped")

@@ -216,7 +216,7 @@ func ofHome() []Scenario {
 				// The port alone: its server may be a host of the cluster, or the machine that jomctl runs on.
 				return []Injection{{Kind: Cut, Host: f.Controller, Peers: f.GitPeers, Port: f.GitPort, Limit: 3 * time.Minute}}
 			},
-			Until: UntilHeld, Hold: 15 * time.Second, KeepsController: true, WithBuild: true, Recovery: restartTarget},
+			Until: UntilHeld, Hold: 15 * time.Second, KeepsController: true, SavesMeanwhile: true, WithBuild: true, Recovery: restartTarget},
 	}
 }
 

@@ -25,12 +25,14 @@ type fake struct {
 	loses        int
 	never, two   bool
 	restartsAlso bool
-	deadUntil    time.Time
-	injectFails  bool
-	undoFails    bool
-	begun        bool
-	fate         string
-	removed      bool
+	// stuck has nobody start a killed controller again; unkept has a history that gets nothing any more.
+	stuck, unkept bool
+	deadUntil     time.Time
+	injectFails   bool
+	undoFails     bool
+	begun         bool
+	fate          string
+	removed       bool
 }
 
 var (
@@ -46,7 +48,7 @@ func (f *fake) Look(context.Context) (Facts, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	facts := Facts{Cluster: testCluster(), Controller: "a1", MasterLeader: "c2", MarathonLeader: "c1", ZooKeeperLeader: "c3", Task: fmt.Sprint("t", f.task),
-		Control: []string{"c1", "c2", "c3"}, Agents: []string{"a1", "a2"}, Home: "/home", Kept: true}
+		Control: []string{"c1", "c2", "c3"}, Agents: []string{"a1", "a2"}, Home: "/home", Git: "git@git.example:home.git", GitPath: "/srv/home.git", Kept: !f.unkept || len(f.ever) == 0}
 	facts.Report.Ready = f.healthy()
 	if !facts.Report.Ready {
 		facts.Report.Findings = []status.Finding{{Severity: status.Error, Subject: "controller", Problem: "does not serve"}}
@@ -70,7 +72,7 @@ func (f *fake) Inject(_ context.Context, i Injection) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ever = append(f.ever, i.String())
-	if i.lasting() {
+	if i.lasting() && i.Kind != HomeAway { // a controller serves on the home that it restores
 		f.inForce = append(f.inForce, i.String())
 	}
 	if f.injectFails {
@@ -80,6 +82,10 @@ func (f *fake) Inject(_ context.Context, i Injection) error {
 		f.task++
 		f.saved -= f.loses
 		f.deadUntil = time.Now().Add(20 * time.Millisecond)
+		f.never = f.stuck
+	}
+	if i.Kind == HomeAway {
+		f.saved -= f.loses
 	}
 	return nil
 }
@@ -98,7 +104,7 @@ func (f *fake) Undo(_ context.Context, i Injection) error {
 func (f *fake) Probe(ctx context.Context, sink func(probe.Sample)) {
 	for ctx.Err() == nil {
 		f.mu.Lock()
-		ok := f.healthy()
+		ok, gone := f.healthy(), f.never
 		task := fmt.Sprint("t", f.task)
 		f.mu.Unlock()
 		now := time.Now()
@@ -106,6 +112,9 @@ func (f *fake) Probe(ctx context.Context, sink func(probe.Sample)) {
 			s := probe.Sample{Target: target, At: now, OK: ok, Value: task}
 			if target == probe.Task {
 				s.OK, s.Tasks = true, []probe.AppTask{{ID: task, State: "TASK_RUNNING"}}
+				if gone {
+					s.OK, s.Tasks, s.Detail = false, nil, "no task"
+				}
 			}
 			sink(s)
 		}
