@@ -47,7 +47,9 @@ type Facts struct {
 
 	Leftovers Leftovers
 	SELinux   string // Enforcing, Permissive, Disabled or ""
-	Firewall  string // "firewalld running", "ufw active" or the like, "" where there is none of these
+	// Permissive are the SELinux domains, as haproxy_t, whose denials are only logged.
+	Permissive []string
+	Firewall   string // "firewalld running", "ufw active" or the like, "" where there is none of these
 }
 
 // OS is /etc/os-release.

@@ -113,6 +113,17 @@ for java in /usr/lib/jvm/*/bin/java /opt/*/bin/java /opt/java/*/bin/java /usr/ja
 	version=
 	[ ! -r "$home/release" ] || version=$(sed -n 's/^JAVA_VERSION="\(.*\)"$/\1/p' "$home/release")
 	[ -n "$version" ] || version=$("$java" -version 2>&1 | sed -n 's/.*version "\([^"]*\)".*/\1/p')
+	# Where the folder has the whole version in its name, as on RHEL-like systems, an update takes it away: there are lasting names for it.
+	case $home in
+	/usr/lib/jvm/*[0-9].[0-9]*)
+		for link in /usr/lib/jvm/jre-*-openjdk /usr/lib/jvm/java-*-openjdk; do
+			if [ "$(readlink -f "$link")" = "$home" ]; then
+				home=$link
+				break
+			fi
+		done
+		;;
+	esac
 	say java "$home$tab$version"
 done
 
@@ -156,5 +167,8 @@ for file in /etc/mesos/zk /etc/mesos-master /etc/mesos-slave /etc/mesos-agent /e
 	[ ! -e "$file" ] || say leftover.path "$file"
 done
 if have getenforce; then say selinux "$(getenforce 2>/dev/null)"; fi
+# What `semanage permissive -a haproxy_t` has made is a module.
+[ ! -d /sys/fs/selinux ] || ! have semodule || semodule -l 2>/dev/null | sed -n 's/^permissive_\([a-z0-9_]*\).*/selinux.permissive=\1/p'
+
 if have firewall-cmd; then say firewall "firewalld $(firewall-cmd --state 2>&1 | head -n 1)"; elif have ufw; then say firewall "ufw $(ufw status 2>/dev/null | sed -n '1s/^Status: //p')"; fi
 say time.last "$(date +%s%N)"

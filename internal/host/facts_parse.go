@@ -64,7 +64,7 @@ func parseFacts(text string, before, after time.Time) (Facts, error) {
 		User:   lines.first("user"), Root: lines.first("uid") == "0", Sudo: lines.first("sudo.works") == "yes",
 		Systemd: Systemctl{Version: int(lines.number("systemd.version")), State: lines.first("systemd.state")},
 		Cgroup:  int(lines.number("cgroup.version")), CgroupControllers: strings.Fields(lines.first("cgroup.controllers")),
-		Packager: lines.first("packager"), SELinux: lines.first("selinux"),
+		Packager: lines.first("packager"), SELinux: lines.first("selinux"), Permissive: lines["selinux.permissive"],
 		Firewall: strings.TrimSpace(lines.first("firewall")),
 	}
 	lines.network(&f)

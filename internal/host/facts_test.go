@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -94,7 +95,7 @@ func TestFactsAreParsed(t *testing.T) {
 		"name.self=127.0.1.1 ", "route=eth0\t10.0.0.1", "address=10.0.0.1\teth0", "listen=*:22\tsshd\t7", "listen=[::1]:25\t", "listen=127.0.0.53%lo:53\tr\t9",
 		"listen=garbage", "listen.hex=0100007F:1F90", "listen.hex=00000000000000000000000001000000:0050", "java=/opt/j\t1.8.0_402", "packager=rpm",
 		"package=zookeeper\t3.8-1", "leftover.unit=mesos-master\t/lib/x.service", "leftover.unit=marathon\t/etc/init.d/marathon", "leftover.state=mesos-master\tenabled\tactive",
-		"leftover.process=12\tjava QuorumPeerMain \tzk.service", "leftover.path=/etc/mesos/zk", "firewall=ufw active", "noise", "time.last=1700000013000000000", "",
+		"leftover.process=12\tjava QuorumPeerMain \tzk.service", "leftover.path=/etc/mesos/zk", "selinux=Enforcing", "selinux.permissive=haproxy_t", "firewall=ufw active", "noise", "time.last=1700000013000000000", "",
 	}, "\n")
 	before := time.Unix(1700000000, 0)
 	f, err := parseFacts(text, before, before.Add(4*time.Second))
@@ -114,6 +115,7 @@ func TestFactsAreParsed(t *testing.T) {
 	}
 	assert.Equal(t, []string{"127.0.0.1:8080 ", "127.0.0.53:53 r", "[::]:22 sshd", "[::1]:25 ", "[::1]:80 "}, listening)
 	assert.Equal(t, []JavaFact{{"/opt/j", "1.8.0_402"}}, f.Java)
+	assert.Equal(t, []string{"Enforcing", "haproxy_t"}, append([]string{f.SELinux}, f.Permissive...))
 	assert.Equal(t, map[string]string{"zookeeper": "3.8-1"}, f.Packages)
 	assert.Equal(t, Leftovers{Units: []LeftoverUnit{{"mesos-master", "/lib/x.service", "enabled", "active"}, {Name: "marathon", File: "/etc/init.d/marathon"}},
 		Processes: []LeftoverProcess{{12, "java QuorumPeerMain", "zk.service"}}, Paths: []string{"/etc/mesos/zk"}}, f.Leftovers)
@@ -123,4 +125,21 @@ func TestFactsAreParsed(t *testing.T) {
 
 	_, err = parseFacts("time.first=1\n", before, before)
 	require.ErrorContains(t, err, "cut off")
+}
+
+// TestTheJavaOfARedHatHasALastingName has the script look at folders as those systems lay them out.
+func TestTheJavaOfARedHatHasALastingName(t *testing.T) {
+	jvm, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	const long = "java-17-openjdk-17.0.11.0.9-2.el9.x86_64"
+	require.NoError(t, os.MkdirAll(filepath.Join(jvm, long, "bin"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(jvm, long, "bin", "java"), nil, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(jvm, long, "release"), []byte("JAVA_VERSION=\"17.0.11\"\n"), 0o600))
+	for _, link := range []string{"jre", "jre-17", "jre-17-openjdk"} {
+		require.NoError(t, os.Symlink(long, filepath.Join(jvm, link)))
+	}
+	out, err := exec.Command("/bin/sh", "-c", strings.ReplaceAll(factsScript, "/usr/lib/jvm", jvm), "jomctl").Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "java="+jvm+"/jre-17-openjdk\t17.0.11\n", "an update of the package takes the folder away")
+	assert.NotContains(t, string(out), "java="+jvm+"/java-17-openjdk-17")
 }

@@ -43,7 +43,7 @@ func pathsOf(c *config.Cluster, h config.Host) []string {
 
 // Look asks a host for its facts, in two round trips. It changes nothing.
 func Look(ctx context.Context, c *config.Cluster, h config.Host, m host.Machine) (Facts, error) {
-	q := host.Question{Paths: pathsOf(c, h), Packages: []string{packageDocker}}
+	q := host.Question{Paths: pathsOf(c, h), Packages: []string{packageDocker, packagePodman}}
 	for _, other := range c.Hosts {
 		if _, err := netip.ParseAddr(other.Address); err != nil {
 			q.Names = append(q.Names, other.Address)

@@ -1,5 +1,5 @@
 # Prints where programs and libraries of the roles are on this host, in lines KEY=VALUE.
-for program in docker haproxy docker-registry registry bash; do
+for program in docker haproxy docker-registry registry restic bash; do
 	path=$(command -v "$program") && echo "program=$program $path"
 done
 haproxy=$(command -v haproxy) && echo "haproxy=$("$haproxy" -v 2>/dev/null | sed -n '1s/.*version \([0-9.]*\).*/\1/p')"

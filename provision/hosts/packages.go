@@ -19,6 +19,7 @@ const (
 	packageZooKeeper = "libzookeeper-java" // all of ZooKeeper; the package zookeeper adds scripts, and a Java with a desktop's libraries
 	packageHAProxy   = "haproxy"
 	packageDocker    = "docker.io"
+	packagePodman    = "podman-docker" // a docker that is podman
 	packageRegistry  = "docker-registry"
 	packageJava      = "default-jre-headless"
 	packageJava17    = "openjdk-17-jre-headless"

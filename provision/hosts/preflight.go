@@ -105,6 +105,7 @@ func (p *preflight) host(ctx context.Context, h config.Host, f Facts) {
 		return
 	}
 	p.system(h, f)
+	p.packages(h, f)
 	p.address(h, f)
 	p.disks(h, f)
 	record, err := p.keeper.Read(ctx, p.machines[h.Name])
@@ -129,9 +130,6 @@ func (p *preflight) system(h config.Host, f Facts) {
 		p.add(h.Name, "system", "runs "+f.OS.ID+", which jomctl does not know", "use Debian or Ubuntu, or a RHEL-like system")
 	case s.RedHat():
 		p.note(h.Name, "system", "runs "+f.OS.ID+": jomctl knows how, but was tried on Debian only", "")
-		if needsDocker(p.config, h) && f.Programs["docker"] == "" {
-			p.add(h.Name, "docker", "the system has no package of the Docker Engine", "install it from docker.com's repository")
-		}
 	}
 	if f.Systemd.Version == 0 {
 		p.add(h.Name, "systemd", "is not there, and it keeps the programs running", "use a system with systemd")
@@ -145,7 +143,7 @@ func (p *preflight) system(h config.Host, f Facts) {
 		p.add(h.Name, "control groups", "no hierarchy is mounted at /sys/fs/cgroup, and Docker needs one", "")
 	}
 	if f.SELinux == "Enforcing" {
-		p.note(h.Name, "SELinux", "is enforcing; jomctl was not tried with it", "setenforce 0, if services cannot read their files")
+		p.note(h.Name, "SELinux", "is enforcing, and jomctl was never tried with it", "where a service cannot read or run its files (`ausearch -m avc` shows what was denied): setenforce 0")
 	}
 }
 

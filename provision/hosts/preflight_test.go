@@ -120,7 +120,7 @@ func TestWhatIsWrongWithAHostIsFoundWithItsFix(t *testing.T) {
 			c3.Addresses = append(c3.Addresses, host.Address{Address: addr("10.0.1.1")})
 			w.facts["c3"] = c3
 		},
-		"a1: network: TCP 2181, 5050 of c2 cannot be reached from here (no answer): on c2: firewall-cmd --permanent --add-port={2181,5050}/tcp && firewall-cmd --reload": func(w *world, _ *Facts) {
+		"a1: network: TCP 2181, 5050 of c2 cannot be reached from here (no answer): on c2: firewall-cmd --permanent --add-port=2181/tcp --add-port=5050/tcp && firewall-cmd --reload": func(w *world, _ *Facts) {
 			w.blocked["a1 10.0.0.2:2181"], w.blocked["a1 10.0.0.2:5050"] = "no answer", "no answer"
 			c2 := w.facts["c2"]
 			c2.Firewall = "firewalld running"
@@ -292,6 +292,7 @@ func TestEveryPortOfARoleIsTriedFromWhoNeedsIt(t *testing.T) {
 		}
 	}
 	assert.Equal(t, "ufw allow proto tcp from ADDRESS to any port 1,2", openPorts("ufw active", []int{1, 2}))
+	assert.Equal(t, "firewall-cmd --permanent --add-port=1/tcp && firewall-cmd --reload", openPorts("firewalld running", []int{1}))
 	assert.Contains(t, openPorts("", []int{1}), "security group")
 	_, err := reachable(context.Background(), c, c.Hosts, c1, hostfake.New("c1", "10.0.0.1"))
 	require.ErrorContains(t, err, "try the ways from host c1")
@@ -313,4 +314,64 @@ func TestTheWaysToTheControlHostsAreToldInWords(t *testing.T) {
 	require.Equal(t, []string{"a1 cannot reach TCP 8090 of c1 (No route to host)", "a1 cannot reach TCP 2181, 5050 of c1 (no answer)"}, found)
 	_, err = Blocked(t.Context(), w.c, a1, hostfake.New("a1", a1.Address))
 	require.Error(t, err)
+}
+
+func TestWhatPackagesCannotGiveIsRefusedBefore(t *testing.T) {
+	const el = "almalinux"
+	red := func(version string, more func(*Facts)) func(*config.Cluster, *Facts) {
+		return func(c *config.Cluster, f *Facts) {
+			c.Components.ZooKeeper.Source = config.Source{Archive: "z.tgz", SHA256: strings.Repeat("0", 64)}
+			f.OS, f.Packages = host.OS{ID: el, Like: "rhel centos fedora", Version: version}, nil
+			more(f)
+		}
+	}
+	none := func(f *Facts) { f.Programs, f.HAProxy = map[string]string{"bash": "/usr/bin/bash"}, "" }
+	archive := config.Source{Archive: "m.tgz", SHA256: strings.Repeat("0", 64)}
+	for want, spoil := range map[string]func(*config.Cluster, *Facts){
+		"": red("9.4", none),
+		"c1: haproxy: the system's package is older than 2.2": red("8.10", none),
+		"c1: haproxy: is 1.8.27, but":                         func(_ *config.Cluster, f *Facts) { f.HAProxy = "1.8.27" },
+		"c1: SELinux: is enforcing":                           red("9.4", func(f *Facts) { f.SELinux = "Enforcing" }),
+		"c1: java: Marathon runs on Java 8, 11 or 17": func(c *config.Cluster, f *Facts) {
+			red("10.1", func(f *Facts) { f.Java = nil })(c, f)
+			c.Components.Marathon.Source = archive
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			w := newWorld(t, 3, 1)
+			f := w.facts["c1"]
+			spoil(w.c, &f)
+			w.facts["c1"] = f
+			findings, _ := w.preflight(t)
+			var own []string
+			for _, one := range findings {
+				if strings.HasPrefix(one, "c1: ") {
+					own = append(own, one)
+				}
+			}
+			if want == "" {
+				require.Empty(t, own)
+				return
+			}
+			require.Len(t, own, 1)
+			require.True(t, strings.HasPrefix(own[0], want), own[0])
+		})
+	}
+	w := newWorld(t, 3, 1)
+	enforcing, podman := w.facts["c1"], w.facts["a1"]
+	red("9.4", func(f *Facts) { f.SELinux, f.Permissive = "Enforcing", []string{"haproxy_t"} })(w.c, &enforcing)
+	podman.Packages = map[string]string{"podman-docker": "4.3"}
+	w.facts["c1"], w.facts["a1"] = enforcing, podman
+	findings, notes := w.preflight(t)
+	require.Len(t, findings, 1)
+	require.Contains(t, findings[0], "a1: docker: is podman's stand-in")
+	require.Contains(t, strings.Join(notes, "\n"), "c1: SELinux: is enforcing, and jomctl was never tried")
+
+	w = newWorld(t, 1, 1, func(c *config.Cluster) { c.Backup = &config.Backup{Repository: "/srv/backup"} })
+	bare := w.facts["a1"]
+	red("9.4", func(f *Facts) { delete(f.Programs, "docker") })(w.c, &bare)
+	w.facts["a1"] = bare
+	findings, _ = w.preflight(t)
+	require.Contains(t, strings.Join(findings, "\n"), "a1: restic: the system has no package of it")
+	require.Contains(t, strings.Join(findings, "\n"), "a1: docker: the system has no package")
 }

@@ -93,8 +93,8 @@ func (p *finder) haproxy() {
 	switch {
 	case path == "":
 		p.add("haproxy", "there is no HAProxy", p.install("haproxy")+"one of your own on the PATH")
-	case p.facts.HAProxy != "" && catalogue.Compare(p.facts.HAProxy, "2.2") < 0:
-		p.add("haproxy", path+" is "+p.facts.HAProxy+", but its checks are understood from 2.2 on", "install a newer HAProxy")
+	case p.facts.HAProxy != "" && catalogue.Compare(p.facts.HAProxy, oldestHAProxy) < 0:
+		p.add("haproxy", path+" is "+p.facts.HAProxy+", but its checks are understood from "+oldestHAProxy+" on", "install a newer HAProxy")
 	}
 }
 

@@ -140,7 +140,7 @@ func openPorts(firewall string, ports []int) string {
 	}
 	switch firewall {
 	case "firewalld running":
-		return "firewall-cmd --permanent --add-port={" + strings.Join(words, ",") + "}/tcp && firewall-cmd --reload"
+		return "firewall-cmd --permanent --add-port=" + strings.Join(words, "/tcp --add-port=") + "/tcp && firewall-cmd --reload"
 	case "ufw active":
 		return "ufw allow proto tcp from ADDRESS to any port " + strings.Join(words, ",")
 	}

@@ -233,7 +233,7 @@ func (h *fakeHost) dnf(args []string) (host.Output, error) {
 			target = "mesos=1.11.1-2.el8"
 		}
 		if err := h.installOne(target); err != nil {
-			return failed(1, err.Error())
+			return failed(1, "No match for argument: "+target+"\nError: Unable to find a match: "+target)
 		}
 	}
 	return host.Output{}, nil

@@ -166,9 +166,41 @@ func (i *Installer) dnf(ctx context.Context, m host.Machine, manager, verb strin
 				return err
 			}
 		default:
-			return err
+			return unmatched(out, err)
 		}
 	}
+}
+
+// noPackageError says that no repository of the host has a package.
+type noPackageError struct {
+	error
+	names []string
+}
+
+// Unwrap returns what dnf said.
+func (e *noPackageError) Unwrap() error { return e.error }
+
+// Hint is the way to one.
+func (e *noPackageError) Hint() string {
+	hint := "no repository of the host has " + strings.Join(e.names, ", ") + ": switch one on that has it (`dnf repolist --all`)"
+	if slices.Contains(e.names, "docker-distribution") {
+		hint += ", or name a registry of your own in registry.address"
+	}
+	return hint
+}
+
+// unmatched finds the packages that dnf did not find.
+func unmatched(out host.Output, err error) error {
+	var names []string
+	for line := range strings.Lines(out.Stdout + "\n" + out.Stderr) {
+		if _, name, found := strings.Cut(line, "No match for argument: "); found {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	if len(names) == 0 {
+		return err
+	}
+	return &noPackageError{err, distinct(names)}
 }
 
 // rpmInstalled is the version of an installed package, and empty where it is not.

@@ -242,6 +242,15 @@ func TestTheRealDNFInstallsFromARepositoryOfCreaterepo(t *testing.T) {
 	_, _, err = i.Install(ctx, &rootFolder{fakeHost: newFakeHost(), dir: t.TempDir()}, r.Plan, stranger)
 	require.ErrorContains(t, err, "nothing provides mesos-libs")
 
+	file := filepath.Join(dir, yumFolder, r.Plan.Yum.id()+".repo")
+	off, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, bytes.Replace(off, []byte("enabled=0"), []byte("enabled=1"), 1), 0o600))
+	var hinted interface{ Hint() string }
+	require.ErrorAs(t, i.System(ctx, h, true, []string{"no-such-package"}), &hinted)
+	require.NoError(t, os.WriteFile(file, off, 0o600))
+	require.Contains(t, hinted.Hint(), "no repository of the host has no-such-package")
+
 	p.Version = "1.11.1-9.el9"
 	c.Update = true
 	older, r, err := c.Fetch(ctx, p, false)
@@ -270,6 +279,11 @@ func TestPackagesOfTheSystemItself(t *testing.T) {
 	h.packages["git=2-1"] = nil
 	require.NoError(t, installer(&[]string{}).System(ctx, h, true, []string{"git"}))
 	require.Equal(t, 1, h.count("dnf -y --setopt=install_weak_deps=0 install git"))
+	err := installer(&[]string{}).System(ctx, h, true, []string{"docker-distribution"})
+	var hinted interface{ Hint() string }
+	require.ErrorAs(t, err, &hinted)
+	require.Contains(t, hinted.Hint(), "no repository of the host has docker-distribution: switch one on")
+	require.Contains(t, hinted.Hint(), "registry.address")
 }
 
 // What /etc/os-release says on RHEL-like systems, as their packages have it.
