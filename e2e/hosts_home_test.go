@@ -51,8 +51,8 @@ func TestHostsKeepAHomeAndItsBackups(t *testing.T) {
 	}
 }
 
-// TestHostsKeepTheHomeOfAContainer has the controller in a container that the install makes: the program in it keeps the home in git, and makes it
-// again on another host.
+// TestHostsKeepTheHomeOfAContainer moves the controller into a container that an install makes: the program in it goes on with the home's history in
+// git, and makes the home again on another host.
 func TestHostsKeepTheHomeOfAContainer(t *testing.T) {
 	needsLab(t)
 	b := &homeBench{labBench: newLabBenchOf(t, lab.Control("m1"), lab.Agent("a1"), lab.Agent("a2"))}
@@ -65,12 +65,15 @@ func TestHostsKeepTheHomeOfAContainer(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(home, ".ssh", "known_hosts"), keys, 0o600))
 	b.on("m1", "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq 2>&1 && apt-get install -qy git 2>&1 | tail -n 5; mkdir -p /srv/backup; git init --quiet --bare /srv/home.git")
-	require.NoError(t, <-built)
-
-	b.write(b.text("") + "\n" + madeOf + "\n")
+	b.write(b.text(""))
 	var answer installAnswer
 	b.install("-o", "json").ok().json(&answer)
 	b.url = answer.URL
+	b.browser(b.url).createJob("before")
+	b.pushed("jobs/before/config.xml")
+	require.NoError(t, <-built)
+	b.write(b.text("") + "\n" + madeOf + "\n")
+	b.install().ok()
 	a1, a2 := b.lab.Host("a1").Address, b.lab.Host("a2").Address
 	controller := b.running()["controller"]
 	require.Len(t, b.containers(controller, "a1")["a1"], 1)
