@@ -77,7 +77,7 @@ func TestHostsKeepTheHomeOfAContainer(t *testing.T) {
 	a1, a2 := b.lab.Host("a1").Address, b.lab.Host("a2").Address
 	controller := b.running()["controller"]
 	require.Len(t, b.containers(controller, "a1")["a1"], 1)
-	require.Equal(t, "600 1500", b.on("a1", "stat -c '%a %u' /var/lib/jomctl/scm/key"), "its own user reads the key")
+	require.Equal(t, "400 1500", b.on("a1", "stat -c '%a %u' /var/lib/jomctl/scm/key"), "its own user reads the key")
 	b.browser(b.url).createJob("kept")
 	b.pushed("jobs/kept/config.xml")
 	testkit.Eventually(t, 2*time.Minute, "the home is what is pushed", func(context.Context) bool { return b.run("home", "verify").code == 0 })
