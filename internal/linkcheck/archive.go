@@ -75,23 +75,30 @@ func (a *archive) openEntry(name string) (*archive, error) {
 
 // read unpacks one entry of at most limit bytes.
 func (a *archive) read(f *zip.File, limit int64) ([]byte, error) {
+	var b bytes.Buffer
+	err := a.readInto(&b, f, limit)
+	return b.Bytes(), err
+}
+
+// readInto is read into a buffer that is used again.
+func (a *archive) readInto(b *bytes.Buffer, f *zip.File, limit int64) error {
+	b.Reset()
 	if f.UncompressedSize64 > uint64(limit) {
-		return nil, fmt.Errorf("read %s!%s: %d bytes: %w", a.name, f.Name, f.UncompressedSize64, errBomb)
+		return fmt.Errorf("read %s!%s: %d bytes: %w", a.name, f.Name, f.UncompressedSize64, errBomb)
 	}
 	r, err := f.Open()
 	if err != nil {
-		return nil, fmt.Errorf("read %s!%s: %w", a.name, f.Name, err)
+		return fmt.Errorf("read %s!%s: %w", a.name, f.Name, err)
 	}
 	defer func() { _ = r.Close() }()
-	var b bytes.Buffer
 	b.Grow(int(min(f.UncompressedSize64, f.CompressedSize64*16+bytes.MinRead)) + bytes.MinRead) // trust no size that a bomb may state
 	if _, err := b.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
-		return nil, fmt.Errorf("read %s!%s: %w", a.name, f.Name, err)
+		return fmt.Errorf("read %s!%s: %w", a.name, f.Name, err)
 	}
 	if int64(b.Len()) > limit {
-		return nil, fmt.Errorf("read %s!%s: %w", a.name, f.Name, errBomb)
+		return fmt.Errorf("read %s!%s: %w", a.name, f.Name, errBomb)
 	}
-	return b.Bytes(), nil
+	return nil
 }
 
 // find gives an entry by its name, nil where there is none.

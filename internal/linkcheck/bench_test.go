@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,6 +51,8 @@ func BenchmarkCheck(b *testing.B) {
 		in.Plugins = append(in.Plugins, file)
 	}
 	var report Report
+	runtime.GC()
+	before := processor(b)
 	for b.Loop() {
 		report, err = Check(context.Background(), in)
 		require.NoError(b, err)
@@ -56,9 +60,17 @@ func BenchmarkCheck(b *testing.B) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	b.ReportMetric(float64(size>>20), "MB")
+	b.ReportMetric((processor(b)-before).Seconds()/float64(b.N), "cpu-s/op")
 	b.ReportMetric(float64(report.Classes), "classes")
 	b.ReportMetric(float64(report.References), "links")
 	b.ReportMetric(float64(memory.HeapSys>>20), "heapMB")
+}
+
+// processor is the time that this process has used.
+func processor(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // pack writes an archive with jars from the first on until it has the size, each packed once more as in a real war. It gives the size.

@@ -37,6 +37,7 @@ type class struct {
 	space    *space
 	jar      *jar
 	also     *class // the same name in a later jar of the same plugin
+	later    *later // its header is not read yet; nil where it is
 }
 
 type member struct {

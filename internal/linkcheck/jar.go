@@ -2,11 +2,13 @@ package linkcheck
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -33,19 +35,23 @@ func (s *set) readJar(ctx context.Context, a *archive, entry string, j *jar, int
 		names = append(names, name)
 	}
 	sort.Strings(names)
+	if j.plugin == nil && entry != classesFolder { // what lies in the war itself is closed before it is asked for
+		s.notePlaces(inner, entries, names, j, into)
+		return nil
+	}
 	numbers := map[ref]uint32{}
+	var b bytes.Buffer
 	for _, name := range names {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		b, err := inner.read(entries[name], largestClass)
-		if err != nil {
+		if err := inner.readInto(&b, entries[name], largestClass); err != nil {
 			return err
 		}
-		if total += uint64(len(b)); total > largestClasses {
+		if total += uint64(b.Len()); total > largestClasses {
 			return fmt.Errorf("the classes of %s!%s: %w", a.name, entry, errBomb)
 		}
-		c, err := s.header(b, name, j, in, numbers)
+		c, err := s.header(b.Bytes(), name, j, in, numbers)
 		if err != nil {
 			return fmt.Errorf("read %s!%s: %w", inner.name, entries[name].Name, err)
 		}
@@ -78,7 +84,7 @@ func servletClass(name string) bool {
 func (s *set) header(b []byte, name string, j *jar, in interner, numbers map[ref]uint32) (*class, error) {
 	if len(b) >= 8 && binary.BigEndian.Uint32(b) == 0xCAFEBABE && int(binary.BigEndian.Uint16(b[6:])) > 44+s.java {
 		c := &class{name: name, major: binary.BigEndian.Uint16(b[6:]), access: accPublic}
-		if j.tooNew == nil {
+		if j.tooNew == nil && j.plugin != nil {
 			j.tooNew = c
 		}
 		return c, nil
@@ -86,6 +92,7 @@ func (s *set) header(b []byte, name string, j *jar, in interner, numbers map[ref
 	var links func(ref)
 	var own []uint32
 	if j.plugin != nil {
+		own = j.scratch[:0]
 		links = func(l ref) {
 			n, ok := numbers[l]
 			if !ok {
@@ -100,7 +107,7 @@ func (s *set) header(b []byte, name string, j *jar, in interner, numbers map[ref
 	if err != nil || c == nil || c.name != name {
 		return nil, err
 	}
-	c.refs = own
+	c.refs, j.scratch = slices.Clone(own), own
 	return c, nil
 }
 

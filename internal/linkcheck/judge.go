@@ -28,6 +28,9 @@ func (s *set) judge(ctx context.Context, workers int) (Report, error) {
 	if err := group.Wait(); err != nil {
 		return Report{}, err
 	}
+	if err := s.faults.first(); err != nil {
+		return Report{}, err
+	}
 	for _, found := range all {
 		report.Links = append(report.Links, found.rank()...)
 		for _, j := range found.plugin.jars {
@@ -115,7 +118,7 @@ func (f *findings) collectJar(j *jar, s *set) error {
 // first: a plugin's copy of a library that the core has too is dead.
 func (f *findings) shadowed(c *class) bool {
 	for _, name := range []string{c.name, outermost(c.name)} {
-		if found := f.plugin.space.find(name); found != nil && found.jar != c.jar {
+		if found := f.plugin.space.place(name); found != nil && found.jar != c.jar {
 			return true
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Input names what is checked together: one controller as it will run.
@@ -100,15 +102,15 @@ type Use struct {
 }
 
 // Check reads everything and resolves every link of every plugin. Errors name the archive and the entry that could not be read;
-// a missing link is no error. It uses all processors and keeps class headers only: a hundred megabytes of war and seventy
-// plugins take seconds and less than a gigabyte.
+// a missing link is no error. It uses all processors, reads of the core what a plugin links to and what that stands on, and keeps headers
+// alone of the plugins' classes: a hundred megabytes of war and seventy plugins take seconds and less than a gigabyte.
 func Check(ctx context.Context, in Input) (Report, error) {
-	jdk, err := openJDK(in.Java)
-	if err != nil {
-		return Report{}, err
-	}
-	set, err := readSet(ctx, in)
-	if err != nil {
+	var jdk *space
+	var set *set
+	group, reading := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { jdk, err = openJDK(in.Java); return err })
+	group.Go(func() (err error) { set, err = readSet(reading, in); return err })
+	if err := group.Wait(); err != nil {
 		return Report{}, err
 	}
 	set.arrange(jdk)

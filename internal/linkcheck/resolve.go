@@ -43,20 +43,27 @@ func (s *space) put(c *class) {
 }
 
 // find gives the class that the class loader finds under a name, nil for none.
-func (s *space) find(name string) *class {
+func (s *space) find(name string) *class { return s.search(name, (*class).there) }
+
+// place is find by what the paths in the jars say, without reading the class.
+func (s *space) place(name string) *class {
+	return s.search(name, func(c *class) *class { return c })
+}
+
+func (s *space) search(name string, take func(*class) *class) *class {
 	if s.first {
-		if c := s.own[name]; c != nil {
+		if c := take(s.own[name]); c != nil {
 			return c
 		}
 	}
 	if !s.masked(name) {
 		for _, o := range s.outer {
-			if c := o.own[name]; c != nil {
+			if c := take(o.own[name]); c != nil {
 				return c
 			}
 		}
 	}
-	return s.own[name]
+	return take(s.own[name])
 }
 
 // mayHave says whether a class that was not found may be there nevertheless.
@@ -168,7 +175,7 @@ func (w *walk) end(c *class) outcome {
 
 // here looks into one class, and into others of the same name in later jars.
 func (w *walk) here(c *class, members func(*class) []member, fits func(*class, member) bool) bool {
-	for ; c != nil; c = c.also {
+	for ; c != nil; c = c.also.there() {
 		w.unknown = w.unknown || c.unread()
 		for _, m := range members(c) {
 			if fits(c, m) {

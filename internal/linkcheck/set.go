@@ -22,8 +22,9 @@ type set struct {
 	plugins []*plugin // in order of their names
 	split   detached
 
-	open []*archive
-	jobs []func(context.Context) error
+	open   []*archive
+	faults faults
+	jobs   []func(context.Context) error
 }
 
 // plugin is one plugin with its class loader.
@@ -51,6 +52,8 @@ type jar struct {
 	tooNew  *class          // the first class that is for a later Java
 
 	shadowed int // classes that are never loaded
+
+	scratch []uint32 // for the links of one class while it is read
 }
 
 // readSet opens all archives and reads the header of every class in them.
