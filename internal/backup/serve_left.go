@@ -51,6 +51,9 @@ func (s Server) doLeft(ctx context.Context, set Set, q Request, reply *Reply) (k
 	if err != nil {
 		return true, err
 	}
+	if q.Verb == VerbSpace { // a look leaves nothing behind
+		return true, do(l)
+	}
 	release, err := holdAgain(ctx, l.Folder)
 	if err != nil {
 		return true, err

@@ -65,6 +65,9 @@ func (u *Upgrade) rehearseThere(ctx context.Context, id string, say op.Say) (run
 		return tidy(ctx)
 	}
 	dir := filepath.Join(around, u.Store.State.Run, "rehearsal")
+	if _, err := m.Run(ctx, "install", "-d", "-m", "0700", around, filepath.Dir(dir)); err != nil { // what is restored there are secrets
+		return nil, clean, fmt.Errorf("making a folder for the rehearsal on %s: %w", m.Name(), err)
+	}
 	say("%s: restoring backup %s for the rehearsal", m.Name(), id[:8])
 	if _, err := u.backups.ask(ctx, backup.Request{Verb: backup.VerbRestore, ID: id, To: filepath.Join(dir, "home")}); err != nil {
 		return nil, clean, err
