@@ -305,7 +305,9 @@ func (r *run) whole(ctx context.Context, say op.Say) error {
 				return nil
 			}
 		}
-		r.waits = err.Error()
+		if ctx.Err() == nil { // otherwise it is the end of the time that speaks
+			r.waits = err.Error()
+		}
 		say("waiting until all is as before: %v", err)
 		if err := r.look(ctx, say); err != nil {
 			return err
