@@ -75,7 +75,7 @@ func begins(app cluster.App, t cluster.AppTask) bool {
 // awaitDeployed waits, and begins a deployment anew that does not end a healthy old task.
 func (e *Env) awaitDeployed(ctx context.Context, version string, patience time.Duration, say op.Say) error {
 	m := e.Marathon
-	m.Tick = 2 * tick
+	m.Tick = tick / 2 // nobody has a controller meanwhile
 	for {
 		limited, cancel := context.WithTimeout(ctx, patience)
 		_, err := m.WaitDeployed(limited, e.AppID(), version, func(text string) { say("%s", text) })

@@ -18,6 +18,8 @@ type Upgrade struct {
 	Store    *upgrade.Store
 
 	backups *Backups
+	// starts are how the versions are started, as far as it was worked out.
+	starts map[upgrade.Side]start
 	// canaries are the builds that proved the new version.
 	canaries []jenkins.ProofBuild
 	// startLimit is how long a controller may take to be ready.

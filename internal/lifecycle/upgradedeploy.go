@@ -21,6 +21,9 @@ const goneBudget = time.Minute
 // Stop suspends the app and proves that no controller is left: Marathon has no task, nobody owns the home.
 func (u *Upgrade) Stop(ctx context.Context, say op.Say) error {
 	e := u.Old
+	for _, side := range []upgrade.Side{upgrade.New, upgrade.Old} {
+		_, _ = u.prepared(side) // what can be worked out while a controller serves; Deploy tells what stands against it
+	}
 	deployed, err := e.Marathon.Scale(ctx, e.AppID(), 0, true)
 	if err != nil {
 		return err
@@ -46,17 +49,11 @@ func (u *Upgrade) Stop(ctx context.Context, say op.Say) error {
 func (u *Upgrade) Deploy(ctx context.Context, side upgrade.Side, say op.Say) error {
 	e := u.env(side)
 	c := e.controller()
-	if err := e.described(); err != nil {
-		return err
-	}
-	files, err := c.files()
+	start, err := u.prepared(side)
 	if err != nil {
 		return err
 	}
-	doc, err := c.document(files)
-	if err != nil {
-		return err
-	}
+	files := start.files
 	if side == upgrade.New {
 		if err := u.earlierHome(ctx, say); err != nil {
 			return err
@@ -69,7 +66,38 @@ func (u *Upgrade) Deploy(ctx context.Context, side upgrade.Side, say op.Say) err
 	if err := c.write(ctx, files); err != nil {
 		return err
 	}
-	return u.watched(ctx, e, say, func(ctx context.Context) error { return e.rollOut(ctx, doc, say) })
+	return u.watched(ctx, e, say, func(ctx context.Context) error { return e.rollOut(ctx, start.doc, say) })
+}
+
+// start is what a controller is started with: the files that it reads, and its app.
+type start struct {
+	files []provision.File
+	doc   []byte
+}
+
+// prepared works out how a version is started, once in a run.
+func (u *Upgrade) prepared(side upgrade.Side) (start, error) {
+	if known, ok := u.starts[side]; ok {
+		return known, nil
+	}
+	e := u.env(side)
+	if err := e.described(); err != nil {
+		return start{}, err
+	}
+	c := e.controller()
+	files, err := c.files()
+	if err != nil {
+		return start{}, err
+	}
+	doc, err := c.document(files)
+	if err != nil {
+		return start{}, err
+	}
+	if u.starts == nil {
+		u.starts = map[upgrade.Side]start{}
+	}
+	u.starts[side] = start{files, doc}
+	return u.starts[side], nil
 }
 
 // withCasc replaces the content of the JCasC file.

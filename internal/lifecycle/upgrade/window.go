@@ -100,7 +100,11 @@ func text(d time.Duration) string {
 	if d < time.Minute {
 		return d.Round(time.Second).String()
 	}
-	return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+	whole := d.Round(time.Second).String()
+	if strings.HasSuffix(whole, "m0s") {
+		return strings.TrimSuffix(whole, "0s")
+	}
+	return whole
 }
 
 // leastExpected is what a run without any experience is taken to need from the announcement to the open queue, without the drain.
