@@ -100,3 +100,6 @@ func names(builds []Build) string {
 
 // stopLimit is how long the old version may take to end.
 const stopLimit = 5 * time.Minute
+
+// pushLimit bounds the wait for a git server that is down, without a window too.
+const pushLimit = 5 * time.Minute

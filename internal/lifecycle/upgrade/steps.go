@@ -212,7 +212,11 @@ func (u *upgrade) quiet() op.Step {
 }
 
 func (u *upgrade) push() op.Step {
-	return u.gated(stepPush, "Everything of the home pushed", 0, u.c.Push)
+	limit := u.o.Push
+	if limit == 0 {
+		limit = pushLimit
+	}
+	return u.gated(stepPush, "Everything of the home pushed", limit, u.c.Push)
 }
 
 func (u *upgrade) lastBackup() op.Step {

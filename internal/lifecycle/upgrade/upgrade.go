@@ -118,6 +118,8 @@ type Options struct {
 	// Drain is how long running builds may take to end; StopBuilds ends them then, otherwise the run is given up.
 	Drain      time.Duration
 	StopBuilds bool
+	// Push is how long the home's history may take to have everything; 0 means 5 minutes. Nothing new starts meanwhile.
+	Push time.Duration
 	// Canary is how long the builds of the canary may take together.
 	Canary time.Duration
 	// Start is how long the new version may take to be ready.

@@ -397,6 +397,17 @@ func TestAStepEndsWhereTheReserveBegins(t *testing.T) {
 	r.isOld()
 }
 
+// TestAHistoryThatCannotBePushed is a git server that is down: nobody waits for it for ever, whether or not there is a window.
+func TestAHistoryThatCannotBePushed(t *testing.T) {
+	r := newRig(t)
+	r.opts.Window, r.opts.Push, r.f.hang = upgrade.Window{}, 20*time.Millisecond, "push"
+	var back *op.RolledBackError
+	require.ErrorAs(t, r.run(nil), &back)
+	require.ErrorContains(t, back.Cause, "no success within")
+	require.NotContains(t, r.f.names, "stop", "the old version was never stopped")
+	r.isOld()
+}
+
 func TestTheWindow(t *testing.T) {
 	t.Run("refused outside", func(t *testing.T) {
 		r := newRig(t)
