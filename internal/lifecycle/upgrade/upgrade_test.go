@@ -408,6 +408,12 @@ func TestAHistoryThatCannotBePushed(t *testing.T) {
 	r.isOld()
 }
 
+func TestTimesAreShortenedWhole(t *testing.T) {
+	for reserve, want := range map[time.Duration]string{30 * time.Minute: "last 30m are", 90*time.Minute + 30*time.Second: "last 1h30m30s are", 30 * time.Second: "last 30s are"} {
+		require.ErrorContains(t, &upgrade.ReserveError{Bound: upgrade.Bound{Reserve: reserve}}, want)
+	}
+}
+
 func TestTheWindow(t *testing.T) {
 	t.Run("refused outside", func(t *testing.T) {
 		r := newRig(t)
