@@ -70,6 +70,8 @@ func (f *faults) first() error {
 // notePlaces takes the names of the classes of a jar of the core, to be read when they are asked for.
 func (s *set) notePlaces(a *archive, entries map[string]*zip.File, names []string, j *jar, into *space) {
 	j.classes = make([]*class, 0, len(names))
+	var mu sync.Mutex
+	in := interner{} // whose names the classes of a jar share
 	for _, name := range names {
 		if into == s.servlet && !servletClass(name) {
 			continue
@@ -81,7 +83,9 @@ func (s *set) notePlaces(a *archive, entries map[string]*zip.File, names []strin
 			if err != nil {
 				return nil, s.faults.add(a.name+"!"+f.Name, err)
 			}
-			read, err := s.header(b, name, j, interner{}, nil)
+			mu.Lock()
+			defer mu.Unlock()
+			read, err := s.header(b, name, j, in, nil)
 			if err != nil {
 				return nil, s.faults.add(a.name+"!"+f.Name, err)
 			}
