@@ -17,6 +17,7 @@ import (
 	"github.com/jomctl/jomctl/e2e/lab"
 	"github.com/jomctl/jomctl/e2e/lab/repo"
 	"github.com/jomctl/jomctl/internal/testkit"
+	"github.com/jomctl/jomctl/provision"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
 
@@ -104,11 +105,13 @@ func (b *platformBench) upgradePlatform(verb string, more ...string) result {
 // runs says which versions tell that they run: the master's, Marathon's and those of the agents.
 func (b *platformBench) runs(mesos, marathon string) {
 	b.t.Helper()
-	ask := func(host, port, path string) string { return b.on(host, "curl -sf http://"+b.lab.Host(host).Address+":"+port+path) }
-	require.Contains(b.t, ask("m1", "5050", "/version"), `"`+mesos+`"`)
-	require.Contains(b.t, ask("m1", "8080", "/v2/info"), `"`+marathon+`"`)
+	ask := func(host string, port int, path string) string {
+		return b.on(host, fmt.Sprintf("curl -sf http://%s:%d%s", b.lab.Host(host).Address, port, path))
+	}
+	require.Contains(b.t, ask("m1", provision.MasterPort, "/version"), `"`+mesos+`"`)
+	require.Contains(b.t, ask("m1", provision.MarathonPort, "/v2/info"), `"`+marathon+`"`)
 	for _, host := range []string{"a1", "a2"} {
-		require.Contains(b.t, ask(host, "5051", "/version"), `"`+mesos+`"`, host)
+		require.Contains(b.t, ask(host, provision.AgentPort, "/version"), `"`+mesos+`"`, host)
 		require.Contains(b.t, b.on(host, "dpkg-query -W mesos"), mesos, host)
 	}
 	require.Contains(b.t, b.on("m1", "dpkg-query -W mesos marathon"), mesos)
