@@ -30,7 +30,9 @@ func TestTheLoginOfTheRegistry(t *testing.T) {
 	require.NoError(t, err)
 	data, err := DockerConfig(c.Registry.Address, user, password)
 	require.NoError(t, err)
-	var read struct{ Auths map[string]struct{ Auth []byte } }
+	var read struct {
+		Auths map[string]struct{ Auth []byte }
+	}
 	require.NoError(t, json.Unmarshal(data, &read))
 	require.Equal(t, "ci:s3:cret", string(read.Auths["registry.example:443"].Auth))
 }
