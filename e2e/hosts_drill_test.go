@@ -131,7 +131,7 @@ func (b *labBench) scale(instances int) {
 		return
 	}
 	testkit.Eventually(b.t, 2*time.Minute, "the controller has ended", func(context.Context) bool {
-		_, err := b.lab.Run("a1", "sh", "-c", "! pgrep -f 'jomhome run'")
+		_, err := b.lab.Run("a1", "sh", "-c", "! pgrep -f '[j]omhome run'")
 		return err == nil
 	})
 }
