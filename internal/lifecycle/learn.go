@@ -30,6 +30,14 @@ func (e *Env) learn(ctx context.Context) error {
 		return nil
 	}
 	for _, plan := range o.different() {
+		locked, there, err := o.installed(ctx, plan)
+		if err != nil {
+			return err
+		}
+		if there { // what a repository has by now is no matter
+			o.wants[planKey(plan)] = locked
+			continue
+		}
 		result := o.checker.Check(ctx, plan)
 		for _, f := range result.Findings {
 			e.findings = append(e.findings, provision.Finding{Subject: f.Subject, Problem: f.Problem, Fix: f.Fix})
@@ -39,6 +47,26 @@ func (e *Env) learn(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// installed says whether all hosts of a plan have what is locked for it.
+func (o *ownHosts) installed(ctx context.Context, plan source.Plan) (source.Locked, bool, error) {
+	locked, known := o.checker.Lock.Find(plan)
+	if !known {
+		return locked, false, nil
+	}
+	for name, plans := range o.plans {
+		for _, one := range plans {
+			if planKey(one) != planKey(plan) {
+				continue
+			}
+			_, why, err := o.installer.Probe(ctx, host.Looking(o.remotes[name]), one, o.fetched(one))
+			if err != nil || why != "" {
+				return locked, false, err
+			}
+		}
+	}
+	return locked, true, nil
 }
 
 // different are the plans of all hosts, each once.

@@ -96,8 +96,8 @@ func (u *Upgrade) startThere(ctx context.Context, m *host.Remote, dir string) (r
 		}
 	}
 	c := u.New.controller()
-	if owner := c.owner(); owner != "" {
-		if _, err := m.Run(ctx, "find", dir, "-path", filepath.Join(dir, "home"), "-prune", "-o", "-exec", "chown", owner, "{}", "+"); err != nil {
+	if owner := c.owner(); owner != "" { // what is in the home has its owners from the backup
+		if _, err := m.Run(ctx, "find", dir, "-path", filepath.Join(dir, "home", "*"), "-prune", "-o", "-exec", "chown", owner, "{}", "+"); err != nil {
 			return nil, fmt.Errorf("giving the rehearsal to the controller's user: %w", err)
 		}
 	}
