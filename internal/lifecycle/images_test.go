@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -166,4 +167,25 @@ func TestAnImageIsNamedByTheAddressThatTheHostsTrust(t *testing.T) {
 	require.Len(t, findings, 1)
 	require.Equal(t, "jenkins.cloud.templates[0].image", findings[0].Subject)
 	require.Equal(t, "write "+address+"/agent:1", findings[0].Fix)
+}
+
+// Two releases can come out as the same image; while a cluster goes from one to the other it needs both names.
+func TestAnImageStaysKnownByItsRelease(t *testing.T) {
+	r := imageRecord{}
+	old := runImage{Ref: "r/agent@sha256:1", Recipe: "a", Release: "previous"}
+	now := runImage{Ref: "r/agent@sha256:1", Recipe: "b", Release: "default"}
+	r.add(madeAgent, old)
+	r.add(madeAgent, now)
+	require.Equal(t, []runImage{now, old}, r[madeAgent])
+	again := runImage{Ref: "r/agent@sha256:2", Recipe: "a", Release: "previous"}
+	r.add(madeAgent, again)
+	require.Equal(t, []runImage{again, now}, r[madeAgent])
+	for i := range 2 * recordedImages {
+		r.add(madeAgent, runImage{Ref: fmt.Sprint(i), Recipe: fmt.Sprint(i)})
+	}
+	require.Len(t, r[madeAgent], recordedImages)
+
+	r.add("theirs", runImage{Ref: "theirs@sha256:1"})
+	r.add("theirs", runImage{Ref: "theirs@sha256:2"})
+	require.Equal(t, []runImage{{Ref: "theirs@sha256:2"}}, r["theirs"], "an image of others is the newest one")
 }

@@ -33,7 +33,7 @@ type runImage struct {
 type imageRecord map[wantedKey][]runImage
 
 // recordedImages is how many of one kind are remembered.
-const recordedImages = 5
+const recordedImages = 10
 
 // wantedKey is the name of an image as the file has it, or what it is made for: "controller", "agent", "agent socket", "agent dind".
 type wantedKey string
@@ -60,9 +60,12 @@ func readImages(c *config.Cluster) (imageRecord, error) {
 	return record, nil
 }
 
-// add makes an image the newest of its kind.
+// add makes an image the newest of its kind. Of an image that somebody else has made only the newest counts. One of our own making stays known
+// by its release, also where that of another release has come out as the same image: an upgrade goes back to it.
 func (r imageRecord) add(key wantedKey, image runImage) {
-	older := slices.DeleteFunc(r[key], func(old runImage) bool { return old.Ref == image.Ref || old.Recipe == image.Recipe })
+	older := slices.DeleteFunc(r[key], func(old runImage) bool {
+		return image.Recipe == "" || old.Recipe == image.Recipe && old.Release == image.Release
+	})
 	r[key] = append([]runImage{image}, older[:min(len(older), recordedImages-1)]...)
 }
 
