@@ -30,6 +30,7 @@ type upgradeRun struct {
 	Outcome    string
 	Cause      string
 	FailedHome string
+	To         struct{ Image string }
 	Begun      map[string]time.Time
 	Ended      map[string]time.Time
 	Work       struct{ Running, Queued []struct{ Job string } }
