@@ -169,7 +169,7 @@ func powerLost(b *upgradeBench) {
 	require.NoError(b.t, err)
 	cmd.Stdout, cmd.Stderr = file, file
 	require.NoError(b.t, cmd.Start())
-	testkit.Eventually(b.t, 5*time.Minute, "the new version is being deployed", func(context.Context) bool { return !b.upgradeState().Begun["deploy"].IsZero() })
+	testkit.Eventually(b.t, 5*time.Minute, "the new version is being deployed", func(context.Context) bool { return b.deploys() })
 	b.lab.PowerOff("a1")
 	_ = cmd.Wait()
 	said, err := os.ReadFile(text)
@@ -181,6 +181,12 @@ func powerLost(b *upgradeBench) {
 	b.isBackThere()
 }
 
+// deploys says that the run that goes on has begun to start the new version. The run before has an outcome.
+func (b *upgradeBench) deploys() bool {
+	state := b.upgradeState()
+	return state.Outcome == "" && !state.Begun["deploy"].IsZero()
+}
+
 func killedExchanging(b *upgradeBench) {
 	t, web := b.t, b.browser(b.url)
 	web.crumb()
@@ -190,10 +196,7 @@ func killedExchanging(b *upgradeBench) {
 		return code == 200 && strings.Contains(text, "true")
 	})
 	old := b.image()
-	b.killedWhen("the new version is being deployed", func() bool {
-		state := b.upgradeState()
-		return state.Outcome == "" && !state.Begun["deploy"].IsZero() // the run before has an outcome
-	})
+	b.killedWhen("the new version is being deployed", b.deploys)
 	require.Contains(t, b.install().exits(3).errOut, "half-way")
 	b.run("resume", "--yes").ok()
 	web = b.browser(b.url)
