@@ -145,6 +145,7 @@ func TakeBack(s *Store, cause error) bool {
 	}
 	if s.State.Cause == "" && cause != nil {
 		s.State.Cause = cause.Error()
+		_ = s.Save() // the way back may fail before it writes anything, and another process go on with it
 	}
 	return true
 }
