@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -334,7 +335,7 @@ func TestBuildsThatDoNotEnd(t *testing.T) {
 	for name, stop := range map[string]bool{"abort": false, "stop-builds": true} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			r.f.running, r.f.endless = never, true
+			r.f.running, r.f.endless = slices.Clone(never), true
 			r.opts.Drain, r.opts.StopBuilds = 0, stop
 			err := r.run(nil)
 			if stop {
