@@ -25,7 +25,7 @@ var layers = map[string]int{
 	"status": 1,
 	// The rest is 0.
 	"config": 0, "op": 0, "ui": 0, "host": 0, "cluster": 0, "jenkins": 0, "home": 0, "backup": 0,
-	"provision": 0, "bundles": 0, "probe": 0, "images": 0, "standin": 0, "testkit": 0, "linkcheck": 0, "wholefile": 0, "pause": 0, "filesum": 0, "zkclient": 0,
+	"provision": 0, "bundles": 0, "probe": 0, "images": 0, "standin": 0, "testkit": 0, "linkcheck": 0, "wholefile": 0, "jsonlines": 0, "pause": 0, "filesum": 0, "zkclient": 0,
 	// Leaves, which every room may use.
 	"jenkinsxml": -1,
 }
@@ -34,7 +34,7 @@ var layers = map[string]int{
 var sideways = map[string][]string{"provision": {"host"}, "images": {"bundles"}}
 
 // common are small things that every room may use, op apart.
-var common = []string{"config", "wholefile", "pause", "filesum", "zkclient"}
+var common = []string{"config", "wholefile", "jsonlines", "pause", "filesum", "zkclient"}
 
 // pkg is what `go list` says about a package.
 type pkg struct {

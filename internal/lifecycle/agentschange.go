@@ -172,12 +172,6 @@ func fileStep(f FileChange) op.Step {
 			return needed(bytes.Equal(old, f.text)), err
 		},
 		Changes: func(context.Context) []string { return f.Changed },
-		Do: func(context.Context, op.Say) error {
-			mode := os.FileMode(0o644)
-			if info, err := os.Stat(path); err == nil {
-				mode = info.Mode().Perm()
-			}
-			return writeHere(path, f.text, mode)
-		},
+		Do:      func(context.Context, op.Say) error { return rewrite(path, f.text) },
 	}
 }

@@ -58,13 +58,7 @@ func (r *controlRecord) undo(c *config.Cluster, access Access, steps map[string]
 		}
 		return nil
 	}
-	steps["cluster-file"] = func(context.Context, op.Say) error {
-		mode := os.FileMode(0o644)
-		if info, err := os.Stat(c.File); err == nil {
-			mode = info.Mode().Perm()
-		}
-		return writeHere(c.File, []byte(r.Before), mode)
-	}
+	steps["cluster-file"] = func(context.Context, op.Say) error { return rewrite(c.File, []byte(r.Before)) }
 	if c.Target == config.TargetLocal {
 		return nil
 	}

@@ -28,11 +28,7 @@ func setRelease(path, release string) error {
 	if bytes.Equal(text, changed) {
 		return nil
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("writing the release into the cluster file: %w", err)
-	}
-	return writeHere(path, changed, info.Mode().Perm())
+	return rewrite(path, changed)
 }
 
 // withRelease changes the line of the release, or adds one below the name.

@@ -22,6 +22,18 @@ func writeHere(path string, data []byte, mode fs.FileMode) error {
 	return nil
 }
 
+// rewrite replaces a file that somebody else made, and that keeps its mode; behind a symbolic link it is the file that the link leads to.
+func rewrite(path string, data []byte) error {
+	mode := fs.FileMode(0o644)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	return writeHere(path, data, mode)
+}
+
 // there are the paths at which something is.
 func there(paths []string) []string {
 	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jomctl/jomctl/internal/jsonlines"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/wholefile"
 	"github.com/jomctl/jomctl/provision"
@@ -150,39 +151,14 @@ func historyPath(dir string) string { return filepath.Join(dir, "history.jsonl")
 
 // remember adds the run that has ended to the history, once.
 func (s *Store) remember() error {
-	all, err := History(s.Dir)
-	if err != nil {
-		return err
-	}
-	all = slices.DeleteFunc(all, func(one State) bool { return one.Run == s.State.Run })
-	var text []byte
-	for _, one := range append(all, s.State) {
-		line, err := json.Marshal(one)
-		if err != nil {
-			return err
-		}
-		text = append(append(text, line...), '\n')
-	}
-	return wholefile.Write(historyPath(s.Dir), text, 0o600)
+	return jsonlines.Append(historyPath(s.Dir), s.State, func(one State) bool { return one.Run == s.State.Run })
 }
 
 // History is the runs of a folder that have ended, the oldest first.
 func History(dir string) ([]State, error) {
-	file, err := os.Open(historyPath(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	all, err := jsonlines.Read[State](historyPath(dir))
 	if err != nil {
 		return nil, fmt.Errorf("reading the history of upgrades of the platform: %w", err)
-	}
-	defer file.Close()
-	var all []State
-	for decoder := json.NewDecoder(file); decoder.More(); {
-		var one State
-		if err := decoder.Decode(&one); err != nil {
-			return nil, fmt.Errorf("reading the history of upgrades of the platform %s: %w", file.Name(), err)
-		}
-		all = append(all, one)
 	}
 	return all, nil
 }

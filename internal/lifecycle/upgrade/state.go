@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jomctl/jomctl/internal/jsonlines"
 	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
@@ -175,24 +176,9 @@ func (s *Store) close(outcome string) error {
 	return s.Save()
 }
 
-// remember appends the state, once.
+// remember adds the run to the history, once.
 func (s *Store) remember() error {
-	all, err := History(s.Dir)
-	if err != nil {
-		return err
-	}
-	if n := len(all); n > 0 && all[n-1].Run == s.State.Run {
-		all = all[:n-1]
-	}
-	var text []byte
-	for _, one := range append(all, s.State) {
-		line, err := json.Marshal(one)
-		if err != nil {
-			return fmt.Errorf("writing the history of releases: %w", err)
-		}
-		text = append(append(text, line...), '\n')
-	}
-	if err := write(filepath.Join(s.Dir, historyFile), text); err != nil {
+	if err := jsonlines.Append(filepath.Join(s.Dir, historyFile), s.State, func(one State) bool { return one.Run == s.State.Run }); err != nil {
 		return fmt.Errorf("writing the history of releases: %w", err)
 	}
 	return nil
@@ -200,21 +186,9 @@ func (s *Store) remember() error {
 
 // History is the runs that ended, the oldest first.
 func History(dir string) ([]State, error) {
-	file, err := os.Open(filepath.Join(dir, historyFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	all, err := jsonlines.Read[State](filepath.Join(dir, historyFile))
 	if err != nil {
 		return nil, fmt.Errorf("reading the history of releases: %w", err)
-	}
-	defer file.Close()
-	var all []State
-	for decoder := json.NewDecoder(file); decoder.More(); {
-		var one State
-		if err := decoder.Decode(&one); err != nil {
-			return nil, fmt.Errorf("reading the history of releases %s: %w", file.Name(), err)
-		}
-		all = append(all, one)
 	}
 	return all, nil
 }
