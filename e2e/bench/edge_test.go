@@ -93,6 +93,7 @@ type prober struct {
 
 	mu      sync.Mutex
 	asked   int
+	answers []time.Time // when the good ones came
 	failed  []string
 	changes []change // the times at which the answer turned good or bad
 }
@@ -141,7 +142,9 @@ func (p *prober) ask(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked++
-	if err != nil {
+	if err == nil {
+		p.answers = append(p.answers, time.Now())
+	} else {
 		p.failed = append(p.failed, fmt.Sprintf("%s after %s: %v", begin.Format("15:04:05.000"), time.Since(begin).Round(time.Millisecond), err))
 	}
 	if n := len(p.changes); n == 0 || p.changes[n-1].good != (err == nil) {
