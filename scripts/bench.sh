@@ -11,6 +11,8 @@
 #            JOMCTL_DRILL_RUNS runs (3); it takes half an hour
 #   release  the check of the links of a war of 100 MB and 70 plugins, made of Debian's jars (JOMCTL_BENCH_JARS: another folder of them)
 #   upgrade  an upgrade of the controller beside stopping and starting it alone, and one that is taken back
+#   redeploy an upgrade beside a redeployment whose image is pulled when the task starts, on the same lab hosts (JOMCTL_BENCH_ROUNDS: 3;
+#            JOMCTL_BENCH_IMAGE_MB: 300 of each image are new; JOMCTL_BENCH_RATE: 50 MB/s from the registry). It needs what images needs.
 #   ansible  an install beside Ansible's, on the same lab hosts (JOMCTL_BENCH_HOSTS: 3,10; JOMCTL_BENCH_ROUNDS: 3,1), and what each is made of. It needs root, or
 #            Docker and a built lab image; it installs Debian's ansible where there is none, and takes most of an hour.
 set -euo pipefail
@@ -19,7 +21,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 runs=${RUNS:-5}
 parts=("$@")
-[ $# -gt 0 ] || parts=(figures edge images home backup drills release upgrade ansible)
+[ $# -gt 0 ] || parts=(figures edge images home backup drills release upgrade redeploy ansible)
 missed=0
 jomctl=$PWD/bin/jomctl
 dir=$(mktemp -d "${TMPDIR:-/tmp}/jomctl-bench-XXXXXX")
@@ -209,8 +211,14 @@ stop_and_start() {
 	sleep 1
 }
 
-# between FILE: what a run took besides its steps, of its last line of JSON.
-between() { tail -n 1 "$1" | awk 'BEGIN {RS = "[,{}]"} /"elapsedSeconds"/ {split($0, a, ":"); if (n++ == 0) all = a[2]; else steps += a[2]} END {printf "%.3f\n", all - steps}'; }
+# spent JOURNAL: how long a run took, and how much of it was between the ends and the beginnings of its steps.
+spent() {
+	awk -F'"' '{split($4, t, /[T:Z]/); now = t[2] * 3600 + t[3] * 60 + t[4]; if (now < last) day += 86400; last = now; now += day}
+		$8 == "begin-run" {from = now}
+		$8 == "begin" {begun = now}
+		$8 == "end" {steps += now - begun}
+		$8 == "end-run" {printf "%.3f %.3f\n", now - from, now - from - steps}' "$1"
+}
 
 upgrade() {
 	cd "$dir"
@@ -229,15 +237,30 @@ EOT
 		head -n 1 alone.gaps >>alone.times
 	done
 	away back "$jomctl" upgrade-jenkins --release default --canary-timeout 300ms --yes
+	local alone good began whole run between
+	began=$(date +%s.%N)
 	away good "$jomctl" upgrade-jenkins --release default --yes -o json
-	local alone good
+	whole=$(awk -v a="$began" -v b="$(date +%s.%N)" 'BEGIN {print b - a}')
+	read -r run between < <(spent "$(tail -n 1 good.out | sed 's/.*"journal":"\([^"]*\)".*/\1/')")
 	alone=$(median alone.times) good=$(head -n 1 good.gaps)
 	echo "controller stopped and started alone: $alone s without an answer (median of 3)"
 	figure "upgrade: last answer of the old version to the first of the new" "$good" "$(awk -v t="$alone" 'BEGIN {printf "%.2f", t * 1.15}')"
 	figure "upgrade taken back: the longest time without an answer" "$(head -n 1 back.gaps)" "$(awk -v t="$good" 'BEGIN {printf "%.2f", t * 1.5}')"
-	figure "upgrade: what it took between its steps" "$(between good.out)" 3
+	figure "upgrade: what it took between its steps" "$between" 3
+	beside "upgrade: the steps themselves" "$(awk -v a="$run" -v b="$between" 'BEGIN {printf "%.3f", a - b}')" s
+	beside "upgrade: the command before the run and after it: looks, checks, preview" "$(awk -v a="$whole" -v b="$run" 'BEGIN {printf "%.3f", a - b}')" s
 	"$jomctl" destroy --yes >/dev/null 2>&1
 	cd "$here/.."
+}
+
+redeploy() {
+	local terraform
+	terraform=$("$here/setup-terraform.sh")
+	PATH=$(dirname "$terraform"):$PATH
+	"$here/lab-apt-cache.sh" answers || stop+=(lab-apt-cache.sh)
+	docker version >/dev/null 2>&1 || stop+=(lab-docker.sh)
+	"$here/lab-docker.sh"
+	JOMCTL_TEST_LAB=1 limits BenchmarkUpgradeBesideRedeploy
 }
 
 # drills prints a table of the suite; a missed target, or a cluster that does not recover, fails it.
@@ -256,9 +279,10 @@ for part in "${parts[@]}"; do
 	drills) drills ;;
 	release) release ;;
 	upgrade) upgrade ;;
+	redeploy) redeploy ;;
 	ansible) ansible ;;
 	*)
-		echo "bench.sh knows figures, edge, images, home, backup, drills, release, upgrade and ansible, not $part" >&2
+		echo "bench.sh knows figures, edge, images, home, backup, drills, release, upgrade, redeploy and ansible, not $part" >&2
 		exit 2
 		;;
 	esac
