@@ -161,10 +161,12 @@ func (l *localUnits) Status(_ context.Context, name string) (Status, error) {
 	if err != nil {
 		return status, fmt.Errorf("look at unit %s: %w", name, err)
 	}
-	status.Active, status.Digest, status.LogFile = active, u.Digest(), u.LogFile
+	status.Active, status.LogFile = active, u.LogFile
 	status.Restarts, status.LastExit = s.Restarts, s.LastExit
 	if active && s.Digest != "" {
 		status.Digest, status.Problem = s.Digest, s.Problem
+	} else {
+		status.Digest = u.Digest()
 	}
 	if p, ok := s.program(); ok {
 		status.Running, status.PID, status.Since = true, p.PID, s.Since

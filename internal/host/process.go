@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -84,10 +85,10 @@ func (p process) gone(timeout time.Duration) bool {
 }
 
 // bootID tells one boot of the machine from another.
-func bootID() string {
+var bootID = sync.OnceValue(func() string {
 	text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(text))
-}
+})
 
 // withEnvironment returns the processes whose environment has an entry that matches, the oldest first. Processes of
 // other users cannot be read and are left out.

@@ -40,28 +40,36 @@ type controller struct {
 }
 
 func (e *Env) controller() controller {
-	c := controller{env: e, war: warOf(e.Cluster, e.Release)}
-	c.home = e.Cluster.Jenkins.Home.Path
-	base := filepath.Join(e.Cluster.StateDir(), "shared")
-	if e.own != nil {
-		base = host.RemoteDir
-	}
+	c := controller{env: e, war: warOf(e.Cluster, e.Release), dir: filepath.Join(controllerBase(e.Cluster), "controller"), home: homePath(e.Cluster)}
 	if h, ok := provision.HomeHost(e.Cluster); ok {
 		c.on = []host.Machine{e.Fleet.Machine(h.Name)}
-		base = c.on[0].Dir()
-	} else {
-		for _, h := range e.Cluster.HostsWith(config.RoleMesosAgent) {
-			c.on = append(c.on, e.Fleet.Machine(h.Name))
-		}
-		if e.own == nil {
-			c.on = c.on[:1]
-		}
+		return c
 	}
-	c.dir = filepath.Join(base, "controller")
-	if c.home == "" {
-		c.home = filepath.Join(base, "jenkins_home")
+	for _, h := range e.Cluster.HostsWith(config.RoleMesosAgent) {
+		c.on = append(c.on, e.Fleet.Machine(h.Name))
+	}
+	if e.own == nil {
+		c.on = c.on[:1]
 	}
 	return c
+}
+
+// controllerBase is the folder, on the controller's hosts, of its files, and of its home unless the file says another.
+func controllerBase(c *config.Cluster) string {
+	if c.Target != config.TargetLocal {
+		return host.RemoteDir
+	}
+	if h, ok := provision.HomeHost(c); ok {
+		return filepath.Join(c.StateDir(), "hosts", h.Name)
+	}
+	return filepath.Join(c.StateDir(), "shared")
+}
+
+func homePath(c *config.Cluster) string {
+	if c.Jenkins.Home.Path != "" {
+		return c.Jenkins.Home.Path
+	}
+	return filepath.Join(controllerBase(c), "jenkins_home")
 }
 
 // version is the core that must come up; empty while a war that is not fetched yet is a release's own.

@@ -94,12 +94,7 @@ func (e *Env) changed() ([]provision.Finding, error) {
 	d.compare("jenkins.war", kindOf(!warOf(old, e.Release).real()), kindOf(!warOf(e.Cluster, e.Release).real()), "neither reads all of what the other has kept in the home")
 	d.compare("jenkins.admin.user", was.Admin.User, is.Admin.User, "the account is in the home already; make further ones in Jenkins")
 	if len(d.findings) == 0 {
-		before, err := e.sibling(old)
-		if err != nil {
-			return nil, err
-		}
-		d.compare("jenkins.home", before.controller().home, e.controller().home,
-			"the home, with all jobs, stays where it is: keep its host the first Mesos agent, and jenkins.home as it was")
+		d.compare("jenkins.home", homePath(old), homePath(e.Cluster), "the home, with all jobs, stays where it is: keep its host the first Mesos agent, and jenkins.home as it was")
 	}
 	return d.findings, nil
 }

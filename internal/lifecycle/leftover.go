@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/op"
@@ -45,6 +44,10 @@ func (e *Env) leftovers() []leftover {
 	if err != nil {
 		return nil // nothing is installed, or nothing could be started either
 	}
+	wanted := map[[2]string]bool{} // host and unit
+	for _, s := range e.Fleet.AllServices() {
+		wanted[[2]string{s.Host.Name(), s.Unit.Name}] = true
+	}
 	var all []leftover
 	for _, entry := range entries {
 		dir := filepath.Join(e.hostsDir(), entry.Name())
@@ -58,9 +61,7 @@ func (e *Env) leftovers() []leftover {
 			continue
 		}
 		for _, unit := range known {
-			if !slices.ContainsFunc(e.Fleet.AllServices(), func(s provision.Service) bool {
-				return s.Host.Name() == entry.Name() && s.Unit.Name == unit
-			}) {
+			if !wanted[[2]string{entry.Name(), unit}] {
 				all = append(all, leftover{machine: machine, units: []string{unit}, dirs: []string{filepath.Join(dir, unit)}, what: unit + " on " + entry.Name()})
 			}
 		}

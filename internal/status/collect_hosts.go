@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
@@ -16,14 +17,15 @@ import (
 func collectHosts(ctx context.Context, s Sources) []Host {
 	hosts := make([]Host, len(s.Machines))
 	var group sync.WaitGroup
+	disks := disks{asked: map[any]func() *Disk{}}
 	for i, machine := range s.Machines {
-		group.Go(func() { hosts[i] = collectHost(ctx, s.Cluster, machine) })
+		group.Go(func() { hosts[i] = collectHost(ctx, s.Cluster, machine, &disks) })
 	}
 	group.Wait()
 	return hosts
 }
 
-func collectHost(ctx context.Context, c *config.Cluster, machine host.Machine) Host {
+func collectHost(ctx context.Context, c *config.Cluster, machine host.Machine, disks *disks) Host {
 	out := Host{Name: machine.Name(), Address: machine.Address(), Roles: []string{}, Units: []Unit{}}
 	if h, ok := c.Host(machine.Name()); ok {
 		for _, role := range h.Roles {
@@ -31,7 +33,7 @@ func collectHost(ctx context.Context, c *config.Cluster, machine host.Machine) H
 		}
 	}
 	var disk sync.WaitGroup
-	disk.Go(func() { out.Disk = collectDisk(ctx, machine) })
+	disk.Go(func() { out.Disk = disks.of(ctx, machine) })
 	units, err := machine.Units().List(ctx)
 	disk.Wait()
 	if err != nil {
@@ -44,6 +46,32 @@ func collectHost(ctx context.Context, c *config.Cluster, machine host.Machine) H
 		out.Units = append(out.Units, unitOf(unit))
 	}
 	return out
+}
+
+// disks are those of one look. Hosts on this machine share its disks, and each disk is asked once: a hundred hosts would take as many programs.
+type disks struct {
+	mu sync.Mutex
+	// asked are the answers by device.
+	asked map[any]func() *Disk
+}
+
+func (d *disks) of(ctx context.Context, machine host.Machine) *Disk {
+	local, is := machine.(*host.Local)
+	if !is {
+		return collectDisk(ctx, machine)
+	}
+	var stat syscall.Stat_t
+	if err := syscall.Stat(local.Dir(), &stat); err != nil {
+		return nil
+	}
+	d.mu.Lock()
+	ask, known := d.asked[stat.Dev]
+	if !known {
+		ask = sync.OnceValue(func() *Disk { return collectDisk(ctx, machine) })
+		d.asked[stat.Dev] = ask
+	}
+	d.mu.Unlock()
+	return ask()
 }
 
 // collectDisk asks for the disk of jomctl's files; what cannot be asked is left out, as the units say why.
