@@ -40,7 +40,7 @@ type DrillTarget struct {
 	Recovery Duration `yaml:"recovery,omitempty"`
 	// Configurations is how many saved configurations may be missing afterwards.
 	Configurations int `yaml:"configurations,omitempty"`
-	// Builds is how many finished builds may be missing afterwards.
+	// Builds is how many finished builds may be missing afterwards; left out, the program's own.
 	Builds int `yaml:"builds,omitempty"`
 }
 

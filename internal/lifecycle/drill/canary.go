@@ -31,13 +31,13 @@ type jobs struct {
 
 var _ Canary = (*jobs)(nil)
 
-func (j *jobs) Save(ctx context.Context, n int) error {
-	return j.client.EnsureJob(ctx, canaryJob, jenkins.FreestyleJob(j.label, "true", fmt.Sprintf("drill configuration %d", n)))
+func (j *jobs) Save(ctx context.Context, mark string, n int) error {
+	return j.client.EnsureJob(ctx, canaryJob, jenkins.FreestyleJob(j.label, "true", fmt.Sprintf("drill %s configuration %d", mark, n)))
 }
 
-var numbered = regexp.MustCompile(`drill configuration (\d+)`)
+var numbered = regexp.MustCompile(`drill (\S+) configuration (\d+)`)
 
-func (j *jobs) Saved(ctx context.Context) (int, error) {
+func (j *jobs) Saved(ctx context.Context, mark string) (int, error) {
 	text, err := j.client.JobConfig(ctx, canaryJob)
 	if jenkins.IsNotFound(err) {
 		return 0, nil
@@ -46,16 +46,16 @@ func (j *jobs) Saved(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	found := numbered.FindStringSubmatch(text)
-	if found == nil {
+	if found == nil || found[1] != mark {
 		return 0, nil
 	}
-	return strconv.Atoi(found[1])
+	return strconv.Atoi(found[2])
 }
 
 func (j *jobs) Build(ctx context.Context) (int64, error) {
 	if config, err := j.client.JobConfig(ctx, canaryJob); jenkins.IsNotFound(err) || err == nil && config == "" {
 		// It was lost, which is counted; that builds run must be seen nevertheless.
-		if err := j.Save(ctx, 0); err != nil {
+		if err := j.Save(ctx, "none", 0); err != nil {
 			return 0, err
 		}
 	}

@@ -4,6 +4,7 @@ package drill
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/config"
@@ -151,10 +152,10 @@ type Scenario struct {
 
 // Canary is how a drill writes what it then counts.
 type Canary interface {
-	// Save writes configuration number n; when it returns nil the controller has said that it is saved.
-	Save(ctx context.Context, n int) error
-	// Saved is the number that the controller has now, 0 where there is none.
-	Saved(ctx context.Context) (int, error)
+	// Save writes configuration number n of the drill that mark names; when it returns nil the controller has said that it is saved.
+	Save(ctx context.Context, mark string, n int) error
+	// Saved is the number that the controller has now of that drill, 0 where there is none: that of an earlier drill is none.
+	Saved(ctx context.Context, mark string) (int, error)
 	// Build runs one build to its end and returns its number.
 	Build(ctx context.Context) (int64, error)
 	// Builds are the numbers, of those given, that are there and ended well.
@@ -196,7 +197,8 @@ type Target struct {
 
 // Lost is what was saved before the fault and is missing after it, and what did not work meanwhile.
 type Lost struct {
-	// Configurations of Saved numbered ones; ConfigurationSeconds is the age of the oldest missing one at the fault.
+	// Configurations of Saved numbered ones; ConfigurationSeconds is the age of the oldest missing one at the fault, negative where it was
+	// saved while the fault lasted.
 	Configurations       int     `json:"configurations"`
 	Saved                int     `json:"saved"`
 	ConfigurationSeconds float64 `json:"configurationSeconds"`
@@ -208,6 +210,14 @@ type Lost struct {
 	// Requests are those of the prober to the edge that failed, of Requested.
 	Requests  int `json:"requests"`
 	Requested int `json:"requested"`
+}
+
+// Oldest says when the oldest missing configuration was saved.
+func (l Lost) Oldest() string {
+	if l.ConfigurationSeconds < 0 {
+		return fmt.Sprintf("%.1f s after the fault", -l.ConfigurationSeconds)
+	}
+	return fmt.Sprintf("%.1f s before the fault", l.ConfigurationSeconds)
 }
 
 // Recovery is a recovery in seconds. Phases that did not take place are 0.
@@ -277,7 +287,10 @@ func TargetOf(c *config.Cluster, s Scenario) Target {
 		if own.Recovery > 0 {
 			t.Recovery = own.Recovery.Duration().Seconds()
 		}
-		t.Configurations, t.Builds = own.Configurations, own.Builds
+		t.Configurations = own.Configurations
+		if own.Builds > 0 { // left out, it is the scenario's own
+			t.Builds = own.Builds
+		}
 	}
 	return t
 }

@@ -108,8 +108,10 @@ type run struct {
 	probing sync.WaitGroup
 
 	// saves are the acknowledged configurations with their times.
-	saves    []time.Time
-	built    []int64
+	saves []time.Time
+	built []int64
+	// first is the first build after the fault.
+	first    int64
 	begun    int64
 	two      bool
 	result   Result
@@ -330,8 +332,12 @@ func (r *run) before(ctx context.Context, say op.Say) error {
 	return nil
 }
 
+// mark tells this drill's configurations from those of others: the job is the same for all drills of a run, and may be one that a drill
+// which was killed has left in the history.
+func (r *run) mark() string { return r.result.Began.UTC().Format("20060102T150405.000000") }
+
 func (r *run) save(ctx context.Context) error {
-	if err := r.world.Canary().Save(ctx, len(r.saves)+1); err != nil {
+	if err := r.world.Canary().Save(ctx, r.mark(), len(r.saves)+1); err != nil {
 		return fmt.Errorf("saving numbered configuration %d: %w", len(r.saves)+1, err)
 	}
 	r.saves = append(r.saves, time.Now())

@@ -21,10 +21,17 @@ type fake struct {
 	// inForce are the lasting faults, ever those that were made at all, undone those that were taken back.
 	inForce, ever, undone []string
 	task, saved, builds   int
+	// mark is whose the configuration is; there are the builds that are kept.
+	mark  string
+	there []int64
 	// loses are configurations that a controller's start loses; never makes it stay away; two makes a second one run after a fault.
-	loses        int
-	never, two   bool
-	restartsAlso bool
+	loses int
+	// reverts has a controller's start come up with the job of an earlier drill; countsAnew has it forget its builds and their numbers.
+	reverts, countsAnew bool
+	// losesMeanwhile loses what is saved while a fault lasts.
+	losesMeanwhile bool
+	never, two     bool
+	restartsAlso   bool
 	// stuck has nobody start a killed controller again; unkept has a history that gets nothing any more.
 	stuck, unkept bool
 	deadUntil     time.Time
@@ -81,6 +88,12 @@ func (f *fake) Inject(_ context.Context, i Injection) error {
 	if i.Kind == KillController || f.restartsAlso {
 		f.task++
 		f.saved -= f.loses
+		if f.reverts {
+			f.mark, f.saved = "an-earlier-drill", 9
+		}
+		if f.countsAnew {
+			f.builds, f.there = 0, nil
+		}
 		f.deadUntil = time.Now().Add(20 * time.Millisecond)
 		f.never = f.stuck
 	}
@@ -97,6 +110,9 @@ func (f *fake) Undo(_ context.Context, i Injection) error {
 		return errors.New("the host is away")
 	}
 	f.undone = append(f.undone, i.String())
+	if f.losesMeanwhile {
+		f.saved--
+	}
 	f.inForce = slices.DeleteFunc(f.inForce, func(s string) bool { return s == i.String() })
 	return nil
 }
@@ -134,16 +150,19 @@ func (f *fake) Owners(context.Context) (int, error) {
 func (f *fake) Command(context.Context, string, string) error { return nil }
 func (f *fake) Canary() Canary                                { return f }
 
-func (f *fake) Save(_ context.Context, n int) error {
+func (f *fake) Save(_ context.Context, mark string, n int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.saved = n
+	f.mark, f.saved = mark, n
 	return nil
 }
 
-func (f *fake) Saved(context.Context) (int, error) {
+func (f *fake) Saved(_ context.Context, mark string) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if mark != f.mark {
+		return 0, nil
+	}
 	return f.saved, nil
 }
 
@@ -154,10 +173,15 @@ func (f *fake) Build(context.Context) (int64, error) {
 		return 0, errors.New("the controller is away")
 	}
 	f.builds++
+	f.there = append(f.there, int64(f.builds))
 	return int64(f.builds), nil
 }
 
-func (f *fake) Builds(_ context.Context, numbers []int64) ([]int64, error) { return numbers, nil }
+func (f *fake) Builds(_ context.Context, numbers []int64) ([]int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(numbers), func(n int64) bool { return !slices.Contains(f.there, n) }), nil
+}
 
 func (f *fake) Begin(context.Context, time.Duration) (int64, string, error) {
 	return 7, "build-1", nil
