@@ -173,8 +173,9 @@ func (a *app) lockedDrills(ctx context.Context, cmd *cobra.Command, c *config.Cl
 		return err
 	}
 	var all []drill.Result
+	runID := uuid.NewString() // one for all, so that a report of the last run has everything of it
 	for range o.repeat {
-		results, err := a.executeDrills(ctx, cmd, d, c, chosen, names)
+		results, err := a.executeDrills(ctx, cmd, d, c, o, chosen, names, runID)
 		all = append(all, results...)
 		if err != nil {
 			return errors.Join(a.answerDrills(all), err)
@@ -262,17 +263,23 @@ func (a *app) confirmDrills(ctx context.Context, c *config.Cluster, o *drillOpti
 	return err
 }
 
-func (a *app) executeDrills(ctx context.Context, cmd *cobra.Command, d *drills, c *config.Cluster, chosen []drill.Scenario, names []string) ([]drill.Result, error) {
+func (a *app) executeDrills(ctx context.Context, cmd *cobra.Command, d *drills, c *config.Cluster, o *drillOptions, chosen []drill.Scenario, names []string, runID string) ([]drill.Result, error) {
 	journal, err := op.CreateJournal(a.global.journalDir(), drill.Verb)
 	if err != nil {
 		return nil, err
 	}
 	defer journal.Close()
-	m := &mutator{app: a, cmd: cmd, args: names, session: &session{Cluster: c, RunID: uuid.NewString()}}
+	m := &mutator{app: a, cmd: cmd, args: names, session: &session{Cluster: c, RunID: runID}}
 	opts, undraw := m.options(ctx, journal, mutation{})
 	defer undraw()
 	var saveErr error
-	results, err := drill.Execute(ctx, d.world, chosen, d.facts, drill.Options{Cluster: c, State: a.global.stateDir(), RunID: m.session.RunID,
+	mayBegin := func(s drill.Scenario) error { // drills before it may have taken longer than their targets
+		if o.now {
+			return nil
+		}
+		return drill.InWindow(c, time.Now(), drill.Needs(c, []drill.Scenario{s}))
+	}
+	results, err := drill.Execute(ctx, d.world, chosen, d.facts, drill.Options{Cluster: c, State: a.global.stateDir(), RunID: runID, MayBegin: mayBegin,
 		Got: func(r drill.Result) { saveErr = errors.Join(saveErr, drill.Save(a.global.stateDir(), r)) }}, opts)
 	return results, errors.Join(err, saveErr)
 }

@@ -69,6 +69,17 @@ func (i Injection) lasting() bool {
 	return i.Kind != Command || i.Undo != ""
 }
 
+// blind says that it is not known where to make the fault, or to whom.
+func (i Injection) blind() bool {
+	switch i.Kind {
+	case Command, Move: // without a host it is this machine
+		return false
+	case KillController, StopController, KillTask, HomeAway:
+		return i.Host == "" || i.Task == ""
+	}
+	return i.Host == ""
+}
+
 // Facts are what a scenario chooses its fault from.
 type Facts struct {
 	Cluster *config.Cluster

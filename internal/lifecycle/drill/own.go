@@ -152,6 +152,9 @@ func Choose(all []Scenario, names []string, suite string, f Facts) ([]Scenario, 
 		if !there {
 			return nil, &UsageError{fmt.Sprintf("there is no scenario %q; `jomctl drill list` shows them", name)}
 		}
+		if slices.ContainsFunc(chosen, func(other Scenario) bool { return other.Name == name }) {
+			return nil, &UsageError{fmt.Sprintf("the scenario %s is named twice; --repeat 2 runs everything twice", name)}
+		}
 		chosen = append(chosen, s)
 	}
 	return chosen, nil

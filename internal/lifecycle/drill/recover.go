@@ -214,7 +214,7 @@ func (r *run) build(ctx context.Context, say op.Say) error {
 		number, err := r.world.Canary().Build(attempt)
 		cancel()
 		if err == nil {
-			r.first = number
+			r.after = number
 			r.event(probe.EventBuild, fmt.Sprintf("number %d", number))
 			return nil
 		}
@@ -273,7 +273,7 @@ func (r *run) count(ctx context.Context, say op.Say) error {
 		return fmt.Errorf("looking for the builds from before the fault: %w", err)
 	}
 	// A home without its builds may begin to count anew: then the first build after the fault has the number of one that is gone.
-	there = slices.DeleteFunc(there, func(number int64) bool { return number == r.first })
+	there = slices.DeleteFunc(there, func(number int64) bool { return number == r.after })
 	lost.Built, lost.Builds = len(r.built), len(r.built)-len(there)
 	if r.begun != 0 {
 		if lost.Running, err = canary.Fate(ctx, r.begun); err != nil {

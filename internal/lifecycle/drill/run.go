@@ -25,6 +25,8 @@ type Options struct {
 	Pace Pace
 	// Got gets each result as soon as it is there.
 	Got func(Result)
+	// MayBegin, where set, is asked before each drill; its error ends the run.
+	MayBegin func(Scenario) error
 }
 
 // Pace are the times of a drill itself.
@@ -45,6 +47,8 @@ type Pace struct {
 	Undo time.Duration
 	// Build is how long the build works that runs at the fault.
 	Build time.Duration
+	// First is how long the builds before the fault may take each.
+	First time.Duration
 }
 
 func (p Pace) filled() Pace {
@@ -52,42 +56,12 @@ func (p Pace) filled() Pace {
 		value  *time.Duration
 		normal time.Duration
 	}{{&p.Settle, 2 * time.Second}, {&p.SaveEvery, 500 * time.Millisecond}, {&p.Before, 3 * time.Second}, {&p.Tick, 200 * time.Millisecond},
-		{&p.Abort, 20 * time.Second}, {&p.Extra, 90 * time.Second}, {&p.Undo, 5 * time.Minute}, {&p.Build, 20 * time.Second}} {
+		{&p.Abort, 20 * time.Second}, {&p.Extra, 90 * time.Second}, {&p.Undo, 5 * time.Minute}, {&p.Build, 20 * time.Second}, {&p.First, 5 * time.Minute}} {
 		if *one.value == 0 {
 			*one.value = one.normal
 		}
 	}
 	return p
-}
-
-// RefusedError says that a drill may not begin; its exit code is that of a refused preflight.
-type RefusedError struct {
-	Scenario, Problem, Fix string
-}
-
-// Error says why.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("drill %s is refused: %s", e.Scenario, e.Problem)
-}
-
-// ExitCode is 3.
-func (e *RefusedError) ExitCode() int { return 3 }
-
-// Hint is the way out.
-func (e *RefusedError) Hint() string { return e.Fix }
-
-// FailedError says that the cluster has not recovered, or that a drill was ended early.
-type FailedError struct{ Scenario, Problem string }
-
-// Error says what has not come back.
-func (e *FailedError) Error() string { return fmt.Sprintf("drill %s: %s", e.Scenario, e.Problem) }
-
-// ExitCode is 1.
-func (e *FailedError) ExitCode() int { return 1 }
-
-// Hint says where to look.
-func (e *FailedError) Hint() string {
-	return "what the drill did is taken back; `jomctl status` shows what is left"
 }
 
 // run is one drill on its way.
@@ -110,8 +84,8 @@ type run struct {
 	// saves are the acknowledged configurations with their times.
 	saves []time.Time
 	built []int64
-	// first is the first build after the fault.
-	first    int64
+	// after is the first build after the fault.
+	after    int64
 	begun    int64
 	two      bool
 	result   Result
@@ -168,22 +142,24 @@ func (r *run) steps(f Facts) []op.Step {
 }
 
 // Execute runs drills one after the other as one journaled run. Whatever ends it, the faults are taken back before it returns; the results
-// so far come with every error. Errors: *RefusedError, *FailedError, *InterruptedError, and those of injecting and of taking back.
+// so far come with every error. Errors: *RefusedError, *FailedError, *InterruptedError, those of injecting, and a *LeftError around each of
+// them where something could not be taken back.
 func Execute(ctx context.Context, world World, scenarios []Scenario, facts Facts, opts Options, with op.Options) ([]Result, error) {
-	var runs []*run
 	plan, runs := plan(world, scenarios, facts, opts)
 	with.Meta.RunID = opts.RunID
 	_, err := op.Run(ctx, plan, with)
 	// An interrupt has ended the run, and must not end the taking back.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.Pace.filled().Undo)
 	defer cancel()
-	cause := err
 	if err != nil {
-		err = errors.Join(plainly(err), takenBack(after, world, plan, opts, with))
+		err = plainly(err)
+		if left := takenBack(after, world, plan, opts, with); left != nil {
+			err = &LeftError{Cause: err, Undo: ofStep(left)}
+		}
 	}
 	var results []Result
 	for _, r := range runs {
-		r.end(cause)
+		r.end(err)
 		if r.recorded {
 			results = append(results, r.result)
 		}
@@ -202,39 +178,6 @@ func takenBack(ctx context.Context, world World, plan op.Plan, opts Options, wit
 		}
 	}
 	_, err := Undo(ctx, world, opts.State, func(string, ...any) {})
-	return err
-}
-
-// InterruptedError is a drill that was ended from outside, and is taken back.
-type InterruptedError struct{ Cause error }
-
-// Error says that nothing is left.
-func (e *InterruptedError) Error() string {
-	return "the drill was interrupted; its faults are taken back"
-}
-
-// Unwrap returns what ended it.
-func (e *InterruptedError) Unwrap() error { return e.Cause }
-
-// ExitCode is that of an interrupt, as there is nothing to go on with.
-func (e *InterruptedError) ExitCode() int { return 130 }
-
-// plainly leaves out that a run can be resumed, which a drill cannot.
-func plainly(err error) error {
-	var refused *RefusedError
-	var failed *FailedError
-	switch {
-	case errors.Is(err, op.ErrStopped):
-		return &InterruptedError{err}
-	case errors.As(err, &refused):
-		return refused
-	case errors.As(err, &failed):
-		return failed
-	}
-	var step *op.StepError
-	if errors.As(err, &step) {
-		return step.Err
-	}
 	return err
 }
 
@@ -299,6 +242,11 @@ func (r *run) before(ctx context.Context, say op.Say) error {
 	if err := Refuse(r.scenario, facts); err != nil {
 		return err
 	}
+	if r.opts.MayBegin != nil {
+		if err := r.opts.MayBegin(r.scenario); err != nil {
+			return err
+		}
+	}
 	r.facts = facts
 	probing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
@@ -314,11 +262,16 @@ func (r *run) before(ctx context.Context, say op.Say) error {
 	if err := r.save(ctx); err != nil {
 		return err
 	}
-	number, err := canary.Build(ctx)
+	err = r.first(ctx, "the build before the fault", func(ctx context.Context) error {
+		number, err := canary.Build(ctx)
+		if err == nil {
+			r.built = append(r.built, number)
+		}
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("the build before the fault: %w", err)
+		return err
 	}
-	r.built = append(r.built, number)
 	if err := r.quiet(ctx, say); err != nil {
 		return err
 	}
@@ -326,10 +279,24 @@ func (r *run) before(ctx context.Context, say op.Say) error {
 		return nil
 	}
 	say("a build that runs at the fault")
-	if r.begun, r.facts.BuildTask, err = canary.Begin(ctx, r.pace.Build); err != nil {
-		return fmt.Errorf("the build that is to run at the fault: %w", err)
+	return r.first(ctx, "the build that is to run at the fault", func(ctx context.Context) (err error) {
+		r.begun, r.facts.BuildTask, err = canary.Begin(ctx, r.pace.Build)
+		return err
+	})
+}
+
+// first bounds a build before the fault: where none runs there is nothing that a drill could measure.
+func (r *run) first(ctx context.Context, what string, build func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, r.pace.First)
+	defer cancel()
+	err := build(bounded)
+	switch {
+	case err == nil:
+		return nil
+	case bounded.Err() != nil && ctx.Err() == nil:
+		return &RefusedError{r.scenario.Name, fmt.Sprintf("%s has not come about within %s: %v", what, r.pace.First, err), "`jomctl status` says why builds wait; a drill begins where they run"}
 	}
-	return nil
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // mark tells this drill's configurations from those of others: the job is the same for all drills of a run, and may be one that a drill
@@ -388,7 +355,7 @@ func (r *run) inject(ctx context.Context, say op.Say) error {
 	}
 	faults := r.scenario.Faults(facts)
 	for _, f := range faults {
-		if f.Kind != Command && f.Host == "" && f.Kind != Move {
+		if f.blind() {
 			return &RefusedError{r.scenario.Name, "it is not known where to inject: " + f.String(), "`jomctl status` shows who leads and where the controller is"}
 		}
 	}

@@ -37,9 +37,12 @@ type fake struct {
 	deadUntil     time.Time
 	injectFails   bool
 	undoFails     bool
-	begun         bool
-	fate          string
-	removed       bool
+	buildsHang    bool
+	// change is what a look finds otherwise; away is a host that cannot be reached to take a fault back.
+	change  func(*Facts)
+	away    string
+	fate    string
+	removed bool
 }
 
 var (
@@ -61,6 +64,9 @@ func (f *fake) Look(context.Context) (Facts, error) {
 		facts.Report.Findings = []status.Finding{{Severity: status.Error, Subject: "controller", Problem: "does not serve"}}
 	}
 	facts.Report.Mesos.Frameworks = []status.Framework{{Tasks: []status.Task{{ID: "build-1", Host: "10.0.0.22"}}}}
+	if f.change != nil {
+		f.change(&facts)
+	}
 	return facts, nil
 }
 
@@ -106,7 +112,7 @@ func (f *fake) Inject(_ context.Context, i Injection) error {
 func (f *fake) Undo(_ context.Context, i Injection) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.undoFails {
+	if f.undoFails || f.away != "" && i.Host == f.away {
 		return errors.New("the host is away")
 	}
 	f.undone = append(f.undone, i.String())
@@ -166,7 +172,11 @@ func (f *fake) Saved(_ context.Context, mark string) (int, error) {
 	return f.saved, nil
 }
 
-func (f *fake) Build(context.Context) (int64, error) {
+func (f *fake) Build(ctx context.Context) (int64, error) {
+	if f.buildsHang {
+		<-ctx.Done()
+		return 0, errors.New("the queue stands still")
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.healthy() {
@@ -192,7 +202,7 @@ func (f *fake) Remove(context.Context) error                { f.removed = true; 
 // quickly is a pace for fakes.
 func quickly() Pace {
 	return Pace{Settle: 10 * time.Millisecond, SaveEvery: time.Millisecond, Before: 10 * time.Millisecond, Tick: 2 * time.Millisecond, Abort: time.Minute,
-		Extra: time.Minute, Undo: time.Minute, Build: time.Second}
+		Extra: time.Minute, Undo: time.Minute, Build: time.Second, First: time.Minute}
 }
 
 // scenarioOf is a built-in scenario whose fault does not last long.
