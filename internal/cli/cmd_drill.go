@@ -323,7 +323,10 @@ func drillText(results []drill.Result) string {
 		if len(parts) > 0 {
 			fmt.Fprintf(&text, "  seconds: %s\n", strings.Join(parts, ", "))
 		}
-		if r.Lost.Saved == 0 && !r.Recovered { // it has not come as far as counting
+		if len(r.Unmeasured) > 0 {
+			fmt.Fprintf(&text, "  not measured, as it did not answer before the fault either: %s\n", strings.Join(r.Unmeasured, ", "))
+		}
+		if !r.Counted() { // it has not come as far as counting
 			fmt.Fprintf(&text, "  lost: not counted; %d of %d requests failed\n", r.Lost.Requests, r.Lost.Requested)
 			for _, reason := range r.Reasons {
 				fmt.Fprintf(&text, "  %s\n", reason)

@@ -30,13 +30,14 @@ func newDrillHistory(a *app) *cobra.Command {
 				return nil
 			}
 			table := ui.NewTable("NAME", "PASSED", "TARGET", "LAST", "BEST", "MEDIAN", "WORST", "SPREAD", "CHANGE", "LOST")
-			seconds := func(v float64) string { return fmt.Sprintf("%.1fs", v) }
-			for _, t := range trends {
-				last := seconds(t.Last)
-				if t.Last < 0 {
-					last = "never"
+			seconds := func(v float64) string {
+				if v < 0 {
+					return "never"
 				}
-				table.Row(t.Name, fmt.Sprintf("%d/%d", t.Passed, t.Runs), fmt.Sprintf("%.0fs", t.Target), last, seconds(t.Best), seconds(t.Median), seconds(t.Worst), seconds(t.Spread), fmt.Sprintf("%+.1fs", t.Change),
+				return fmt.Sprintf("%.1fs", v)
+			}
+			for _, t := range trends {
+				table.Row(t.Name, fmt.Sprintf("%d/%d", t.Passed, t.Runs), fmt.Sprintf("%.0fs", t.Target), seconds(t.Last), seconds(t.Best), seconds(t.Median), seconds(t.Worst), seconds(t.Spread), fmt.Sprintf("%+.1fs", t.Change),
 					fmt.Sprintf("%d configurations, %d builds", t.LostConfigurations, t.LostBuilds))
 			}
 			return table.Write(a.streams.Out, 0)

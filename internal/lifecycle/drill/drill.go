@@ -258,6 +258,8 @@ type Result struct {
 	Target   Target   `json:"target"`
 	// Recovered is false where the cluster did not come back in time, or the drill was ended before.
 	Recovered bool `json:"recovered"`
+	// Unmeasured are the targets that did not answer before the fault either, so that nothing is said about them.
+	Unmeasured []string `json:"unmeasured,omitempty"`
 	// Reasons are why it has not passed.
 	Reasons    []string      `json:"reasons,omitempty"`
 	Title      string        `json:"title"`
@@ -274,6 +276,9 @@ type Result struct {
 	Phases    []probe.Part     `json:"phases,omitempty"`
 	Intervals []probe.Interval `json:"intervals,omitempty"`
 }
+
+// Counted says that the drill has come as far as counting what is lost; otherwise its zeros mean nothing.
+func (r Result) Counted() bool { return r.Recovered || r.Lost.Saved > 0 }
 
 // homeDeleted is the one scenario in which the disk is gone with what was not pushed yet: at most what was saved within jenkins.scm.debounce and
 // the time of one push.

@@ -51,7 +51,7 @@ func History(state string) ([]Result, error) {
 			err = json.Unmarshal(data, &r)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading the result %s: %w", entry.Name(), err)
+			return nil, fmt.Errorf("reading the result of a drill (move it away to go on without it): %s: %w", filepath.Join(resultsDir(state), entry.Name()), err)
 		}
 		all = append(all, r)
 	}
@@ -76,7 +76,8 @@ type Trend struct {
 	Passed int `json:"passed"`
 	// Target is the one of the last result, in seconds.
 	Target float64 `json:"target"`
-	// Last, Best, Median and Worst are recoveries in seconds, of the drills that recovered; Last is -1 where the last one did not.
+	// Last, Best, Median and Worst are recoveries in seconds, of the drills that recovered; Last is -1 where the last one did not, the others
+	// where none did.
 	Last   float64 `json:"last"`
 	Best   float64 `json:"best"`
 	Median float64 `json:"median"`
@@ -97,7 +98,7 @@ func Trends(results []Result) []Trend {
 	for _, r := range results {
 		t := byName[r.Name]
 		if t == nil {
-			t = &Trend{Name: r.Name}
+			t = &Trend{Name: r.Name, Best: -1, Median: -1, Worst: -1}
 			byName[r.Name] = t
 		}
 		t.Runs++

@@ -2,7 +2,9 @@ package drill
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -17,16 +19,17 @@ import (
 
 // own is a file with a scenario of the user's.
 type own struct {
-	Name        string          `yaml:"name"`
-	Title       string          `yaml:"title"`
-	Hypothesis  string          `yaml:"hypothesis"`
-	BlastRadius string          `yaml:"blastRadius"`
-	Host        string          `yaml:"host"`
-	Inject      string          `yaml:"inject"`
-	Recovered   string          `yaml:"recovered"`
-	Undo        string          `yaml:"undo"`
-	Hold        config.Duration `yaml:"hold"`
-	Recovery    config.Duration `yaml:"recovery"`
+	Name        string `yaml:"name"`
+	Title       string `yaml:"title"`
+	Hypothesis  string `yaml:"hypothesis"`
+	BlastRadius string `yaml:"blastRadius"`
+	Host        string `yaml:"host"`
+	Inject      string `yaml:"inject"`
+	Recovered   string `yaml:"recovered"`
+	Undo        string `yaml:"undo"`
+	// Hold and Recovery are read by check, whose errors name them.
+	Hold     string `yaml:"hold"`
+	Recovery string `yaml:"recovery"`
 	// Bears are the targets that may fail.
 	Bears []string `yaml:"bears"`
 }
@@ -58,6 +61,15 @@ func All(c *config.Cluster) ([]Scenario, error) {
 		}
 		all = append(all, s)
 	}
+	for i, target := range c.Drill.Targets {
+		if !slices.ContainsFunc(all, func(s Scenario) bool { return s.Name == target.Scenario }) {
+			var names []string
+			for _, s := range all {
+				names = append(names, s.Name)
+			}
+			return nil, &UsageError{fmt.Sprintf("drill.targets[%d].scenario %q: there is no scenario of that name, so that the target would hold for none; there are %s", i, target.Scenario, strings.Join(names, ", "))}
+		}
+	}
 	return all, nil
 }
 
@@ -67,30 +79,53 @@ func readOwn(c *config.Cluster, path string) (Scenario, error) {
 		return Scenario{}, err
 	}
 	var o own
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&o); err != nil {
+	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&o); errors.Is(err, io.EOF) {
+		return Scenario{}, errors.New("the file is empty: write name, hypothesis, blastRadius and inject into it")
+	} else if err != nil {
 		return Scenario{}, err
 	}
 	if err := o.check(c); err != nil {
 		return Scenario{}, err
 	}
-	return o.scenario(), nil
+	hold, err := o.span("hold", o.Hold)
+	if err != nil {
+		return Scenario{}, err
+	}
+	if hold > 0 && o.Undo == "" {
+		return Scenario{}, fmt.Errorf("hold %s: needs an undo, a command that ends the fault", o.Hold)
+	}
+	recovery, err := o.span("recovery", o.Recovery)
+	if err != nil {
+		return Scenario{}, err
+	}
+	return o.scenario(hold, recovery), nil
+}
+
+// span reads a time that may be left out.
+func (o own) span(key, text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := config.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s %q: %w", key, text, err)
+	}
+	return d.Duration(), nil
 }
 
 func (o own) check(c *config.Cluster) error {
 	_, host := c.Host(o.Host)
 	switch {
 	case !scenarioName.MatchString(o.Name):
-		return fmt.Errorf("name %q: must be a DNS label", o.Name)
+		return fmt.Errorf("name %q: must be a DNS label: small letters, digits and -, as dns-away", o.Name)
 	case strings.TrimSpace(o.Inject) == "":
 		return fmt.Errorf("inject: is required: a command that makes the fault")
 	case o.Hypothesis == "" || o.BlastRadius == "":
-		return fmt.Errorf("hypothesis and blastRadius: are required, one sentence each: what should happen, and what users lose meanwhile")
+		return fmt.Errorf("hypothesis %q and blastRadius %q: are required, one sentence each: what should happen, and what users lose meanwhile", o.Hypothesis, o.BlastRadius)
 	case o.Host != "" && !host:
-		return fmt.Errorf("host %q: there is no host of that name in the cluster file", o.Host)
-	case o.Hold > 0 && o.Undo == "":
-		return fmt.Errorf("hold: needs an undo that ends the fault")
-	case o.Hold < 0 || o.Recovery < 0:
-		return fmt.Errorf("hold and recovery: must not be negative")
+		return fmt.Errorf("host %q: there is no host of that name in the cluster file; leave it out to run the commands on this machine", o.Host)
+	case o.Undo != "" && strings.TrimSpace(o.Undo) == "":
+		return fmt.Errorf("undo %q: is no command; leave it out where the fault ends by itself", o.Undo)
 	}
 	for _, target := range o.Bears {
 		if !slices.Contains(probe.Targets(), target) {
@@ -100,8 +135,8 @@ func (o own) check(c *config.Cluster) error {
 	return nil
 }
 
-func (o own) scenario() Scenario {
-	s := Scenario{Name: o.Name, Title: o.Title, Hypothesis: o.Hypothesis, Own: true, Hold: o.Hold.Duration(), Recovery: o.Recovery.Duration(),
+func (o own) scenario(hold, recovery time.Duration) Scenario {
+	s := Scenario{Name: o.Name, Title: o.Title, Hypothesis: o.Hypothesis, Own: true, Hold: hold, Recovery: recovery,
 		Bears: o.Bears, LosesBuild: true, RecoveredCommand: o.Recovered, CommandHost: o.Host,
 		Blast: func(Facts) string { return o.BlastRadius },
 		Faults: func(Facts) []Injection {
@@ -117,7 +152,7 @@ func (o own) scenario() Scenario {
 		s.Bears = probe.Targets()
 	}
 	s.Until = UntilHeld
-	if o.Hold == 0 {
+	if hold == 0 {
 		s.Until = UntilRecovered
 	}
 	return s

@@ -25,6 +25,7 @@ type junitSuites struct {
 	Name     string       `xml:"name,attr"`
 	Tests    int          `xml:"tests,attr"`
 	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
 	Time     string       `xml:"time,attr"`
 	Suites   []junitSuite `xml:"testsuite"`
 }
@@ -35,7 +36,7 @@ type junitSuite struct {
 	Failures int         `xml:"failures,attr"`
 	Errors   int         `xml:"errors,attr"`
 	Time     string      `xml:"time,attr"`
-	Stamp    string      `xml:"timestamp,attr"`
+	Stamp    string      `xml:"timestamp,attr,omitempty"`
 	Cases    []junitCase `xml:"testcase"`
 }
 
@@ -61,7 +62,7 @@ func JUnit(results []Result) ([]byte, error) {
 		if suite.Stamp == "" {
 			suite.Stamp = r.Began.UTC().Format(time.RFC3339)
 		}
-		took := r.Ended.Sub(r.Began).Seconds()
+		took := max(r.Ended.Sub(r.Began).Seconds(), 0) // the clock may have been set back meanwhile
 		total += took
 		one := junitCase{Name: r.Name, Class: "jomctl.drill." + r.Cluster, Time: fmt.Sprintf("%.3f", took), Out: summary(r)}
 		if !r.Passed {
@@ -77,7 +78,7 @@ func JUnit(results []Result) ([]byte, error) {
 		suite.Cases = append(suite.Cases, one)
 	}
 	suite.Time = fmt.Sprintf("%.3f", total)
-	data, err := xml.MarshalIndent(junitSuites{Name: suite.Name, Tests: suite.Tests, Failures: suite.Failures + suite.Errors, Time: suite.Time, Suites: []junitSuite{suite}}, "", "  ")
+	data, err := xml.MarshalIndent(junitSuites{Name: suite.Name, Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Time: suite.Time, Suites: []junitSuite{suite}}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the report: %w", err)
 	}
@@ -89,6 +90,16 @@ func summary(r Result) string {
 	for _, p := range r.Phases {
 		parts = append(parts, fmt.Sprintf("%s %.2f s", p.Phase, p.Seconds()))
 	}
-	return fmt.Sprintf("%s\nrecovery %.2f s, target %.0f s: %s\nlost: %d of %d configurations, %d of %d builds, %d of %d requests", r.Hypothesis, r.Recovery.Seconds, r.Target.Recovery,
-		strings.Join(parts, ", "), r.Lost.Configurations, r.Lost.Saved, r.Lost.Builds, r.Lost.Built, r.Lost.Requests, r.Lost.Requested)
+	recovery, lost := "not recovered", "not counted"
+	if r.Recovery.Seconds >= 0 {
+		recovery = fmt.Sprintf("recovery %.2f s", r.Recovery.Seconds)
+	}
+	if r.Counted() {
+		lost = fmt.Sprintf("%d of %d configurations, %d of %d builds", r.Lost.Configurations, r.Lost.Saved, r.Lost.Builds, r.Lost.Built)
+	}
+	text := fmt.Sprintf("%s\n%s, target %.0f s: %s\nlost: %s; %d of %d requests failed", r.Hypothesis, recovery, r.Target.Recovery, strings.Join(parts, ", "), lost, r.Lost.Requests, r.Lost.Requested)
+	if len(r.Unmeasured) > 0 {
+		text += "\nnot measured: " + strings.Join(r.Unmeasured, ", ")
+	}
+	return text
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -332,6 +334,7 @@ func (r *run) quiet(ctx context.Context, say op.Say) error {
 			}
 		}
 		if len(down) == 0 && (len(r.silent) == 0 || time.Since(began) > r.pace.Before+5*r.pace.Settle) {
+			r.result.Unmeasured = slices.Sorted(maps.Keys(r.silent))
 			return nil
 		}
 		if time.Now().After(deadline) {

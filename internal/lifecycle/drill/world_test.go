@@ -38,6 +38,11 @@ type fake struct {
 	injectFails   bool
 	undoFails     bool
 	buildsHang    bool
+	// unregistered has no framework that answers.
+	unregistered bool
+	// commandFails is how often the commands of the user's fail; commands are those that were run.
+	commandFails int
+	commands     []string
 	// change is what a look finds otherwise; away is a host that cannot be reached to take a fault back.
 	change  func(*Facts)
 	away    string
@@ -138,6 +143,9 @@ func (f *fake) Probe(ctx context.Context, sink func(probe.Sample)) {
 					s.OK, s.Tasks, s.Detail = false, nil, "no task"
 				}
 			}
+			if target == probe.Framework && f.unregistered {
+				s.OK, s.Detail = false, "not registered"
+			}
 			sink(s)
 		}
 		_ = pause.For(ctx, 2*time.Millisecond)
@@ -153,8 +161,16 @@ func (f *fake) Owners(context.Context) (int, error) {
 	return 1, nil
 }
 
-func (f *fake) Command(context.Context, string, string) error { return nil }
-func (f *fake) Canary() Canary                                { return f }
+func (f *fake) Command(_ context.Context, on, command string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.commands = append(f.commands, on+": "+command)
+	if len(f.commands) <= f.commandFails {
+		return errors.New("exit status 1")
+	}
+	return nil
+}
+func (f *fake) Canary() Canary { return f }
 
 func (f *fake) Save(_ context.Context, mark string, n int) error {
 	f.mu.Lock()
@@ -198,6 +214,8 @@ func (f *fake) Begin(context.Context, time.Duration) (int64, string, error) {
 }
 func (f *fake) Fate(context.Context, int64) (string, error) { return f.fate, nil }
 func (f *fake) Remove(context.Context) error                { f.removed = true; return nil }
+
+func readyReport() status.Report { return status.Report{Ready: true} }
 
 // quickly is a pace for fakes.
 func quickly() Pace {
