@@ -245,7 +245,13 @@ if command -v nft >/dev/null 2>&1; then
 fi
 for program in iptables ip6tables; do
 	command -v $program >/dev/null 2>&1 || continue
-	$program -w -N ` + filterChain + ` 2>/dev/null || $program -w -F ` + filterChain + ` || continue
+	if ! $program -w -N ` + filterChain + ` 2>/dev/null && ! $program -w -F ` + filterChain + `; then
+		# A kernel may lack a family, which matters only where a peer is of it.
+		for peer in "$@"; do
+			case $program:$peer in iptables:*:* ) ;; iptables:* | ip6tables:*:*) exit 1 ;; esac
+		done
+		continue
+	fi
 	for peer in "$@"; do
 		case $program:$peer in iptables:*:* ) continue ;; ip6tables:*:*) ;; ip6tables:*) continue ;; esac
 		$program -w -A ` + filterChain + ` -s "$peer" ${tcp:+$tcp --sport $port} -j DROP || exit 1

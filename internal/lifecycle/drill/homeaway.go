@@ -22,14 +22,14 @@ for path in "$2" "$3"; do
 done`
 
 // homeBackScript puts the home $1 and its local history $2 back. The history is the newer one's, as it has gone on; the home says that it belongs
-// to it, so that its next start goes on with it.
+// to it, so that its next start goes on with it. Where an earlier try was cut off, the newer home may have been set aside already.
 const homeBackScript = `set -e
 home=$1 history=$2
 if [ -e "$home` + aside + `" ]; then
 	if [ -e "$home/.jomctl/home.json" ]; then
 		mkdir -p "$home` + aside + `/.jomctl"
 		cp -p "$home/.jomctl/home.json" "$home` + aside + `/.jomctl/home.json"
-	elif [ -n "$history" ] && [ -e "$history` + aside + `" ]; then
+	elif [ -n "$history" ] && [ -e "$history` + aside + `" ] && [ ! -e "$home` + aside + `.new/.jomctl/home.json" ]; then
 		rm -rf -- "$history"; mv -T -- "$history` + aside + `" "$history"
 	fi
 	rm -rf -- "$home` + aside + `.new"

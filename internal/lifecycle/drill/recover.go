@@ -149,26 +149,33 @@ func (r *run) failing() map[string]time.Time {
 // down are the targets that have failed, or were not heard of, since a moment, with the reason.
 func (r *run) down(from time.Time) map[string]string {
 	down, heard := map[string]string{}, map[string]bool{}
-	known := map[string]bool{}
+	last := map[string]probe.Sample{}
+	why := func(s probe.Sample) string {
+		if s.Detail == "" {
+			return "fails"
+		}
+		return s.Detail
+	}
 	for _, s := range r.seen() {
-		known[s.Target] = true
+		last[s.Target] = s
 		if s.At.Before(from) {
 			continue
 		}
 		heard[s.Target] = true
 		if !s.OK {
-			down[s.Target] = s.Detail
-			if s.Detail == "" {
-				down[s.Target] = "fails"
-			}
+			down[s.Target] = why(s)
 		}
 	}
-	for target := range known {
-		if !heard[target] {
+	for target, s := range last {
+		switch {
+		case heard[target]:
+		case s.OK:
 			down[target] = "no answer"
+		default: // its last answer says more
+			down[target] = why(s)
 		}
 	}
-	if len(known) == 0 {
+	if len(last) == 0 {
 		down["prober"] = "no answer yet"
 	}
 	return down

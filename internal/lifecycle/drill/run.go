@@ -49,8 +49,8 @@ type Pace struct {
 	Undo time.Duration
 	// Build is how long the build works that runs at the fault.
 	Build time.Duration
-	// First is how long the builds before the fault may take each.
-	First time.Duration
+	// First is how long the builds before the fault may take each, Calm how long the cluster may take to serve before it.
+	First, Calm time.Duration
 }
 
 func (p Pace) filled() Pace {
@@ -58,7 +58,8 @@ func (p Pace) filled() Pace {
 		value  *time.Duration
 		normal time.Duration
 	}{{&p.Settle, 2 * time.Second}, {&p.SaveEvery, 500 * time.Millisecond}, {&p.Before, 3 * time.Second}, {&p.Tick, 200 * time.Millisecond},
-		{&p.Abort, 20 * time.Second}, {&p.Extra, 90 * time.Second}, {&p.Undo, 5 * time.Minute}, {&p.Build, 20 * time.Second}, {&p.First, 5 * time.Minute}} {
+		{&p.Abort, 20 * time.Second}, {&p.Extra, 90 * time.Second}, {&p.Undo, 5 * time.Minute}, {&p.Build, 20 * time.Second}, {&p.First, 5 * time.Minute},
+		{&p.Calm, 90 * time.Second}} {
 		if *one.value == 0 {
 			*one.value = one.normal
 		}
@@ -316,7 +317,7 @@ func (r *run) save(ctx context.Context) error {
 // quiet measures the cluster while nothing is wrong, and finds the targets that this machine does not reach.
 func (r *run) quiet(ctx context.Context, say op.Say) error {
 	began := time.Now()
-	deadline := began.Add(r.pace.Before + r.pace.Extra)
+	deadline := began.Add(r.pace.Before + r.pace.Calm)
 	for {
 		if err := pause.For(ctx, r.pace.Tick); err != nil {
 			return err

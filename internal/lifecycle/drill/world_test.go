@@ -220,7 +220,7 @@ func readyReport() status.Report { return status.Report{Ready: true} }
 // quickly is a pace for fakes.
 func quickly() Pace {
 	return Pace{Settle: 10 * time.Millisecond, SaveEvery: time.Millisecond, Before: 10 * time.Millisecond, Tick: 2 * time.Millisecond, Abort: time.Minute,
-		Extra: time.Minute, Undo: time.Minute, Build: time.Second, First: time.Minute}
+		Extra: time.Minute, Undo: time.Minute, Build: time.Second, First: time.Minute, Calm: time.Minute}
 }
 
 // scenarioOf is a built-in scenario whose fault does not last long.
