@@ -2,6 +2,7 @@
 # Prints the machine, and each figure beside its limit; ends with 1 when one misses it. bench.sh [PART...]: without a word all.
 #   figures  the median of RUNS (default 5) on target local
 #   edge     how fast the edge follows the controller, and whether others behind it notice (JOMCTL_BENCH_MOVES: 5)
+#   dashboard  the processor time of the dashboard and of a watch with 100 Mesos agents (JOMCTL_BENCH_AGENTS), and when the page shows a change
 #   images   how long a changed configuration takes to be in a registry as an image, and how much is sent. It needs root, or Docker and a
 #            built lab image.
 #   home     a saved job in homes of 100 and 10,000 jobs beside git itself, a restore beside `git clone`, and the property test for minutes
@@ -21,7 +22,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 runs=${RUNS:-5}
 parts=("$@")
-[ $# -gt 0 ] || parts=(figures edge images home backup drills release upgrade redeploy ansible)
+[ $# -gt 0 ] || parts=(figures edge dashboard images home backup drills release upgrade redeploy ansible)
 missed=0
 jomctl=$PWD/bin/jomctl
 dir=$(mktemp -d "${TMPDIR:-/tmp}/jomctl-bench-XXXXXX")
@@ -273,6 +274,7 @@ for part in "${parts[@]}"; do
 	case $part in
 	figures) figures ;;
 	edge) limits BenchmarkEdgeFollowsTheController ;;
+	dashboard) limits BenchmarkDashboard ;;
 	images) images ;;
 	home) home ;;
 	backup) backup ;;
@@ -282,7 +284,7 @@ for part in "${parts[@]}"; do
 	redeploy) redeploy ;;
 	ansible) ansible ;;
 	*)
-		echo "bench.sh knows figures, edge, images, home, backup, drills, release, upgrade, redeploy and ansible, not $part" >&2
+		echo "bench.sh knows figures, edge, dashboard, images, home, backup, drills, release, upgrade, redeploy and ansible, not $part" >&2
 		exit 2
 		;;
 	esac

@@ -39,6 +39,18 @@ type local struct {
 
 func newLocal(b *testing.B) *local {
 	b.Helper()
+	l := newInstalled(b, "127.93.1.", func(dir string) string {
+		return "name: edge\nlocal: {address: 127.93.1.0}\njenkins: {home: {type: shared, path: " + filepath.Join(dir, "home") + "}, cloud: {templates: [{label: mesos, idle: 2s}]}}\n"
+	})
+	l.agents, l.app = []string{"127.93.1.21", "127.93.1.22"}, "/edge/jenkins"
+	l.mesos = cluster.Mesos{Masters: []string{net.JoinHostPort(l.control, strconv.Itoa(provision.MasterPort))}}
+	l.jenkins = cluster.Marathon{URLs: []string{"http://" + net.JoinHostPort(l.control, strconv.Itoa(provision.MarathonPort))}, Mesos: &l.mesos}
+	return l
+}
+
+// newInstalled installs what a file for target local says, in a folder of its own, and removes both in the end.
+func newInstalled(b *testing.B, network string, file func(dir string) string) *local {
+	b.Helper()
 	// A home must not be under /tmp, and the paths of Unix sockets must stay below 108 bytes.
 	cache, err := os.UserCacheDir()
 	if err == nil {
@@ -51,16 +63,13 @@ func newLocal(b *testing.B) *local {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l := &local{b: b, dir: dir, control: "127.93.1.10", agents: []string{"127.93.1.21", "127.93.1.22"}, app: "/edge/jenkins"}
+	l := &local{b: b, dir: dir, control: network + "10"}
 	b.Cleanup(func() {
 		l.jomctl("destroy", "--yes")
 		_ = os.RemoveAll(dir)
 	})
-	write(b, filepath.Join(dir, "cluster.yaml"), "apiVersion: jomctl/v1\nname: edge\ntarget: local\nlocal: {address: 127.93.1.0}\n"+
-		"jenkins: {home: {type: shared, path: "+filepath.Join(dir, "home")+"}, cloud: {templates: [{label: mesos, idle: 2s}]}}\n")
+	write(b, filepath.Join(dir, "cluster.yaml"), "apiVersion: jomctl/v1\ntarget: local\n"+file(dir))
 	l.jomctl("install", "--yes", "--proof-sleep", "1s")
-	l.mesos = cluster.Mesos{Masters: []string{net.JoinHostPort(l.control, strconv.Itoa(provision.MasterPort))}}
-	l.jenkins = cluster.Marathon{URLs: []string{"http://" + net.JoinHostPort(l.control, strconv.Itoa(provision.MarathonPort))}, Mesos: &l.mesos}
 	return l
 }
 
