@@ -102,10 +102,12 @@ type prober struct {
 
 	mu      sync.Mutex
 	asked   int
-	answers []time.Time // when the good ones came
+	answers []reply // the good ones
 	failed  []string
 	changes []change // the times at which the answer turned good or bad
 }
+
+type reply struct{ asked, came time.Time }
 
 type change struct {
 	at   time.Time
@@ -152,7 +154,7 @@ func (p *prober) ask(ctx context.Context) {
 	defer p.mu.Unlock()
 	p.asked++
 	if err == nil {
-		p.answers = append(p.answers, time.Now())
+		p.answers = append(p.answers, reply{begin, time.Now()})
 	} else {
 		p.failed = append(p.failed, fmt.Sprintf("%s after %s: %v", begin.Format("15:04:05.000"), time.Since(begin).Round(time.Millisecond), err))
 	}

@@ -18,12 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/jomctl/jomctl/images"
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
-	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -54,6 +51,7 @@ func newRedeploy(b *testing.B) *redeploy {
 	m1 := r.lab.Host("m1").Address
 	gateway := net.ParseIP(m1).To4()
 	gateway[3] = 1
+	r.must(os.Mkdir(filepath.Join(r.dir, "registry"), 0o700))
 	r.registry = newThrottled(b, gateway.String(), filepath.Join(r.dir, "registry"), int64(rate)*1e6)
 	r.marathon = "http://" + net.JoinHostPort(m1, strconv.Itoa(provision.EdgeMarathonPort))
 	b.Cleanup(r.forget)
@@ -116,7 +114,8 @@ func (r *redeploy) label() string { return "org.jomctl.bench=" + r.lab.Name }
 
 // forget removes this bench's images from this machine, but the one that all stand on: it takes long, and is the same the next time.
 func (r *redeploy) forget() {
-	_ = exec.Command("sh", "-c", "docker image ls -q --filter label="+r.label()+" | sort -u | xargs -r docker image rm --force").Run()
+	// The newest first: an image that others stand on cannot be removed.
+	_ = exec.Command("sh", "-c", "docker image ls -q --filter label="+r.label()+" | awk '!seen[$0]++' | xargs -r -n 1 docker image rm --force").Run()
 }
 
 // release makes a copy of the default release under a name of its own.
@@ -173,60 +172,21 @@ func (r *redeploy) runs(before string) (task cluster.AppTask) {
 		}
 		return len(app.Tasks) == 1 && task.ID != before && task.State == "TASK_RUNNING"
 	})
-	until(r.b, "the edge leads to it", r.edge.good)
+	seen := time.Now()
+	until(r.b, "the edge leads to it", func() bool { return r.edge.answered(seen) })
 	return task
-}
-
-// away is a time without an answer: from the last good one to the first after it.
-type away struct {
-	from, to time.Time
-	parts    []part
-}
-
-// part is what one piece of that time was for.
-type part struct {
-	name string
-	end  time.Time
-}
-
-func (a away) took() time.Duration { return a.to.Sub(a.from) }
-
-// tell prints the pieces one after the other.
-func (a away) tell(name string) {
-	fmt.Printf("# %s: %.2f s without an answer; load %s\n", name, a.took().Seconds(), load())
-	last := a.from
-	for _, p := range append(a.parts, part{"the first answer", a.to}) {
-		if !p.end.IsZero() {
-			fmt.Printf("#   %-40s %6.2f s\n", p.name, p.end.Sub(last).Seconds())
-			last = p.end
-		}
-	}
-}
-
-// longest is the longest time between two good answers that follow each other, after a moment.
-func (p *prober) longest(after time.Time) (a away) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	good := slices.Clone(p.answers)
-	slices.SortFunc(good, time.Time.Compare)
-	for i := 1; i < len(good); i++ {
-		if good[i].After(after) && good[i].Sub(good[i-1]) > a.took() {
-			a.from, a.to = good[i-1], good[i]
-		}
-	}
-	return a
 }
 
 // alone stops the controller and starts it again, which nothing can be quicker than.
 func (r *redeploy) alone() away {
 	r.b.Helper()
-	task, began := r.app().Tasks[0].ID, time.Now()
+	task := r.app().Tasks[0].ID
 	r.put(map[string]int{"instances": 0})
 	r.when("the controller is gone", func(app cluster.App) bool { return len(app.Tasks) == 0 })
 	stopped := time.Now()
 	r.put(map[string]int{"instances": 1})
 	now := r.runs(task)
-	a := r.edge.longest(began)
+	a := r.edge.around(moment(now.StagedAt))
 	a.parts = []part{{"stopped", stopped}, {"the new task runs", moment(now.StartedAt)}}
 	return a
 }
@@ -250,10 +210,10 @@ func (r *redeploy) redeployed() away {
 		r.b.Fatalf("the controller runs in no container: %s", app.Raw)
 	}
 	docker["image"] = ref
-	sent, began := r.registry.sent.Load(), time.Now()
+	sent := r.registry.sent.Load()
 	r.put(doc)
 	now := r.runs(task)
-	a := r.edge.longest(began)
+	a := r.edge.around(moment(now.StagedAt))
 	a.parts = []part{{"the old task gone, the new one staged", moment(now.StagedAt)}, {"image pulled, the new task runs", moment(now.StartedAt)}}
 	fmt.Printf("# sent by the registry meanwhile: %.0f MB\n", float64(r.registry.sent.Load()-sent)/1e6)
 	return a
@@ -281,7 +241,7 @@ func (r *redeploy) upgraded(release string) (away, float64) {
 	r.jomctl("upgrade-jenkins", "--release", "./"+release, "--now")
 	whole := time.Since(began)
 	now := r.runs(task)
-	a := r.edge.longest(began)
+	a := r.edge.around(moment(now.StagedAt))
 	store, err := upgrade.Open(filepath.Join(r.dir, ".jomctl", "upgrade"))
 	r.must(err)
 	ended := store.State.Ended
@@ -290,43 +250,6 @@ func (r *redeploy) upgraded(release string) (away, float64) {
 	fmt.Printf("# sent by the registry meanwhile: %.0f MB; the command took %.1f s, the run in it %.1f s, its steps %.1f s\n",
 		float64(r.registry.sent.Load()-sent)/1e6, whole.Seconds(), run.Seconds(), steps.Seconds())
 	return a, (run - steps).Seconds()
-}
-
-// moment reads a time of Marathon's; the zero time where it is none.
-func moment(text string) time.Time {
-	at, _ := time.Parse(time.RFC3339Nano, text)
-	return at
-}
-
-// spentOf reads the newest journal of a folder: how long the run took, and how long its steps took together, none of which runs beside another.
-func spentOf(t testing.TB, dir string) (run, steps time.Duration) {
-	t.Helper()
-	journals, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-	if err != nil || len(journals) == 0 {
-		t.Fatalf("no journal in %s: %v", dir, err)
-	}
-	data, err := os.ReadFile(slices.Max(journals))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var first, begun time.Time
-	for line := range bytes.Lines(data) {
-		var record op.Record
-		if err := json.Unmarshal(line, &record); err != nil {
-			t.Fatal(err)
-		}
-		switch record.Kind {
-		case op.KindBeginRun:
-			first = record.Time
-		case op.KindBegin:
-			begun = record.Time
-		case op.KindEnd, op.KindFailed:
-			steps += record.Time.Sub(begun)
-		case op.KindEndRun:
-			run = record.Time.Sub(first)
-		}
-	}
-	return run, steps
 }
 
 // BenchmarkUpgradeBesideRedeploy changes the controller's image in both ways, in turn, on the same hosts and the same home:
@@ -358,39 +281,11 @@ func BenchmarkUpgradeBesideRedeploy(b *testing.B) {
 	}
 	var t table
 	of := fmt.Sprintf(", median of %d", rounds)
-	t.note("new in each image", float64(r.pad)/1e6, "MB")
+	t.note("new in each image, which the registry sends with its limit", float64(r.pad)/1e6, "MB")
 	t.note("the controller stopped and started alone"+of, median(alone), "s")
 	t.note("redeployed with another image, which is pulled then"+of, median(theirs), "s")
 	t.note("upgrade-jenkins"+of, median(ours), "s")
 	t.figure("upgrade-jenkins / redeployed: last answer of the old to first of the new", median(ours)/median(theirs), redeployLimit, "")
 	t.figure("upgrade-jenkins: what it took between its steps, at most", slices.Max(between), betweenLimit, "s")
 	t.judge(b)
-}
-
-func TestTheLongestTimeWithoutAnAnswer(t *testing.T) {
-	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
-	p := &prober{answers: []time.Time{at(0), at(9), at(10), at(16), at(15), at(11)}} // answers overtake each other
-	a := p.longest(at(9))
-	require.Equal(t, away{from: at(11), to: at(15)}, a, "what was before the moment does not count")
-	require.Equal(t, 4*time.Second, a.took())
-	require.Zero(t, p.longest(at(20)).took())
-}
-
-func TestTheTimeBetweenTheStepsOfAJournal(t *testing.T) {
-	dir, start := t.TempDir(), time.Date(2026, 1, 1, 23, 59, 58, 0, time.UTC)
-	var text bytes.Buffer
-	for _, one := range []struct {
-		seconds int
-		kind    op.Kind
-	}{{0, op.KindBeginRun}, {1, op.KindBegin}, {4, op.KindEnd}, {6, op.KindBegin}, {7, op.KindFailed}, {10, op.KindEndRun}} {
-		line, err := json.Marshal(op.Record{Time: start.Add(time.Duration(one.seconds) * time.Second), Kind: one.kind})
-		require.NoError(t, err)
-		text.Write(append(line, '\n'))
-	}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "1.jsonl"), []byte("another run"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "2.jsonl"), text.Bytes(), 0o600))
-	run, steps := spentOf(t, dir)
-	require.Equal(t, 10*time.Second, run)
-	require.Equal(t, 4*time.Second, steps)
 }
