@@ -6,19 +6,20 @@ import (
 )
 
 // denied says why a class may not use what its link resolved to, empty where it may: JVM specification 5.4.4.
-func (o outcome) denied(from *class, r ref) string {
-	if o.class == nil {
+func (o outcome) denied(from *class, l link) string {
+	isClass := l.kind == 'c' || l.kind == 's'
+	if o.class == nil || isClass && o.class.access&accPublic != 0 || !isClass && o.access&accPublic != 0 {
 		return ""
 	}
 	near := o.class.space == from.space && path.Dir(o.class.name) == path.Dir(from.name)
-	if r.kind == 'c' || r.kind == 's' {
-		if near || o.class.access&accPublic != 0 {
+	if isClass {
+		if near {
 			return ""
 		}
 		return "the class is not public: " + o.class.origin()
 	}
 	switch {
-	case o.access&accPublic != 0, near && o.access&accPrivate == 0:
+	case near && o.access&accPrivate == 0:
 	case o.access&accPrivate != 0:
 		if near && outermost(o.class.name) == outermost(from.name) {
 			return ""

@@ -25,9 +25,11 @@ var errBomb = errors.New("unpacks to more than can be meant")
 
 // archive is an open zip file, on disk or within another one.
 type archive struct {
-	name   string // path, or path!entry
-	zip    *zip.Reader
-	closer io.Closer
+	name      string // path, or path!entry
+	zip       *zip.Reader
+	data      []byte // of one within another
+	unpackers *unpackers
+	closer    io.Closer
 }
 
 func openArchive(file string) (*archive, error) {
@@ -35,7 +37,7 @@ func openArchive(file string) (*archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s as a zip archive: %w", file, err)
 	}
-	a := &archive{name: file, zip: &z.Reader, closer: z}
+	a := &archive{name: file, zip: &z.Reader, unpackers: &unpackers{}, closer: z}
 	if len(a.zip.File) > mostEntries {
 		return nil, errors.Join(fmt.Errorf("%s has %d entries: %w", file, len(a.zip.File), errBomb), z.Close())
 	}
@@ -48,15 +50,14 @@ func (a *archive) close() {
 	}
 }
 
-// open opens an archive within this one, in memory.
-func (a *archive) open(f *zip.File) (*archive, error) {
-	b, err := a.read(f, largestJar)
-	if err != nil {
+// open opens an archive within this one, in memory: that of the buffer, which is not to be used again before the archive is done with.
+func (a *archive) open(f *zip.File, memory *bytes.Buffer) (*archive, error) {
+	if err := a.readInto(memory, f, largestJar); err != nil {
 		return nil, err
 	}
-	inner := &archive{name: a.name + "!" + f.Name}
-	inner.zip, err = zip.NewReader(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
+	inner := &archive{name: a.name + "!" + f.Name, data: memory.Bytes(), unpackers: a.unpackers}
+	var err error
+	if inner.zip, err = zip.NewReader(bytes.NewReader(inner.data), int64(len(inner.data))); err != nil {
 		return nil, fmt.Errorf("open %s as a zip archive: %w", inner.name, err)
 	}
 	if len(inner.zip.File) > mostEntries {
@@ -65,12 +66,12 @@ func (a *archive) open(f *zip.File) (*archive, error) {
 	return inner, nil
 }
 
-func (a *archive) openEntry(name string) (*archive, error) {
+func (a *archive) openEntry(name string, memory *bytes.Buffer) (*archive, error) {
 	f := a.find(name)
 	if f == nil {
 		return nil, fmt.Errorf("open %s!%s: the archive was changed meanwhile", a.name, name)
 	}
-	return a.open(f)
+	return a.open(f, memory)
 }
 
 // read unpacks one entry of at most limit bytes.
@@ -86,17 +87,11 @@ func (a *archive) readInto(b *bytes.Buffer, f *zip.File, limit int64) error {
 	if f.UncompressedSize64 > uint64(limit) {
 		return fmt.Errorf("read %s!%s: %d bytes: %w", a.name, f.Name, f.UncompressedSize64, errBomb)
 	}
-	r, err := f.Open()
-	if err != nil {
-		return fmt.Errorf("read %s!%s: %w", a.name, f.Name, err)
-	}
-	defer func() { _ = r.Close() }()
 	b.Grow(int(min(f.UncompressedSize64, f.CompressedSize64*16+bytes.MinRead)) + bytes.MinRead) // trust no size that a bomb may state
-	if _, err := b.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
+	u := a.unpackers.get()
+	defer a.unpackers.put(u)
+	if err := u.read(b, a, f, limit); err != nil {
 		return fmt.Errorf("read %s!%s: %w", a.name, f.Name, err)
-	}
-	if int64(b.Len()) > limit {
-		return fmt.Errorf("read %s!%s: %w", a.name, f.Name, errBomb)
 	}
 	return nil
 }

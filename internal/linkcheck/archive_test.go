@@ -3,7 +3,11 @@ package linkcheck
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"context"
+	"errors"
+	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,11 +77,69 @@ func TestStatedSizesAreNotBelieved(t *testing.T) {
 	inner, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
 	require.NoError(t, err)
 	a := &archive{name: "x.hpi", zip: inner}
-	used := testing.AllocsPerRun(1, func() { _, err = a.openEntry("large") })
+	used := testing.AllocsPerRun(1, func() { _, err = a.openEntry("large", &bytes.Buffer{}) })
 	assert.ErrorContains(t, err, "read x.hpi!large: ")
 	assert.Less(t, used, 1000.0)
-	_, err = a.openEntry("none")
+	_, err = a.openEntry("none", &bytes.Buffer{})
 	assert.EqualError(t, err, "open x.hpi!none: the archive was changed meanwhile")
+}
+
+// What was damaged on its way is an error, in a file and in an archive within an archive, and is never taken for something shorter.
+func TestDamagedEntries(t *testing.T) {
+	text := bytes.Repeat([]byte("some words, some of them twice; "), 50)
+	for name, test := range map[string]struct {
+		change func(*zip.FileHeader)
+		want   error
+	}{
+		"whole":               {func(*zip.FileHeader) {}, nil},
+		"stored":              {func(h *zip.FileHeader) { h.Method = zip.Store }, nil},
+		"checksum":            {func(h *zip.FileHeader) { h.CRC32++ }, zip.ErrChecksum},
+		"no checksum":         {func(h *zip.FileHeader) { h.CRC32 = 0 }, nil},
+		"shorter than stated": {func(h *zip.FileHeader) { h.UncompressedSize64++ }, io.ErrUnexpectedEOF},
+		"longer than stated":  {func(h *zip.FileHeader) { h.UncompressedSize64-- }, zip.ErrFormat},
+		"packed in a new way": {func(h *zip.FileHeader) { h.Method = 93 }, zip.ErrAlgorithm},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header := &zip.FileHeader{Name: "a.txt", Method: zip.Deflate, UncompressedSize64: uint64(len(text)), CRC32: crc32.ChecksumIEEE(text)}
+			test.change(header)
+			packed := text
+			if header.Method != zip.Store {
+				var b bytes.Buffer
+				w, err := flate.NewWriter(&b, 6)
+				require.NoError(t, err)
+				_, err = w.Write(text)
+				require.NoError(t, errors.Join(err, w.Close()))
+				packed = b.Bytes()
+			}
+			header.CompressedSize64 = uint64(len(packed))
+			var inner bytes.Buffer
+			z := zip.NewWriter(&inner)
+			w, err := z.CreateRaw(header)
+			require.NoError(t, err)
+			_, err = w.Write(packed)
+			require.NoError(t, errors.Join(err, z.Close()))
+			dir := t.TempDir()
+			for file, data := range map[string][]byte{"plain.zip": inner.Bytes(), "outer.zip": files{"inner.zip": inner.Bytes()}.zip(t)} {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, file), data, 0o600))
+				a, err := openArchive(filepath.Join(dir, file))
+				require.NoError(t, err)
+				defer a.close()
+				if file == "outer.zip" {
+					a, err = a.openEntry("inner.zip", &bytes.Buffer{})
+					require.NoError(t, err)
+				}
+				for range 2 { // with an inflater that failed before
+					got, err := a.text("a.txt")
+					require.ErrorIs(t, err, test.want)
+					if test.want == nil {
+						require.Equal(t, string(text), got)
+					} else {
+						require.ErrorContains(t, err, a.name+"!a.txt")
+					}
+				}
+			}
+		})
+	}
 }
 
 func TestCancelledCheck(t *testing.T) {

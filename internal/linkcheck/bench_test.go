@@ -18,7 +18,7 @@ import (
 
 func BenchmarkJavaIndex(b *testing.B) {
 	for b.Loop() {
-		if _, err := openJDK(21); err != nil {
+		if _, err := openJDK(21, newNames()); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,31 +19,31 @@ type handler struct {
 	catches    string
 }
 
-// usesOf reads a class file again, with its code, and calls yield for each place that has a link.
-func usesOf(b []byte, in interner, yield func(r ref, use Use)) error {
+// uses reads a class file again, with its code, and calls yield for each place that has a link.
+func (cr *classReader) uses(b []byte, yield func(l link, use Use)) error {
 	r := &reader{b: b}
 	r.take(8)
-	p, err := readPool(r, in)
+	p, err := cr.pool(r)
 	if err != nil {
 		return err
 	}
 	r.take(2)
-	own, super := p.className(r.u2()), r.u2()
-	p.links(super, func(l ref) { yield(l, Use{Class: own, How: "extends"}) })
+	own, super := p.names.text(p.className(r.u2())), r.u2()
+	p.links(super, func(l link) { yield(l, Use{Class: own, How: "extends"}) })
 	for n := r.u2(); n > 0 && r.err == nil; n-- {
-		p.links(r.u2(), func(l ref) { yield(l, Use{Class: own, How: "extends"}) })
+		p.links(r.u2(), func(l link) { yield(l, Use{Class: own, How: "extends"}) })
 	}
 	var bodies []methodBody
 	for kind := range 2 {
 		for n := r.u2(); n > 0 && r.err == nil; n-- {
 			r.u2()
-			name, desc := p.utf8(r.u2()), p.utf8(r.u2())
+			name, desc := string(p.raw(r.u2())), string(p.raw(r.u2()))
 			title := name + desc
 			if kind == 0 {
 				title = name + " " + desc
 			}
 			typesOf(desc, func(t string) {
-				yield(ref{kind: 's', owner: in.str([]byte(t))}, Use{Class: own, Member: title, How: "signature"})
+				yield(link{kind: 's', owner: p.names.of([]byte(t))}, Use{Class: own, Member: title, How: "signature"})
 			})
 			readAttributes(r, p, func(attribute string, body *reader) {
 				if kind == 1 && attribute == "Code" {
@@ -87,7 +87,7 @@ type methodBody struct {
 	attribute    *reader
 }
 
-func (m methodBody) uses(p pool, bootstraps [][]int, yield func(ref, Use)) error {
+func (m methodBody) uses(p pool, bootstraps [][]int, yield func(link, Use)) error {
 	r := m.attribute
 	r.take(4)
 	code := r.take(r.u4())
@@ -96,11 +96,11 @@ func (m methodBody) uses(p pool, bootstraps [][]int, yield func(ref, Use)) error
 		h := handler{start: r.u2(), end: r.u2()}
 		r.u2()
 		catch := r.u2()
-		h.catches = p.className(catch)
+		h.catches = string(p.raw(p.classConstant(catch)))
 		for _, name := range caught {
 			h.guards = h.guards || h.catches == name
 		}
-		p.links(catch, func(l ref) { yield(l, Use{Class: m.class, Member: m.title, How: "catch"}) })
+		p.links(catch, func(l link) { yield(l, Use{Class: m.class, Member: m.title, How: "catch"}) })
 		handlers = append(handlers, h)
 	}
 	if r.err != nil {
@@ -111,11 +111,11 @@ func (m methodBody) uses(p pool, bootstraps [][]int, yield func(ref, Use)) error
 		for _, h := range handlers {
 			use.Guarded = use.Guarded || h.guards && h.start <= at && at < h.end
 		}
-		p.links(constant, func(l ref) { yield(l, use) })
+		p.links(constant, func(l link) { yield(l, use) })
 		if tag, body := p.entry(constant); tag == tagInvokeDynamic || tag == tagDynamic {
 			if b := int(binary.BigEndian.Uint16(body)); b < len(bootstraps) {
 				for _, argument := range bootstraps[b] {
-					p.links(argument, func(l ref) { yield(l, use) })
+					p.links(argument, func(l link) { yield(l, use) })
 				}
 			}
 		}

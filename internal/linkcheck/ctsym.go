@@ -25,7 +25,7 @@ func WriteJDK(w io.Writer, ctSym string) error {
 	defer a.close()
 	exported := make([]map[string]bool, len(Javas())) // by release, packages; nil before there were modules
 	var classes []maskedClass
-	in := interner{}
+	in := &classReader{names: newNames()}
 	for _, f := range a.zip.File {
 		folder, name, _ := strings.Cut(f.Name, "/")
 		_, name, _ = strings.Cut(name, "/") // the module
@@ -43,7 +43,7 @@ func WriteJDK(w io.Writer, ctSym string) error {
 			}
 			continue
 		}
-		c, err := readClass(b, in, nil)
+		c, err := in.read(b, nil)
 		if err != nil {
 			return fmt.Errorf("read %s!%s: %w", ctSym, f.Name, err)
 		}
@@ -51,7 +51,7 @@ func WriteJDK(w io.Writer, ctSym string) error {
 	}
 	classes = hide(classes, exported)
 	slices.SortFunc(classes, func(a, b maskedClass) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.mask, b.mask)) })
-	return writeJDK(w, classes)
+	return writeJDK(w, classes, in.names)
 }
 
 // releases gives the mask of the releases that a folder is for.
@@ -65,10 +65,10 @@ func releases(folder string) (mask uint) {
 }
 
 // readExports adds the packages that a module-info exports to everybody, JVM specification 4.7.25.
-func readExports(b []byte, in interner, mask uint, exported []map[string]bool) error {
+func readExports(b []byte, in *classReader, mask uint, exported []map[string]bool) error {
 	r := &reader{b: b}
 	r.take(8)
-	p, err := readPool(r, in)
+	p, err := in.pool(r)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func readExports(b []byte, in interner, mask uint, exported []map[string]bool) e
 			m.take(6) // requires
 		}
 		for n := m.u2(); n > 0 && m.err == nil; n-- {
-			pkg := p.utf8(p.number(m.u2(), tagPackage, 0))
+			pkg := string(p.raw(p.number(m.u2(), tagPackage, 0)))
 			m.take(2)
 			to := m.u2()
 			m.take(2 * to)

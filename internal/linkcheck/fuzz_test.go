@@ -20,17 +20,21 @@ func FuzzClass(f *testing.F) {
 	f.Add(everything)
 	f.Add(everything[:len(everything)/2])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var links []ref
-		c, err := readClass(b, interner{}, func(r ref) { links = append(links, r) })
+		in := &classReader{names: newNames()}
+		var links []link
+		c, err := in.read(b, func(l link) { links = append(links, l) })
 		if err != nil {
 			require.Nil(t, c)
 			return
 		}
 		again := 0
-		_, err = readClass(b, interner{}, func(ref) { again++ })
+		_, err = in.read(b, func(l link) {
+			require.Equal(t, links[again], l)
+			again++
+		})
 		require.NoError(t, err)
 		require.Equal(t, len(links), again)
-		_ = usesOf(b, interner{}, func(r ref, use Use) { require.NotEmpty(t, r.owner) })
+		_ = in.uses(b, func(l link, _ Use) { require.NotEmpty(t, in.names.ref(l).owner) })
 	})
 }
 

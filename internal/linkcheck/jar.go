@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -20,42 +21,33 @@ var startIndexes = []string{"hudson.Extension", "org.jenkinsci.plugins.variant.O
 
 var wordOfClass = regexp.MustCompile(`[\w.$]+`)
 
-// readJar reads the headers of all classes of a jar of archive a into j.
-func (s *set) readJar(ctx context.Context, a *archive, entry string, j *jar, into *space) error {
-	inner, root, err := within(a, entry)
+// readJar reads the headers of all classes of the jar j of archive a.
+func (s *set) readJar(ctx context.Context, w *worker, a *archive, j *jar, into *space) error {
+	inner, root, err := within(a, j.entry, &w.jar)
 	if err != nil {
 		return err
 	}
-	entries, err := inner.classEntries(root, s.java)
+	entries, sorted, err := inner.sortedClasses(root, s.java)
 	if err != nil {
 		return err
 	}
-	names, in, total := make([]string, 0, len(entries)), interner{}, uint64(0)
-	for name := range entries {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	if j.plugin == nil && entry != classesFolder { // what lies in the war itself is closed before it is asked for
-		s.notePlaces(inner, entries, names, j, into)
-		return nil
-	}
-	numbers := map[ref]uint32{}
-	var b bytes.Buffer
-	for _, name := range names {
+	w.links, w.numbers = w.links[:0], emptied(w.numbers)
+	total := uint64(0)
+	for _, name := range sorted {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := inner.readInto(&b, entries[name], largestClass); err != nil {
+		if err := inner.readInto(&w.class, entries[name], largestClass); err != nil {
 			return err
 		}
-		if total += uint64(b.Len()); total > largestClasses {
-			return fmt.Errorf("the classes of %s!%s: %w", a.name, entry, errBomb)
+		if total += uint64(w.class.Len()); total > largestClasses {
+			return fmt.Errorf("the classes of %s!%s: %w", a.name, j.entry, errBomb)
 		}
-		c, err := s.header(b.Bytes(), name, j, in, numbers)
+		c, err := s.header(w, w.class.Bytes(), name, j)
 		if err != nil {
 			return fmt.Errorf("read %s!%s: %w", inner.name, entries[name].Name, err)
 		}
-		if c != nil && (into != s.servlet || servletClass(c.name)) {
+		if c != nil {
 			c.space, c.jar = into, j
 			j.classes = append(j.classes, c)
 		}
@@ -63,15 +55,32 @@ func (s *set) readJar(ctx context.Context, a *archive, entry string, j *jar, int
 	if j.plugin == nil {
 		return nil
 	}
+	j.links = slices.Clone(w.links)
 	return j.readStarts(inner, root)
 }
 
+// emptied makes room for new entries, in the same memory where that is not a waste.
+func emptied(m map[link]uint32) map[link]uint32 {
+	const worth = 1 << 14 // clearing costs as much as there is room
+	if len(m) > worth {
+		return map[link]uint32{}
+	}
+	clear(m)
+	return m
+}
+
+// sortedClasses are the class files below a folder with their names in order.
+func (a *archive) sortedClasses(root string, java int) (map[string]*zip.File, []string, error) {
+	entries, err := a.classEntries(root, java)
+	return entries, slices.Sorted(maps.Keys(entries)), err
+}
+
 // within opens the jar of an entry, or the archive itself for WEB-INF/classes/.
-func within(a *archive, entry string) (inner *archive, root string, err error) {
+func within(a *archive, entry string, memory *bytes.Buffer) (inner *archive, root string, err error) {
 	if entry == classesFolder {
 		return a, classesFolder, nil
 	}
-	inner, err = a.openEntry(entry)
+	inner, err = a.openEntry(entry, memory)
 	return inner, "", err
 }
 
@@ -81,34 +90,39 @@ func servletClass(name string) bool {
 }
 
 // header reads one class. A class that no class loader would find under its path gives nil, one for a later Java its name alone.
-func (s *set) header(b []byte, name string, j *jar, in interner, numbers map[ref]uint32) (*class, error) {
+func (s *set) header(w *worker, b []byte, name string, j *jar) (*class, error) {
 	if len(b) >= 8 && binary.BigEndian.Uint32(b) == 0xCAFEBABE && int(binary.BigEndian.Uint16(b[6:])) > 44+s.java {
-		c := &class{name: name, major: binary.BigEndian.Uint16(b[6:]), access: accPublic}
+		c := &class{name: name, id: s.names.of([]byte(name)), major: binary.BigEndian.Uint16(b[6:]), access: accPublic}
 		if j.tooNew == nil && j.plugin != nil {
 			j.tooNew = c
 		}
 		return c, nil
 	}
-	var links func(ref)
-	var own []uint32
-	if j.plugin != nil {
-		own = j.scratch[:0]
-		links = func(l ref) {
-			n, ok := numbers[l]
-			if !ok {
-				n = uint32(len(j.refs))
-				numbers[l] = n
-				j.refs = append(j.refs, l)
-			}
-			own = append(own, n)
+	if j.plugin == nil {
+		c, err := w.read(b, nil)
+		if err != nil || c == nil || c.name != name {
+			return nil, err
 		}
+		return c, nil
 	}
-	c, err := readClass(b, in, links)
+	w.refs = w.refs[:0]
+	c, err := w.read(b, w.number)
 	if err != nil || c == nil || c.name != name {
 		return nil, err
 	}
-	c.refs, j.scratch = slices.Clone(own), own
+	c.refs = w.made.clone(w.refs)
 	return c, nil
+}
+
+// number gives a link its number in the jar.
+func (w *worker) number(l link) {
+	n, ok := w.numbers[l]
+	if !ok {
+		n = uint32(len(w.links))
+		w.numbers[l] = n
+		w.links = append(w.links, l)
+	}
+	w.refs = append(w.refs, n)
 }
 
 // readStarts reads the indexes of classes that Jenkins loads when it starts.
@@ -178,38 +192,45 @@ func (j *jar) startsHere() bool {
 	return false
 }
 
-// reread opens the jar again and gives each class named to yield, with its whole file.
-func (j *jar) reread(names map[string]bool, java int, yield func(name string, b []byte) error) error {
+// again opens the jar again, and its archive for as long as use runs.
+func (j *jar) again(use func(inner *archive, root string) error) error {
 	a, err := openArchive(j.file)
 	if err != nil {
 		return err
 	}
 	defer a.close()
 	if j.inWar != "" {
-		if a, err = a.openEntry(j.inWar); err != nil {
+		if a, err = a.openEntry(j.inWar, &bytes.Buffer{}); err != nil {
 			return err
 		}
 	}
-	inner, root, err := within(a, j.entry)
+	inner, root, err := within(a, j.entry, &bytes.Buffer{})
 	if err != nil {
 		return err
 	}
-	entries, err := inner.classEntries(root, java)
-	if err != nil {
-		return err
-	}
-	for _, c := range j.classes {
-		var f *zip.File
-		if f = entries[c.name]; f == nil || !names[c.name] {
-			continue
-		}
-		b, err := inner.read(f, largestClass)
+	return use(inner, root)
+}
+
+// reread opens the jar again and gives each class named to yield, with its whole file.
+func (j *jar) reread(names map[string]bool, java int, yield func(name string, b []byte) error) error {
+	return j.again(func(inner *archive, root string) error {
+		entries, err := inner.classEntries(root, java)
 		if err != nil {
 			return err
 		}
-		if err := yield(c.name, b); err != nil {
-			return fmt.Errorf("read %s!%s: %w", inner.name, f.Name, err)
+		var b bytes.Buffer
+		for _, c := range j.classes {
+			f := entries[c.name]
+			if f == nil || !names[c.name] {
+				continue
+			}
+			if err := inner.readInto(&b, f, largestClass); err != nil {
+				return err
+			}
+			if err := yield(c.name, b.Bytes()); err != nil {
+				return fmt.Errorf("read %s!%s: %w", inner.name, f.Name, err)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 //go:generate go run ./jdkgen -o jdk.bin /usr/lib/jvm/temurin-25-jdk-amd64/lib/ct.sym
@@ -25,14 +24,14 @@ func Javas() []int { return []int{8, 11, 17, 21, 25} }
 // openJDK gives the classes of a Java release. The index is compressed text: a line per class and variant with a mask of releases
 // (bit 0 is the first of Javas), access, name, superclass, interfaces with commas between; then a line per member that begins with F or
 // M, with access, name and descriptor.
-func openJDK(java int) (*space, error) { return readIndex(jdkIndex, java) }
+func openJDK(java int, in *names) (*space, error) { return readIndex(jdkIndex, java, in) }
 
-func readIndex(index []byte, java int) (*space, error) {
+func readIndex(index []byte, java int, in *names) (*space, error) {
 	bit := slices.Index(Javas(), java)
 	if bit < 0 {
 		return nil, fmt.Errorf("check links for Java %d: only the releases %v are known", java, Javas())
 	}
-	s, in := newSpace("Java "+strconv.Itoa(java)), interner{}
+	s := newSpace("Java "+strconv.Itoa(java), in)
 	if java < 9 {
 		s.unlisted = []string{"sun/", "com/sun/", "jdk/", "oracle/"}
 	}
@@ -58,7 +57,7 @@ func readIndex(index []byte, java int) (*space, error) {
 }
 
 // indexLine reads one line into the class c that it belongs to, or gives the class that begins with it; nil where the release has none.
-func (c *class) indexLine(line []byte, isMember bool, bit int, in interner) (*class, error) {
+func (c *class) indexLine(line []byte, isMember bool, bit int, in *names) (*class, error) {
 	var f [5][]byte
 	rest := line
 	for i := range f {
@@ -69,7 +68,7 @@ func (c *class) indexLine(line []byte, isMember bool, bit int, in interner) (*cl
 		return nil, fmt.Errorf("read the index of Java classes: line %q: %w", line, err)
 	}
 	if isMember {
-		m := member{name: in.str(f[2]), desc: in.str(f[3]), access: uint16(access)}
+		m := decl{name: in.of(f[2]), desc: in.of(f[3]), access: uint16(access)}
 		if line[0] == 'F' {
 			c.fields = append(c.fields, m)
 		} else {
@@ -80,32 +79,33 @@ func (c *class) indexLine(line []byte, isMember bool, bit int, in interner) (*cl
 	if mask, _ := strconv.ParseUint(string(f[0]), 16, 16); mask&(1<<bit) == 0 {
 		return nil, nil
 	}
-	c = &class{name: in.str(f[2]), super: in.str(f[3]), access: uint16(access)}
+	c = &class{id: in.of(f[2]), super: in.of(f[3]), access: uint16(access)}
+	c.name = in.text(c.id)
 	for len(f[4]) > 0 {
 		var name []byte
 		name, f[4], _ = bytes.Cut(f[4], []byte(","))
-		c.interfaces = append(c.interfaces, in.str(name))
+		c.interfaces = append(c.interfaces, in.of(name))
 	}
 	return c, nil
 }
 
 // writeJDK writes the index: entries in order of their names, each with its mask.
-func writeJDK(w io.Writer, classes []maskedClass) error {
+func writeJDK(w io.Writer, classes []maskedClass, in *names) error {
 	packed, err := flate.NewWriter(w, flate.BestCompression)
 	if err != nil {
 		return err
 	}
 	for _, c := range classes {
-		line := fmt.Sprintf("%x %x %s %s", c.mask, c.access, c.name, c.super)
-		if len(c.interfaces) > 0 {
-			line += " " + strings.Join(c.interfaces, ",")
+		line := fmt.Sprintf("%x %x %s %s", c.mask, c.access, c.name, in.text(c.super))
+		for i, name := range c.interfaces {
+			line += " ,"[min(i, 1):][:1] + in.text(name)
 		}
 		if _, err := fmt.Fprintln(packed, line); err != nil {
 			return err
 		}
-		for i, members := range [][]member{c.fields, c.methods} {
+		for i, members := range [][]decl{c.fields, c.methods} {
 			for _, m := range members {
-				if _, err := fmt.Fprintf(packed, "%c %x %s %s\n", "FM"[i], m.access, m.name, m.desc); err != nil {
+				if _, err := fmt.Fprintf(packed, "%c %x %s %s\n", "FM"[i], m.access, in.text(m.name), in.text(m.desc)); err != nil {
 					return err
 				}
 			}

@@ -22,7 +22,8 @@ func TestIndexAgainstThisMachinesJava(t *testing.T) {
 	if _, err := os.Stat(hostJava + "/jmods"); err != nil {
 		testkit.Missing(t, "the modules of Java 17 (apt-get install openjdk-17-jdk-headless)")
 	}
-	jdk, err := openJDK(17)
+	in := &classReader{names: newNames()}
+	jdk, err := openJDK(17, in.names)
 	require.NoError(t, err)
 	compared := 0
 	for _, module := range []string{"java.logging", "java.net.http", "java.sql", "java.xml", "jdk.httpserver", "jdk.unsupported"} {
@@ -31,7 +32,7 @@ func TestIndexAgainstThisMachinesJava(t *testing.T) {
 		exported := make([]map[string]bool, len(Javas()))
 		info, err := a.read(a.find("classes/module-info.class"), largestClass)
 		require.NoError(t, err)
-		require.NoError(t, readExports(info, interner{}, 1<<2, exported))
+		require.NoError(t, readExports(info, in, 1<<2, exported))
 		for _, f := range a.zip.File {
 			name, ok := strings.CutPrefix(strings.TrimSuffix(f.Name, ".class"), "classes/")
 			if !ok || path.Ext(f.Name) != ".class" || !exported[2][path.Dir(name)] {
@@ -39,9 +40,9 @@ func TestIndexAgainstThisMachinesJava(t *testing.T) {
 			}
 			b, err := a.read(f, largestClass)
 			require.NoError(t, err)
-			c, err := readClass(b, interner{}, nil)
+			c, err := in.read(b, nil)
 			require.NoError(t, err)
-			if c.access&accPublic != 0 && jdk.find(c.name) != nil || !strings.Contains(name, "$") {
+			if c.access&accPublic != 0 && jdk.find(c.id) != nil || !strings.Contains(name, "$") {
 				compared += compareMembers(t, jdk, c)
 			}
 		}
@@ -52,14 +53,14 @@ func TestIndexAgainstThisMachinesJava(t *testing.T) {
 
 // compareMembers resolves each member of a class in the index.
 func compareMembers(t *testing.T, jdk *space, c *class) (compared int) {
-	for kind, members := range map[byte][]member{'f': c.fields, 'm': c.methods} {
+	for kind, members := range map[byte][]decl{'f': c.fields, 'm': c.methods} {
 		if kind == 'm' && c.access&accInterface != 0 {
 			kind = 'i'
 		}
 		for _, m := range members {
 			if c.access&accPublic != 0 && m.access&(accPublic|accProtected) != 0 {
 				compared++
-				assert.Empty(t, jdk.resolve(ref{kind, c.name, m.name, m.desc}).problem, "%s.%s%s", c.name, m.name, m.desc)
+				assert.Empty(t, jdk.resolve(link{kind: kind, owner: c.id, name: m.name, desc: m.desc}).problem, "%s", jdk.names.ref(link{kind: kind, owner: c.id, name: m.name, desc: m.desc}))
 			}
 		}
 	}
@@ -102,17 +103,26 @@ func TestWriteJDK(t *testing.T) {
 	require.NoError(t, WriteJDK(&second, file))
 	assert.Equal(t, first.Bytes(), second.Bytes())
 	read := func(java int) *space {
-		s, err := readIndex(first.Bytes(), java)
+		s, err := readIndex(first.Bytes(), java, newNames())
 		require.NoError(t, err)
 		return s
 	}
-	assert.Equal(t, []member{{"x", void, accPublic}}, read(8).find("api/A").methods)
-	assert.Equal(t, []member{{"y", "I", accPublic}}, read(21).find("api/A").fields)
-	assert.Equal(t, []string{"api/I", "api/J"}, read(11).find("api/A").interfaces)
-	assert.NotZero(t, read(8).find("friends/F").access&accPublic)
-	assert.Zero(t, read(21).find("friends/F").access&accPublic, "exported to some alone")
-	assert.Nil(t, read(25).find("api/A"))
-	assert.Nil(t, read(11).find("only/Nine"))
-	_, err := readIndex([]byte("no index"), 21)
+	declared := func(s *space, list []decl) []member {
+		var all []member
+		for _, m := range list {
+			all = append(all, member{s.names.text(m.name), s.names.text(m.desc), m.access})
+		}
+		return all
+	}
+	eight, eleven, latest := read(8), read(11), read(21)
+	assert.Equal(t, []member{{"x", void, accPublic}}, declared(eight, eight.named("api/A").methods))
+	assert.Equal(t, []member{{"y", "I", accPublic}}, declared(latest, latest.named("api/A").fields))
+	assert.Equal(t, []symbol{eleven.names.known("api/I"), eleven.names.known("api/J")}, eleven.named("api/A").interfaces)
+	assert.NotZero(t, eleven.names.known("api/I"))
+	assert.NotZero(t, read(8).named("friends/F").access&accPublic)
+	assert.Zero(t, read(21).named("friends/F").access&accPublic, "exported to some alone")
+	assert.Nil(t, read(25).named("api/A"))
+	assert.Nil(t, read(11).named("only/Nine"))
+	_, err := readIndex([]byte("no index"), 21, newNames())
 	assert.ErrorContains(t, err, "read the index of Java classes: ")
 }

@@ -35,7 +35,7 @@ func (s *set) judge(ctx context.Context, workers int) (Report, error) {
 		report.Links = append(report.Links, found.rank()...)
 		for _, j := range found.plugin.jars {
 			report.Classes += len(j.classes)
-			report.References += len(j.refs)
+			report.References += len(j.links)
 		}
 	}
 	slices.SortStableFunc(report.Links, compare)
@@ -59,7 +59,7 @@ func (f *findings) collect(ctx context.Context, s *set) error {
 	f.starts = map[string]bool{}
 	for _, j := range f.plugin.jars {
 		for name := range j.starts {
-			for c := f.plugin.space.own[name]; c != nil && !f.starts[c.name]; c = f.plugin.space.own[c.super] {
+			for c := f.plugin.space.own[s.names.known(name)]; c != nil && !f.starts[c.name]; c = f.plugin.space.own[c.super] {
 				f.starts[c.name] = true
 			}
 		}
@@ -84,11 +84,11 @@ func (f *findings) collectJar(j *jar, s *set) error {
 			Uses: []Use{{Jar: j.entry, Class: c.name, How: "code", Extension: f.starts[c.name]}},
 		}
 	}
-	outcomes := make([]outcome, len(j.refs))
-	for i, r := range j.refs {
-		outcomes[i] = f.plugin.space.resolve(r)
+	outcomes := make([]outcome, len(j.links))
+	for i, l := range j.links {
+		outcomes[i] = f.plugin.space.resolve(l)
 	}
-	failed := map[string]map[ref]outcome{} // by the name of the class that links
+	failed := map[string]map[link]outcome{} // by the name of the class that links
 	for _, c := range j.classes {
 		if f.shadowed(c) {
 			j.shadowed++
@@ -97,15 +97,15 @@ func (f *findings) collectJar(j *jar, s *set) error {
 		for _, n := range c.refs {
 			o := outcomes[n]
 			if o.problem == "" {
-				if o.why = o.denied(c, j.refs[n]); o.why == "" {
+				if o.why = o.denied(c, j.links[n]); o.why == "" {
 					continue
 				}
 				o.problem = Inaccessible
 			}
 			if failed[c.name] == nil {
-				failed[c.name] = map[ref]outcome{}
+				failed[c.name] = map[link]outcome{}
 			}
-			failed[c.name][j.refs[n]] = o
+			failed[c.name][j.links[n]] = o
 		}
 	}
 	if len(failed) == 0 {
@@ -117,33 +117,34 @@ func (f *findings) collectJar(j *jar, s *set) error {
 // shadowed says whether a class is never loaded, as the class loader finds another of its name, or of the name of the class around it,
 // first: a plugin's copy of a library that the core has too is dead.
 func (f *findings) shadowed(c *class) bool {
-	for _, name := range []string{c.name, outermost(c.name)} {
-		if found := f.plugin.space.place(name); found != nil && found.jar != c.jar {
-			return true
-		}
+	elsewhere := func(name symbol) bool {
+		found := f.plugin.space.place(name)
+		return found != nil && found.jar != c.jar
 	}
-	return false
+	outer := outermost(c.name)
+	return elsewhere(c.id) || len(outer) < len(c.name) && elsewhere(c.space.names.known(outer))
 }
 
 // locate finds the places of failed links. One that is only in a table for reflection (inner classes, exceptions) is none.
-func (f *findings) locate(j *jar, failed map[string]map[ref]outcome, s *set) error {
+func (f *findings) locate(j *jar, failed map[string]map[link]outcome, s *set) error {
 	names := map[string]bool{}
 	for name := range failed {
 		names[name] = true
 	}
+	in := &classReader{names: s.names}
 	return j.reread(names, s.java, func(name string, b []byte) error {
-		seen := map[Use]map[ref]bool{}
-		return usesOf(b, interner{}, func(r ref, use Use) {
-			o, ok := failed[name][r]
-			if !ok || seen[use][r] {
+		seen := map[Use]map[link]bool{}
+		return in.uses(b, func(l link, use Use) {
+			o, ok := failed[name][l]
+			if !ok || seen[use][l] {
 				return
 			}
 			if seen[use] == nil {
-				seen[use] = map[ref]bool{}
+				seen[use] = map[link]bool{}
 			}
-			seen[use][r] = true
+			seen[use][l] = true
 			use.Jar, use.Extension = j.entry, f.starts[name]
-			f.add(r, o, use)
+			f.add(s.names.ref(l), o, use)
 		})
 	})
 }

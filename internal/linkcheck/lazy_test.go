@@ -34,3 +34,27 @@ func TestTheCoreIsReadWhereALinkLeads(t *testing.T) {
 		assert.Equal(t, "read DIR/jenkins.war!WEB-INF/lib/far-1.0.jar!far/Bad.class: no class file: it does not begin with CAFEBABE", strings.ReplaceAll(err.Error(), r.dir, "DIR"))
 	}
 }
+
+// What a class of the core stands on can be in another jar, which no link leads to: it is opened again for it, once for all plugins.
+func TestAncestorsInJarsThatNoLinkLeadsTo(t *testing.T) {
+	root := classFile{name: "deep/Root", methods: []member{{"run", void, accPublic}}}
+	damaged := classes(root)
+	damaged["deep/Bad.class"] = []byte("no class")
+	war := files{
+		"WEB-INF/lib/near-1.0.jar": classes(classFile{name: "near/A", super: "deep/Middle"}, classFile{name: "near/B", super: "deep/Bad"}).zip(t),
+		"WEB-INF/lib/deep-1.0.jar": damaged.zip(t),
+		"WEB-INF/lib/mid-1.0.jar":  classes(classFile{name: "deep/Middle", super: "deep/Root"}).zip(t),
+	}
+	own := classes(classFile{name: "own/A", uses: []ref{{'m', "near/A", "run", void}, {'m', "near/A", "gone", void}}})
+	r := newRig(t, core, war)
+	for _, name := range []string{"one", "two", "three"} {
+		r.plugin(name, "", own)
+	}
+	require.Equal(t, []string{
+		"breaks one: missing method void near.A.gone()", "breaks three: missing method void near.A.gone()", "breaks two: missing method void near.A.gone()",
+	}, lines(r.check()))
+
+	r.plugin("four", "", classes(classFile{name: "own/B", uses: []ref{{'m', "near/B", "run", void}}}))
+	_, err := Check(context.Background(), r.in)
+	require.EqualError(t, err, "read "+r.in.War+"!WEB-INF/lib/deep-1.0.jar!deep/Bad.class: no class file: it does not begin with CAFEBABE")
+}

@@ -30,28 +30,19 @@ const (
 	tagPackage
 )
 
-// interner keeps one copy of each name of a jar: most are repeated in every class.
-type interner map[string]string
-
-func (in interner) str(b []byte) string {
-	if s, ok := in[string(b)]; ok {
-		return s
-	}
-	s := string(b)
-	in[s] = s
-	return s
-}
-
 // pool is a constant pool: where each entry's tag byte is, 0 for no entry.
 type pool struct {
-	b  []byte
-	at []uint32
-	in interner
+	b       []byte
+	at      []uint32
+	symbols []symbol // of the names that were asked for
+	names   *names
 }
 
-func readPool(r *reader, in interner) (pool, error) {
+// pool reads a constant pool, which is there until the next one is read.
+func (cr *classReader) pool(r *reader) (pool, error) {
 	n := r.u2()
-	p := pool{b: r.b, at: make([]uint32, n), in: in}
+	cr.at, cr.symbols = sized(cr.at, n), sized(cr.symbols, n)
+	p := pool{b: r.b, at: cr.at, symbols: cr.symbols, names: cr.names}
 	for i := 1; i < n && r.err == nil; i++ {
 		p.at[i] = uint32(r.off)
 		switch tag := r.u1(); tag {
@@ -73,6 +64,16 @@ func readPool(r *reader, in interner) (pool, error) {
 		}
 	}
 	return p, r.err
+}
+
+// sized gives n zeros, in the memory of a list where that is enough.
+func sized[T any](list []T, n int) []T {
+	if n > cap(list) {
+		return make([]T, n, 2*n)
+	}
+	list = list[:n]
+	clear(list)
+	return list
 }
 
 // entry gives the tag of a constant and its bytes, 0 for a number that is none.
@@ -101,40 +102,52 @@ func (p pool) raw(i int) []byte {
 	return body[2 : 2+int(binary.BigEndian.Uint16(body))]
 }
 
-func (p pool) utf8(i int) string      { return p.in.str(p.raw(i)) }
-func (p pool) className(i int) string { return p.utf8(p.number(i, tagClass, 0)) }
+// utf8 gives the symbol of a Utf8 constant, 0 for anything else.
+func (p pool) utf8(i int) symbol {
+	if i <= 0 || i >= len(p.symbols) {
+		return 0
+	}
+	if p.symbols[i] == 0 {
+		p.symbols[i] = p.names.of(p.raw(i))
+	}
+	return p.symbols[i]
+}
+
+// classConstant gives the number of the Utf8 constant with the name of a Class constant.
+func (p pool) classConstant(i int) int { return p.number(i, tagClass, 0) }
+func (p pool) className(i int) symbol  { return p.utf8(p.classConstant(i)) }
 
 // member gives the link of a Fieldref, Methodref or InterfaceMethodref; kind 0 where it is none.
-func (p pool) member(i int) ref {
+func (p pool) member(i int) link {
 	tag, body := p.entry(i)
 	if tag != tagField && tag != tagMethod && tag != tagInterfaceMethod {
-		return ref{}
+		return link{}
 	}
+	owner := p.classConstant(int(binary.BigEndian.Uint16(body)))
 	nameAndType := int(binary.BigEndian.Uint16(body[2:]))
-	r := ref{
-		kind: "fmi"[tag-tagField], owner: p.className(int(binary.BigEndian.Uint16(body))),
+	l := link{
+		kind: "fmi"[tag-tagField], array: isArray(p.raw(owner)), owner: p.utf8(owner),
 		name: p.utf8(p.number(nameAndType, tagNameAndType, 0)), desc: p.utf8(p.number(nameAndType, tagNameAndType, 2)),
 	}
-	if r.owner == "" || r.name == "" || r.desc == "" {
-		return ref{}
+	if l.owner == 0 || l.name == 0 || l.desc == 0 {
+		return link{}
 	}
-	return r
+	return l
 }
 
 // links calls yield with every link that resolving one constant makes; bootstrap arguments are other constants.
-func (p pool) links(i int, yield func(ref)) {
+func (p pool) links(i int, yield func(link)) {
 	tag, body := p.entry(i)
+	types := func(constant int) {
+		typesOf(string(p.raw(constant)), func(name string) { yield(link{kind: 'c', owner: p.names.of([]byte(name))}) })
+	}
 	switch tag {
 	case tagClass:
-		if name := element(p.className(i)); name != "" {
-			yield(ref{kind: 'c', owner: name})
-		}
+		p.element(i, yield)
 	case tagField, tagMethod, tagInterfaceMethod:
 		if m := p.member(i); m.kind != 0 {
 			yield(m)
-			if name := element(m.owner); name != "" {
-				yield(ref{kind: 'c', owner: name})
-			}
+			p.element(int(binary.BigEndian.Uint16(body)), yield)
 		}
 	case tagMethodHandle:
 		target := int(binary.BigEndian.Uint16(body[1:]))
@@ -142,20 +155,34 @@ func (p pool) links(i int, yield func(ref)) {
 			return
 		}
 		p.links(target, yield)
-		typesOf(p.member(target).desc, func(name string) { yield(ref{kind: 'c', owner: p.in.str([]byte(name))}) })
+		_, member := p.entry(target)
+		types(p.number(int(binary.BigEndian.Uint16(member[2:])), tagNameAndType, 2))
 	case tagMethodType:
-		typesOf(p.utf8(p.number(i, tag, 0)), func(name string) { yield(ref{kind: 'c', owner: p.in.str([]byte(name))}) })
+		types(p.number(i, tag, 0))
 	case tagDynamic, tagInvokeDynamic:
-		desc := p.utf8(p.number(p.number(i, tag, 2), tagNameAndType, 2))
-		typesOf(desc, func(name string) { yield(ref{kind: 'c', owner: p.in.str([]byte(name))}) })
+		types(p.number(p.number(i, tag, 2), tagNameAndType, 2))
 	}
 }
 
-// element gives the class of a Class constant: of an array the class of its elements, empty for arrays of primitives.
-func element(name string) string {
-	if !strings.HasPrefix(name, "[") {
-		return name
+// element yields the link of a Class constant: of an array to the class of its elements.
+func (p pool) element(i int, yield func(link)) {
+	constant := p.classConstant(i)
+	raw := p.raw(constant)
+	if !isArray(raw) {
+		if len(raw) > 0 {
+			yield(link{kind: 'c', owner: p.utf8(constant)})
+		}
+		return
 	}
+	if name := element(string(raw)); name != "" {
+		yield(link{kind: 'c', owner: p.names.of([]byte(name))})
+	}
+}
+
+func isArray(name []byte) bool { return len(name) > 0 && name[0] == '[' }
+
+// element gives the class of an array's elements, empty for arrays of primitives.
+func element(name string) string {
 	name = strings.TrimLeft(name, "[")
 	if strings.HasPrefix(name, "L") && strings.HasSuffix(name, ";") {
 		return name[1 : len(name)-1]

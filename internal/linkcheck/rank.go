@@ -70,7 +70,7 @@ func (f *findings) grade(l *Link, jars map[string]*jar) (Rank, string) {
 	switch {
 	case every(func(u Use) bool { return jars[u.Jar].superseded() }):
 		return Note, "in what is left of a library of which another version comes first"
-	case every(func(u Use) bool { return jars[u.Jar].has(l.Class) && f.plugin.space.find(l.Class).jar != jars[u.Jar] }):
+	case every(func(u Use) bool { return jars[u.Jar].has(l.Class) && f.plugin.space.named(l.Class).jar != jars[u.Jar] }):
 		return Doubtful, "the library has its own version of the class, but another one comes first"
 	}
 	return f.gradeLibrary(l)
@@ -103,7 +103,7 @@ func (p *plugin) absentDeclared() []string {
 
 // gradeLibrary grades a link that only libraries bundled by the plugin have.
 func (f *findings) gradeLibrary(l *Link) (Rank, string) {
-	provider := f.plugin.space.find(l.Class)
+	provider := f.plugin.space.named(l.Class)
 	switch {
 	case hadOnce(l.Class):
 		return Breaks, f.nobody(l)
@@ -138,7 +138,7 @@ func (f *findings) nobody(l *Link) string {
 // optional says whether a class, or one that it is nested in, is an extension that may fail to load.
 func (f *findings) optional(name string) bool {
 	for {
-		if c := f.plugin.space.own[name]; c != nil && c.optional {
+		if c := f.plugin.space.own[f.plugin.space.names.known(name)]; c != nil && c.optional {
 			return true
 		}
 		cut := strings.LastIndexByte(name, '$')

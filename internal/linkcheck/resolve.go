@@ -8,8 +8,9 @@ import (
 // space is one class loader: the classes that it defines, and the loaders that it asks.
 type space struct {
 	name  string
+	names *names
 	jars  []*jar
-	own   map[string]*class
+	own   map[symbol]*class
 	outer []*space // asked first, unless first is set; of each only the classes that it defines itself
 	masks []string // prefixes of names that are never asked from outer
 	first bool
@@ -19,13 +20,18 @@ type space struct {
 	unlisted []string
 }
 
-func newSpace(name string) *space {
-	return &space{name: name, own: map[string]*class{}, known: map[string]bool{}}
+func newSpace(name string, in *names) *space {
+	return &space{name: name, names: in, own: map[symbol]*class{}, known: map[string]bool{}}
 }
 
 // fill makes the classes of the jars known, the first of a name first. Which one of two a real class loader finds depends on the
 // order of the files in a folder.
 func (s *space) fill() {
+	count := 0
+	for _, j := range s.jars {
+		count += len(j.classes)
+	}
+	s.own = make(map[symbol]*class, count)
 	for _, j := range s.jars {
 		for _, c := range j.classes {
 			s.put(c)
@@ -34,29 +40,32 @@ func (s *space) fill() {
 }
 
 func (s *space) put(c *class) {
-	if before := s.own[c.name]; before != nil {
+	if before := s.own[c.id]; before != nil {
 		c.also, before.also = before.also, c
 		return
 	}
-	s.own[c.name] = c
+	s.own[c.id] = c
 	s.known[path.Dir(c.name)] = true
 }
 
 // find gives the class that the class loader finds under a name, nil for none.
-func (s *space) find(name string) *class { return s.search(name, (*class).there) }
+func (s *space) find(name symbol) *class { return s.search(name, (*class).there) }
+
+// named is find by a name that may be nowhere.
+func (s *space) named(name string) *class { return s.find(s.names.known(name)) }
 
 // place is find by what the paths in the jars say, without reading the class.
-func (s *space) place(name string) *class {
+func (s *space) place(name symbol) *class {
 	return s.search(name, func(c *class) *class { return c })
 }
 
-func (s *space) search(name string, take func(*class) *class) *class {
+func (s *space) search(name symbol, take func(*class) *class) *class {
 	if s.first {
 		if c := take(s.own[name]); c != nil {
 			return c
 		}
 	}
-	if !s.masked(name) {
+	if len(s.masks) == 0 || !s.masked(s.names.text(name)) {
 		for _, o := range s.outer {
 			if c := take(o.own[name]); c != nil {
 				return c
@@ -110,13 +119,13 @@ type outcome struct {
 
 // resolve finds what a link of a class in this space means: JVM specification 5.4.3.1 to 5.4.3.4. A member whose owner or one of the
 // owner's ancestors cannot be found has no problem of its own: that class is reported.
-func (s *space) resolve(r ref) outcome {
-	if strings.HasPrefix(r.owner, "[") {
-		return s.resolveArray(r)
+func (s *space) resolve(l link) outcome {
+	if l.array {
+		return s.resolveArray(l)
 	}
-	c := s.find(r.owner)
-	if r.kind == 'c' || r.kind == 's' {
-		if c == nil && !s.mayHave(r.owner) {
+	c := s.find(l.owner)
+	if l.kind == 'c' || l.kind == 's' {
+		if c == nil && !s.mayHave(s.names.text(l.owner)) {
 			return outcome{problem: Missing}
 		}
 		return outcome{class: c}
@@ -124,17 +133,17 @@ func (s *space) resolve(r ref) outcome {
 	if c == nil {
 		return outcome{}
 	}
-	w := walk{ref: r, seen: map[*class]bool{}}
+	w := walk{link: l}
 	switch isInterface := c.access&accInterface != 0; {
 	case c.unread():
 		return outcome{}
-	case r.kind == 'm' && isInterface:
+	case l.kind == 'm' && isInterface:
 		return outcome{problem: Changed, class: c, why: dotted(c.name) + " is an interface now"}
-	case r.kind == 'i' && !isInterface:
+	case l.kind == 'i' && !isInterface:
 		return outcome{problem: Changed, class: c, why: dotted(c.name) + " is no interface any more"}
-	case r.kind == 'f':
+	case l.kind == 'f':
 		w.field(c)
-	case r.kind == 'm':
+	case l.kind == 'm':
 		w.method(c)
 	default:
 		w.interfaceMethod(c)
@@ -143,20 +152,20 @@ func (s *space) resolve(r ref) outcome {
 }
 
 // resolveArray judges a method of an array: clone, which the Java machine makes, or one of Object.
-func (s *space) resolveArray(r ref) outcome {
-	if r.kind == 'm' && r.name == "clone" && r.desc == "()Ljava/lang/Object;" {
+func (s *space) resolveArray(l link) outcome {
+	if l.kind == 'm' && s.names.text(l.name) == "clone" && s.names.text(l.desc) == "()Ljava/lang/Object;" {
 		return outcome{}
 	}
-	r.owner = "java/lang/Object"
-	return s.resolve(r)
+	l.owner, l.array = s.names.known("java/lang/Object"), false
+	return s.resolve(l)
 }
 
 // unread says that only the name of a class is known.
-func (c *class) unread() bool { return c.super == "" && c.name != "java/lang/Object" }
+func (c *class) unread() bool { return c.super == 0 && c.name != "java/lang/Object" }
 
 // walk is one search through a class and its ancestors.
 type walk struct {
-	ref     ref
+	link    link
 	found   *class
 	access  uint16
 	unknown bool // an ancestor is missing
@@ -173,12 +182,12 @@ func (w *walk) end(c *class) outcome {
 	return outcome{problem: Missing, class: c, why: "the class is there without it: " + c.origin()}
 }
 
-// here looks into one class, and into others of the same name in later jars.
-func (w *walk) here(c *class, members func(*class) []member, fits func(*class, member) bool) bool {
+// here looks into one class, and into others of the same name in later jars, for a member whose flags are want where mask is set.
+func (w *walk) here(c *class, members func(*class) []decl, mask, want uint16) bool {
 	for ; c != nil; c = c.also.there() {
 		w.unknown = w.unknown || c.unread()
 		for _, m := range members(c) {
-			if fits(c, m) {
+			if m.name == w.link.name && m.desc == w.link.desc && m.access&mask == want {
 				w.found, w.access = c, m.access
 				return true
 			}
@@ -188,8 +197,8 @@ func (w *walk) here(c *class, members func(*class) []member, fits func(*class, m
 }
 
 // enter gives the class of an ancestor's name as the descendant's class loader finds it, nil where it is missing or was seen.
-func (w *walk) enter(from *class, name string) *class {
-	if name == "" {
+func (w *walk) enter(from *class, name symbol) *class {
+	if name == 0 {
 		return nil
 	}
 	c := from.space.find(name)
@@ -200,21 +209,22 @@ func (w *walk) enter(from *class, name string) *class {
 	if w.seen[c] {
 		return nil
 	}
+	if w.seen == nil {
+		w.seen = map[*class]bool{}
+	}
 	w.seen[c] = true
 	return c
 }
 
-func fieldsOf(c *class) []member  { return c.fields }
-func methodsOf(c *class) []member { return c.methods }
-
-func (w *walk) same(_ *class, m member) bool { return m.name == w.ref.name && m.desc == w.ref.desc }
+func fieldsOf(c *class) []decl  { return c.fields }
+func methodsOf(c *class) []decl { return c.methods }
 
 // field is JVM specification 5.4.3.2.
 func (w *walk) field(c *class) bool {
 	if c == nil {
 		return false
 	}
-	if w.here(c, fieldsOf, w.same) {
+	if w.here(c, fieldsOf, 0, 0) {
 		return true
 	}
 	for _, name := range c.interfaces {
@@ -229,7 +239,7 @@ func (w *walk) field(c *class) bool {
 func (w *walk) method(c *class) bool {
 	var chain []*class
 	for next := c; next != nil; next = w.enter(next, next.super) {
-		if w.here(next, methodsOf, w.sameOrPolymorphic) {
+		if w.here(next, methodsOf, 0, 0) || w.polymorphic(next) {
 			return true
 		}
 		chain = append(chain, next)
@@ -242,13 +252,18 @@ func (w *walk) method(c *class) bool {
 	return false
 }
 
-// sameOrPolymorphic also takes the signature polymorphic methods of method handles, which have any descriptor: JVM specification 2.9.3.
-func (w *walk) sameOrPolymorphic(c *class, m member) bool {
-	if w.same(c, m) {
-		return true
+// polymorphic looks for the signature polymorphic methods of method handles, which have any descriptor: JVM specification 2.9.3.
+func (w *walk) polymorphic(c *class) bool {
+	if c.name != "java/lang/invoke/MethodHandle" && c.name != "java/lang/invoke/VarHandle" {
+		return false
 	}
-	return (c.name == "java/lang/invoke/MethodHandle" || c.name == "java/lang/invoke/VarHandle") && m.name == w.ref.name &&
-		m.access&accVarargs != 0 && strings.HasPrefix(m.desc, "([Ljava/lang/Object;)")
+	for _, m := range c.methods {
+		if m.name == w.link.name && m.access&accVarargs != 0 && strings.HasPrefix(c.space.names.text(m.desc), "([Ljava/lang/Object;)") {
+			w.found, w.access = c, m.access
+			return true
+		}
+	}
+	return false
 }
 
 // inherited looks for a method that is neither private nor static in the interfaces of a class.
@@ -258,7 +273,7 @@ func (w *walk) inherited(c *class) bool {
 		if next == nil {
 			continue
 		}
-		if w.here(next, methodsOf, func(c *class, m member) bool { return w.same(c, m) && m.access&(accPrivate|accStatic) == 0 }) || w.inherited(next) {
+		if w.here(next, methodsOf, accPrivate|accStatic, 0) || w.inherited(next) {
 			return true
 		}
 	}
@@ -267,11 +282,10 @@ func (w *walk) inherited(c *class) bool {
 
 // interfaceMethod is JVM specification 5.4.3.4: the interface, the public methods of Object, the superinterfaces.
 func (w *walk) interfaceMethod(c *class) bool {
-	if w.here(c, methodsOf, w.same) {
+	if w.here(c, methodsOf, 0, 0) {
 		return true
 	}
-	if object := w.enter(c, "java/lang/Object"); object != nil &&
-		w.here(object, methodsOf, func(c *class, m member) bool { return w.same(c, m) && m.access&(accPublic|accStatic) == accPublic }) {
+	if object := w.enter(c, c.space.names.known("java/lang/Object")); object != nil && w.here(object, methodsOf, accPublic|accStatic, accPublic) {
 		return true
 	}
 	return w.inherited(c)

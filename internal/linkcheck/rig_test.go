@@ -33,6 +33,11 @@ type classFile struct {
 	optional    bool
 }
 
+type member struct {
+	name, desc string
+	access     uint16
+}
+
 // assembler writes a class file with its constant pool.
 type assembler struct {
 	pool  bytes.Buffer

@@ -1,6 +1,7 @@
 package linkcheck
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -15,6 +16,7 @@ import (
 // set is everything that one controller loads.
 type set struct {
 	java    int
+	names   *names
 	core    string
 	war     *space
 	servlet *space
@@ -22,9 +24,26 @@ type set struct {
 	plugins []*plugin // in order of their names
 	split   detached
 
-	open   []*archive
-	faults faults
-	jobs   []func(context.Context) error
+	open      []*archive
+	unpackers unpackers
+	faults    faults
+	// jobs read the plugins, coreJobs what lies in the war: by then it is known what plugins link to.
+	jobs, coreJobs []job
+	wanted         map[symbol]bool
+}
+
+// job is a jar to be read, by one of the workers.
+type job func(ctx context.Context, w *worker) error
+
+// worker has what reading a jar needs, for one after the other.
+type worker struct {
+	classReader
+	jar, class bytes.Buffer
+	// links of the jar, with their numbers, and those of one class.
+	links   []link
+	numbers map[link]uint32
+	refs    []uint32
+	made    chunk[uint32]
 }
 
 // plugin is one plugin with its class loader.
@@ -47,52 +66,96 @@ type jar struct {
 	plugin *plugin
 
 	classes []*class
-	refs    []ref
+	late    *late // of a jar of the core
+	links   []link
 	starts  map[string]bool // classes that Jenkins loads when it starts
 	tooNew  *class          // the first class that is for a later Java
 
 	shadowed int // classes that are never loaded
-
-	scratch []uint32 // for the links of one class while it is read
 }
 
-// readSet opens all archives and reads the header of every class in them.
-func readSet(ctx context.Context, in Input) (*set, error) {
-	s := &set{java: in.Java}
+// read opens all archives and reads the headers of classes: of the plugins all, of the core those that are linked to.
+func (s *set) read(ctx context.Context, in Input) error {
 	defer func() {
 		for _, a := range s.open {
 			a.close()
 		}
 	}()
-	war, err := openArchive(in.War)
+	war, err := s.openFile(in.War)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.open = append(s.open, war)
 	if err := s.addWar(war); err != nil {
-		return nil, err
+		return err
 	}
 	for _, file := range in.Plugins {
-		a, err := openArchive(file)
+		a, err := s.openFile(file)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		s.open = append(s.open, a)
 		if err := s.addPlugin(a, jar{file: file}); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := s.addDetached(war); err != nil {
-		return nil, err
+		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, job := range s.jobs {
-		group.Go(func() error { return job(ctx) })
+	workers := make(chan *worker, runtime.GOMAXPROCS(0))
+	for range cap(workers) {
+		workers <- &worker{classReader: classReader{names: s.names}, numbers: map[link]uint32{}}
 	}
-	err = group.Wait()
+	if err := do(ctx, s.jobs, workers); err != nil {
+		return err
+	}
 	s.jobs = nil // they hold archives in memory
-	return s, err
+	s.want()
+	return do(ctx, s.coreJobs, workers)
+}
+
+// openFile opens an archive until all are read.
+func (s *set) openFile(file string) (*archive, error) {
+	a, err := openArchive(file)
+	if err == nil {
+		a.unpackers = &s.unpackers
+		s.open = append(s.open, a)
+	}
+	return a, err
+}
+
+// do runs jobs, each with a worker of its own.
+func do(ctx context.Context, jobs []job, workers chan *worker) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(cap(workers))
+	for _, one := range jobs {
+		group.Go(func() error {
+			w := <-workers
+			defer func() { workers <- w }()
+			return one(ctx, w)
+		})
+	}
+	return group.Wait()
+}
+
+// want notes the names of the classes that plugins link to, and that their classes and those of the war itself stand on.
+func (s *set) want() {
+	s.wanted = map[symbol]bool{s.names.known("java/lang/Object"): true}
+	jars := slices.Clone(s.war.jars)
+	for _, p := range s.plugins {
+		jars = append(jars, p.jars...)
+	}
+	for _, j := range jars {
+		for _, l := range j.links {
+			if !l.array {
+				s.wanted[l.owner] = true
+			}
+		}
+		for _, c := range j.classes {
+			s.wanted[c.super] = true
+			for _, name := range c.interfaces {
+				s.wanted[name] = true
+			}
+		}
+	}
 }
 
 // addWar takes the core's jars, the servlet classes of the container within the war, and the core's list of detached plugins.
@@ -109,10 +172,10 @@ func (s *set) addWar(war *archive) error {
 	if s.core == "" || len(lib) == 0 {
 		return fmt.Errorf("%s is no jenkins.war: it names no Jenkins-Version or has no WEB-INF/lib", war.name)
 	}
-	s.war, s.servlet = newSpace("core"), newSpace("servlet container")
+	s.war, s.servlet = newSpace("core", s.names), newSpace("servlet container", s.names)
 	for _, f := range lib {
 		if base := path.Base(f.Name); strings.HasPrefix(base, "jenkins-core-") || strings.HasPrefix(base, "hudson-core-") {
-			core, err := war.open(f)
+			core, err := war.open(f, &bytes.Buffer{})
 			if err != nil {
 				return err
 			}
@@ -126,7 +189,7 @@ func (s *set) addWar(war *archive) error {
 		if f := war.find(name); f != nil {
 			j := &jar{file: war.name, entry: f.Name}
 			s.servlet.jars = append(s.servlet.jars, j)
-			s.jobs = append(s.jobs, func(ctx context.Context) error { return s.readJar(ctx, war, f.Name, j, s.servlet) })
+			s.coreJobs = append(s.coreJobs, func(ctx context.Context, w *worker) error { return s.readLater(ctx, w, war, j, s.servlet) })
 		}
 	}
 	return nil
@@ -157,7 +220,11 @@ func (s *set) addJars(a *archive, like jar, into *space) []*jar {
 		j := like
 		j.entry = entry
 		jars = append(jars, &j)
-		s.jobs = append(s.jobs, func(ctx context.Context) error { return s.readJar(ctx, a, entry, &j, into) })
+		if j.plugin == nil && entry != classesFolder {
+			s.coreJobs = append(s.coreJobs, func(ctx context.Context, w *worker) error { return s.readLater(ctx, w, a, &j, into) })
+			continue
+		}
+		s.jobs = append(s.jobs, func(ctx context.Context, w *worker) error { return s.readJar(ctx, w, a, &j, into) })
 	}
 	into.jars = append(into.jars, jars...)
 	return jars
@@ -176,7 +243,7 @@ func (s *set) addPlugin(a *archive, like jar) error {
 		return fmt.Errorf("%s and %s are both the plugin %s: give one of them", twice.file, p.file, p.name)
 	}
 	p.implied = s.split.implied(p.identity)
-	p.space = newSpace(p.name)
+	p.space = newSpace(p.name, s.names)
 	p.space.masks, p.space.first = p.masks, p.first
 	like.plugin = p
 	p.jars = s.addJars(a, like, p.space)
@@ -209,7 +276,7 @@ func (s *set) addDetached(war *archive) error {
 				if f == nil || s.plugin(name) != nil {
 					continue
 				}
-				a, err := war.open(f)
+				a, err := war.open(f, &bytes.Buffer{})
 				if err != nil {
 					return err
 				}
