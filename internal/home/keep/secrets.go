@@ -2,6 +2,7 @@ package keep
 
 import (
 	"bytes"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -12,7 +13,6 @@ var (
 	awsKey     = regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`)
 	userInURL  = regexp.MustCompile(`\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@<>"'{}$&;]+:([^\s/@<>"']+)@[^\s<>"'/]`)
 	element    = regexp.MustCompile(`<([A-Za-z0-9_.-]*(?i:password|passphrase|secret|privatekey|secretkey|apitoken|accesskey|secrettext))(?:\s[^>]*)?>([^<]+)</`)
-	yamlValue  = regexp.MustCompile(`(?im)^[\s-]*["']?[a-z_.-]*(?:password|passphrase|secret|privatekey|secretkey|apitoken|accesskey)["']?\s*:[ \t]+(\S.*)$`)
 	encrypted  = regexp.MustCompile(`^\{[A-Za-z0-9+/=]+\}$`)
 	tokens     = regexp.MustCompile(`\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})`)
 )
@@ -41,15 +41,16 @@ func FindSecret(name string, data []byte) (what string, line int) {
 			}
 		}
 	}
-	expr, group := element, 2
-	if strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") {
-		expr, group = yamlValue, 1
-	} else if !strings.HasSuffix(name, ".xml") {
-		return "", 0
-	}
-	for _, found := range expr.FindAllSubmatchIndex(data, -1) {
-		if open(string(data[found[2*group]:found[2*group+1]])) {
-			return "a password that is not encrypted", at(found)
+	switch path.Ext(name) {
+	case ".yaml", ".yml":
+		if i := yamlSecret(string(data)); i >= 0 {
+			return "a password that is not encrypted", at([]int{i})
+		}
+	case ".xml":
+		for _, found := range element.FindAllSubmatchIndex(data, -1) {
+			if open(string(data[found[4]:found[5]])) {
+				return "a password that is not encrypted", at(found)
+			}
 		}
 	}
 	return "", 0

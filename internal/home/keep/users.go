@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/jomctl/jomctl/internal/jenkinsxml"
 )
@@ -36,7 +37,7 @@ func Name(file string, data []byte) (string, error) {
 func Hashed(file string) bool { return hashedUser.MatchString(file) }
 
 // userFolder is the name that Jenkins gave to the folder of a user before it hashed: what is not a lower-case letter, a
-// digit or one of -_. is written as $ and four hexadecimal digits, which it still reads.
+// digit or one of -_. is written as $ and four hexadecimal digits for each of Java's chars, which it still reads.
 func userFolder(id string) string {
 	var name strings.Builder
 	for i, r := range strings.ToLower(id) {
@@ -45,7 +46,9 @@ func userFolder(id string) string {
 			name.WriteRune(r)
 			continue
 		}
-		fmt.Fprintf(&name, "$%04x", r)
+		for _, char := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&name, "$%04x", char)
+		}
 	}
 	return name.String()
 }

@@ -1,0 +1,111 @@
+package keep
+
+import (
+	"regexp"
+	"strings"
+)
+
+// yamlKey is a key of YAML whose value is a secret.
+var yamlKey = regexp.MustCompile(`(?i)^["']?[a-z0-9_.-]*(?:password|passphrase|secret|privatekey|secretkey|apitoken|accesskey)["']?[ \t]*:(?:[ \t]+|$)`)
+
+// yamlSecret returns where the first key is whose value is a secret that anybody can read, or -1. It reads lines, as a file need not be valid:
+// block style and {flow: style}, quoted and block scalars, comments.
+func yamlSecret(text string) int {
+	for at := 0; at < len(text); {
+		line, after, _ := strings.Cut(text[at:], "\n")
+		next := at + len(line) + 1
+		line = strings.TrimRight(line, "\r")
+		for i, start := range keyPlaces(line) {
+			key := yamlKey.FindString(line[start:])
+			if key != "" && open(yamlScalar(line[start+len(key):], after, indentOf(line), i > 0)) {
+				return at + start
+			}
+		}
+		at = next
+	}
+	return -1
+}
+
+// keyPlaces are where keys can begin in a line: its first word, and what follows a brace or a comma within braces.
+func keyPlaces(line string) []int {
+	first := len(line) - len(strings.TrimLeft(line, " \t-"))
+	places := []int{first}
+	place := func(i int) { places = append(places, i+len(line[i:])-len(strings.TrimLeft(line[i:], " \t"))) }
+	depth, fresh := 0, true // fresh: a new scalar or collection can begin
+	for i := first; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
+			return places
+		case fresh && (c == '"' || c == '\''):
+			i, fresh = i+quotedLength(line[i:])-1, false
+		case fresh && (c == '{' || c == '['):
+			depth++
+			place(i + 1)
+		case c == '}' || c == ']':
+			depth, fresh = max(depth-1, 0), false
+		case c == ',' && depth > 0:
+			fresh = true
+			place(i + 1)
+		case c == ':':
+			fresh = true
+		case c != ' ' && c != '\t' && c != '-':
+			fresh = false
+		}
+	}
+	return places
+}
+
+// quotedLength is how long a quoted scalar at the beginning of a text is, with its quotes; all of the text where it does not end.
+func quotedLength(text string) int {
+	for i := 1; i < len(text); i++ {
+		switch {
+		case text[0] == '"' && text[i] == '\\':
+			i++
+		case text[i] != text[0]:
+		case text[0] == '\'' && i+1 < len(text) && text[i+1] == '\'':
+			i++
+		default:
+			return i + 1
+		}
+	}
+	return len(text)
+}
+
+// yamlScalar is the value behind a key: what is left of its line, or the first line of a block scalar. A collection is no scalar: its keys are looked at
+// for themselves.
+func yamlScalar(value, after string, indent int, flow bool) string {
+	value = strings.TrimSpace(value)
+	for strings.HasPrefix(value, "&") || strings.HasPrefix(value, "!") { // an anchor or a tag
+		_, value, _ = strings.Cut(value, " ")
+		value = strings.TrimSpace(value)
+	}
+	if value == "" {
+		return ""
+	}
+	switch value[0] {
+	case '"', '\'':
+		return value[:quotedLength(value)]
+	case '{', '[', '*', '#':
+		return ""
+	case '|', '>':
+		for line := range strings.Lines(after) {
+			if text := strings.TrimSpace(line); text != "" {
+				if indentOf(line) > indent {
+					return text
+				}
+				return ""
+			}
+		}
+		return ""
+	}
+	if flow {
+		value, _, _ = strings.Cut(value, ",")
+		if !strings.HasPrefix(value, "$") {
+			value = strings.TrimRight(value, "}] ")
+		}
+	}
+	value, _, _ = strings.Cut(value, " #")
+	return value
+}
+
+func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
