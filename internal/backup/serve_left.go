@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/pause"
 	"github.com/jomctl/jomctl/internal/wholefile"
 )
@@ -27,7 +28,7 @@ func (s Server) left(run string) (Left, error) {
 	if run == "" || filepath.Base(run) != run || run == ".." {
 		return Left{}, fmt.Errorf("%q is no name of a run", run)
 	}
-	return Left{Home: s.Config.Home, Folder: filepath.Join(s.Config.Home+".upgrades", run), Own: func(string) (func(), error) { return s.own() }}, nil
+	return Left{Home: s.Config.Home, Folder: filepath.Join(config.UpgradesOf(s.Config.Home), run), Own: func(string) (func(), error) { return s.own() }}, nil
 }
 
 // doLeft does what a request about a home that is left asks; known is false for all others.
@@ -63,7 +64,7 @@ func (s Server) doLeft(ctx context.Context, set Set, q Request, reply *Reply) (k
 }
 
 // openFile is there while a way back may need the last backup.
-func (s Server) openFile() string { return filepath.Join(s.Config.Home+".upgrades", "open") }
+func (s Server) openFile() string { return filepath.Join(config.UpgradesOf(s.Config.Home), "open") }
 
 func (s Server) closeLeft() error {
 	if err := os.Remove(s.openFile()); !errors.Is(err, fs.ErrNotExist) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
@@ -165,6 +166,18 @@ func (e *Env) reapStep() op.Step {
 
 func (e *Env) hostsDir() string { return filepath.Join(e.Cluster.StateDir(), "hosts") }
 
+// homesAt are a home on this machine, and those that restores and upgrades have kept beside it.
+func homesAt(home string) []string {
+	paths := []string{home}
+	beside, _ := os.ReadDir(filepath.Dir(home)) // where the folder is gone, so is everything in it
+	for _, entry := range beside {
+		if at := filepath.Join(filepath.Dir(home), entry.Name()); config.IsHomeCopy(home, at) {
+			paths = append(paths, at)
+		}
+	}
+	return paths
+}
+
 // filesGoneStep removes what installing has made in the state folder, and nothing else.
 func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 	keepsHome := e.KeptHome() != opts.Home
@@ -175,6 +188,9 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 		generated = generated[1:]
 	} else {
 		paths = append(paths, filepath.Join(state, "secrets", "admin.hash"))
+		if e.own == nil && opts.Home != "" {
+			paths = append(paths, homesAt(opts.Home)...)
+		}
 	}
 	for _, secret := range generated {
 		if secret == e.Cluster.Jenkins.Home.MasterKey { // backups, which stay, cannot be opened without it
@@ -201,7 +217,8 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 		Changes: func(context.Context) []string { return removals(left()) },
 		Do: func(context.Context, op.Say) error {
 			for _, path := range paths {
-				if err := os.RemoveAll(path); err != nil {
+				err := os.RemoveAll(path)
+				if err != nil && (path != opts.Home || !errors.Is(err, syscall.EBUSY)) { // a folder that something is mounted on is emptied, and stays
 					return err
 				}
 			}

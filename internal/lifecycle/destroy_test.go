@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,6 +76,36 @@ func TestThePasswordStaysWithAHomeThatStays(t *testing.T) {
 			} else {
 				require.NoFileExists(t, password)
 			}
+		})
+	}
+}
+
+func TestAHomeOutsideGoesWhenItIsNamedAndWhatWasKeptOfItToo(t *testing.T) {
+	for name, named := range map[string]bool{"named": true, "not named": false} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			home := filepath.Join(dir, "home")
+			copied, other := home+".before-restore-20261101T020304Z", filepath.Join(dir, "homework")
+			for _, folder := range []string{home, copied, other} {
+				require.NoError(t, os.MkdirAll(filepath.Join(folder, "jobs"), 0o700))
+			}
+			c := clusterWith(t, "")
+			c.Jenkins.Home.Path = home
+			var opts DestroyOptions
+			if named {
+				opts.Home = home
+			}
+			step := environment(t, c).filesGoneStep(opts)
+			require.Equal(t, named, slices.Contains(step.Changes(t.Context()), "remove "+home))
+			require.NoError(t, step.Do(t.Context(), func(string, ...any) {}))
+			require.DirExists(t, filepath.Join(other, "jobs"))
+			if named {
+				require.NoDirExists(t, home)
+				require.NoDirExists(t, copied)
+				return
+			}
+			require.DirExists(t, filepath.Join(home, "jobs"))
+			require.DirExists(t, filepath.Join(copied, "jobs"))
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/backup"
 	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -49,7 +50,7 @@ func (u *Upgrade) rehearseThere(ctx context.Context, id string, say op.Say) (run
 	if err != nil {
 		return nil, clean, err
 	}
-	around := u.New.controller().home + ".upgrades"
+	around := config.UpgradesOf(u.New.controller().home)
 	tidy := func(ctx context.Context) error {
 		if _, err := m.Run(ctx, "bash", "-c", cleanRehearsal, "bash", rehearsalUnit, around); err != nil {
 			return fmt.Errorf("removing the rehearsal from %s: %w", m.Name(), err)

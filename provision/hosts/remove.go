@@ -34,15 +34,25 @@ type Removal struct {
 	Keeper *Keeper
 	// Keep are paths that stay with all that is in them: the home, backups.
 	Keep []string
+	// Home is the path of the home, empty where there is none on the host. With DropHome it goes, and what restores and upgrades have kept
+	// beside it; otherwise both stay.
+	Home     string
+	DropHome bool
 	// Docker says that tasks may be containers.
 	Docker bool
 }
 
 // NewRemoval is the removal of a host of a cluster, which keeps the home unless dropHome.
 func NewRemoval(c *config.Cluster, h config.Host, m host.Machine, keeper *Keeper, dropHome bool) Removal {
-	r := Removal{Host: m, Keeper: keeper, Docker: needsDocker(c, h)}
-	if home := c.Jenkins.Home.Path; home != "" && !dropHome {
-		r.Keep = append(r.Keep, path.Clean(home))
+	r := Removal{Host: m, Keeper: keeper, Docker: needsDocker(c, h), DropHome: dropHome}
+	if home := c.Jenkins.Home.Path; home != "" {
+		r.Home = path.Clean(home)
+	}
+	if one, only := provision.HomeHost(c); dropHome && (only && one.Name != h.Name || !h.Is(config.RoleMesosAgent)) && !below(host.RemoteDir, r.Home) {
+		r.Home = "" // what has that path here is somebody else's
+	}
+	if !dropHome && r.Home != "" {
+		r.Keep = append(r.Keep, r.Home)
 	}
 	if b := c.Backup; b != nil && path.IsAbs(b.Repository) {
 		r.Keep = append(r.Keep, path.Clean(b.Repository))
@@ -74,6 +84,9 @@ func (i Removal) Probe(ctx context.Context) (bool, []string, error) {
 		}
 	}
 	changes = append(changes, line)
+	if i.homeOutside() {
+		changes = append(changes, name+": remove the home "+i.Home+" with all jobs, and what restores and upgrades have kept beside it")
+	}
 	if names := slices.Sorted(maps.Keys(record.Packages)); len(names) > 0 {
 		changes = append(changes, name+": the packages "+strings.Join(names, ", ")+" stay")
 	}
@@ -95,7 +108,7 @@ func (i Removal) Apply(ctx context.Context) (bool, error) {
 	if err != nil || record == nil {
 		return false, err
 	}
-	for _, step := range []func(context.Context, *Record) error{i.units, i.tasks, i.masks, i.files} {
+	for _, step := range []func(context.Context, *Record) error{i.units, i.tasks, i.masks, i.home, i.files} {
 		if err := step(ctx, record); err != nil {
 			return true, fmt.Errorf("host %s: %w", i.Host.Name(), err)
 		}
@@ -197,8 +210,46 @@ func (i Removal) files(ctx context.Context, record *Record) error {
 	return i.around(ctx, i.Host.Dir())
 }
 
+// homeOutside says that the home goes, and is not below the folder that goes anyway.
+func (i Removal) homeOutside() bool { return i.DropHome && i.Home != "" && !below(i.Host.Dir(), i.Home) }
+
+// home removes a home that was named, and what was kept beside it. A folder that others are mounted on is emptied and stays.
+func (i Removal) home(ctx context.Context, _ *Record) error {
+	if !i.homeOutside() {
+		return nil
+	}
+	if _, err := i.Host.Stat(ctx, path.Dir(i.Home)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	beside, err := i.children(ctx, path.Dir(i.Home))
+	if err != nil {
+		return err
+	}
+	for _, at := range beside {
+		if at != i.Home && at != config.UpgradesOf(i.Home) && !config.IsHomeCopy(i.Home, at) {
+			continue
+		}
+		children, err := i.children(ctx, at)
+		if err != nil {
+			return err
+		}
+		for _, child := range children {
+			if err := i.around(ctx, child); err != nil {
+				return err
+			}
+		}
+		if err := i.removeEmpty(ctx, at); err != nil {
+			provision.Say(ctx, "%s: %s is empty and stays: %v", i.Host.Name(), at, err)
+		}
+	}
+	return nil
+}
+
 // around removes a path and all that is in it except what is kept.
 func (i Removal) around(ctx context.Context, at string) error {
+	if !i.DropHome && config.IsHomeCopy(i.Home, at) {
+		return nil
+	}
 	inside := false
 	for _, kept := range i.Keep {
 		if below(kept, at) {

@@ -74,6 +74,56 @@ func TestAHomeGoesWhenItIsAskedForByName(t *testing.T) {
 	assert.Equal(t, []string{"/var/lib/jomctl/backup"}, NewRemoval(backup, r.h, r.machine, r.keeper, true).Keep)
 }
 
+// beside are homes that restores and upgrades have kept.
+var beside = []string{".before-restore-20261101T020304Z", ".before-rollback-20261101T020304Z", ".failed-upgrade-20261101T020304Z"}
+
+func TestHomesThatWereKeptStayAndGoWithTheHome(t *testing.T) {
+	for _, at := range []string{home, "/srv/ci/jenkins_home"} {
+		r := full(t)
+		r.c.Jenkins.Home.Path = at
+		for _, ending := range append(beside, "", ".upgrades", ".of-somebody-else", ".before-restore-soon") {
+			r.machine.Put(at+ending+"/config.xml", "precious", 0o600)
+		}
+		r.machine.Put("/srv/other/config.xml", "not ours", 0o600)
+		_, err := r.removal(false).Apply(t.Context())
+		require.NoError(t, err)
+		for _, ending := range append(beside, "") {
+			assert.Equal(t, "precious", r.machine.Text(at+ending+"/config.xml"), at+ending)
+		}
+	}
+
+	r := full(t)
+	at := "/srv/ci/jenkins_home"
+	r.c.Jenkins.Home.Path = at
+	for _, ending := range append(beside, "", ".upgrades", ".of-somebody-else", ".before-restore-soon") {
+		r.machine.Put(at+ending+"/config.xml", "precious", 0o600)
+	}
+	_, changes, err := r.removal(true).Probe(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(changes, "\n"), "a1: remove the home "+at+" with all jobs")
+	_, err = r.removal(true).Apply(t.Context())
+	require.NoError(t, err)
+	for _, ending := range append(beside, "", ".upgrades") {
+		assert.Empty(t, r.machine.Text(at+ending+"/config.xml"), at+ending)
+	}
+	for _, ending := range []string{".of-somebody-else", ".before-restore-soon"} {
+		assert.Equal(t, "precious", r.machine.Text(at+ending+"/config.xml"), "only what jomctl names so is its own")
+	}
+}
+
+func TestAHomeOnOneHostIsNotTakenFromAnother(t *testing.T) {
+	r := full(t)
+	r.c = cluster(t, 1, 2, func(c *config.Cluster) { c.Jenkins.Home.Path = "/srv/ci/jenkins_home" })
+	h, known := r.c.Host("a2")
+	require.True(t, known)
+	r.h = h
+	r.machine.Put("/srv/ci/jenkins_home/config.xml", "of somebody else", 0o600)
+	removal := r.removal(true)
+	require.Empty(t, removal.Home)
+	require.NoError(t, removal.home(t.Context(), nil))
+	assert.Equal(t, "of somebody else", r.machine.Text("/srv/ci/jenkins_home/config.xml"))
+}
+
 func TestARemovalThatWasCutOffIsCompletedByTheNextRun(t *testing.T) {
 	apply := func(r *rig, failAt int) (operations int) {
 		r.machine.Broken = func(string, string) error {

@@ -1,0 +1,24 @@
+package config
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestAHomeCopyIsOneThatWasKeptBesideTheHome(t *testing.T) {
+	for path, is := range map[string]bool{
+		"/srv/home.before-restore-20261101T020304Z":       true,
+		"/srv/home.before-rollback-20261101T020304Z":      true,
+		"/srv/home.failed-upgrade-20261101T020304Z":       true,
+		"/srv/home":                                       false,
+		"/srv/home.upgrades":                              false,
+		"/srv/home.before-restore-20261101T020304Z/jobs":  false,
+		"/srv/home.before-restore-yesterday":              false,
+		"/srv/home2.before-restore-20261101T020304Z":      false,
+		"/srv/other/home.failed-upgrade-20261101T020304Z": false,
+	} {
+		assert.Equal(t, is, IsHomeCopy("/srv/home", path), path)
+	}
+	assert.False(t, IsHomeCopy("", ".failed-upgrade-20261101T020304Z"))
+}
