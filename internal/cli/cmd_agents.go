@@ -13,6 +13,8 @@ import (
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/ui"
 )
@@ -241,7 +243,7 @@ func removeAgents(ctx context.Context, s *session, opts *agentsOptions) (mutatio
 		return mutation{}, err
 	}
 	if len(change.Changed) == 0 { // the file was changed by a run that was cut off
-		if before, err = lifecycle.Installed(s.Cluster.File); err != nil {
+		if before, err = record.Installed(s.Cluster.File); err != nil {
 			return mutation{}, err
 		}
 	}
@@ -252,7 +254,7 @@ func removeAgents(ctx context.Context, s *session, opts *agentsOptions) (mutatio
 	}
 	env.Intends(opts.names...)
 	stages, warnings, err := env.RemoveStages(ctx, before, opts.names, lifecycle.RemoveOptions{Drain: opts.drain, Force: opts.force,
-		Access: lifecycle.Access{Version: currentBuild().Version, Say: s.Say}})
+		Access: inventory.Access{Version: currentBuild().Version, Say: s.Say}})
 	if err != nil {
 		return mutation{}, err
 	}

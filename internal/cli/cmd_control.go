@@ -12,6 +12,8 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -132,7 +134,7 @@ func changeControl(ctx context.Context, s *session, opts *agentsOptions, change 
 	if err := opts.install.proof.check(); err != nil {
 		return mutation{}, err
 	}
-	before, err := lifecycle.InstalledOr(s.Cluster)
+	before, err := record.InstalledOr(s.Cluster)
 	if err != nil {
 		return mutation{}, err
 	}
@@ -147,7 +149,7 @@ func changeControl(ctx context.Context, s *session, opts *agentsOptions, change 
 	}
 	leased := false
 	plan, warnings, err := env.ControlPlan(ctx, change, lifecycle.ControlOptions{Before: before, Drain: opts.drain, Force: opts.force,
-		Access: lifecycle.Access{Version: currentBuild().Version, Say: s.Say},
+		Access: inventory.Access{Version: currentBuild().Version, Say: s.Say},
 		Install: lifecycle.InstallOptions{
 			LeaseHeld: func() bool { return leased },
 			TakeLease: func(ctx context.Context) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -62,9 +63,9 @@ func orNone(home string) string {
 // installed is the cluster to destroy: what was installed, which the file may not say any more, with the hosts that a change of
 // the control hosts was bringing in; without a record of that what the file says.
 func (a *app) installed(file string) (*config.Cluster, error) {
-	installed, recordErr := lifecycle.Installed(file)
+	installed, recordErr := record.Installed(file)
 	if recordErr == nil {
-		return lifecycle.WithJoining(installed)
+		return record.WithJoining(installed)
 	}
 	cluster, err := config.Load(file)
 	switch {

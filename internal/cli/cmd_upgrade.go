@@ -14,6 +14,7 @@ import (
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -196,7 +197,7 @@ func upgradeSides(c *config.Cluster, store *upgrade.Store, release string) (from
 		}
 		return state.From.Release, state.To.Release, nil
 	}
-	installed, err := lifecycle.Installed(c.File)
+	installed, err := record.Installed(c.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", &refusedError{errors.New("nothing is installed that could be upgraded"), "run `jomctl install`"}
 	}

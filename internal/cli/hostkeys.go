@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/ui"
 )
 
@@ -15,8 +16,8 @@ func bindAcceptKeys(flags *pflag.FlagSet, accept *bool) {
 }
 
 // accessOf is what hosts are logged in to with.
-func accessOf(s *session) lifecycle.Access {
-	access := lifecycle.Access{Version: currentBuild().Version, Say: s.Say}
+func accessOf(s *session) inventory.Access {
+	access := inventory.Access{Version: currentBuild().Version, Say: s.Say}
 	if s.Streams.CanPrompt() {
 		access.Passphrase = func(file string) (string, error) {
 			return ui.NewPrompter(s.Streams).Secret(ui.Question{Label: "Passphrase of " + file})
@@ -31,7 +32,7 @@ func openHosts(ctx context.Context, s *session, accept bool) (*lifecycle.Env, er
 	access := accessOf(s)
 	for {
 		env, err := lifecycle.Open(ctx, s.Cluster, access)
-		var unknown *lifecycle.UnknownKeysError
+		var unknown *inventory.UnknownKeysError
 		if !errors.As(err, &unknown) {
 			return env, err
 		}
@@ -48,7 +49,7 @@ func openHosts(ctx context.Context, s *session, accept bool) (*lifecycle.Env, er
 				return nil, &declinedError{}
 			}
 		}
-		if err := lifecycle.PinKeys(unknown); err != nil {
+		if err := inventory.PinKeys(unknown); err != nil {
 			return nil, err
 		}
 		for _, key := range unknown.Keys {

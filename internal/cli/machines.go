@@ -9,6 +9,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -56,7 +57,7 @@ func bindInstallTerraform(flags *pflag.FlagSet, install *bool) {
 }
 
 // planMachines is lifecycle.PlanMachines or its opposite.
-type planMachines func(ctx context.Context, c *config.Cluster, access lifecycle.Access) (*lifecycle.Machines, error)
+type planMachines func(ctx context.Context, c *config.Cluster, access inventory.Access) (*lifecycle.Machines, error)
 
 // withTerraform plans machines. Where this machine has no Terraform for that, one is downloaded when somebody says so: neither silence nor
 // --yes is about it.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
@@ -92,7 +93,7 @@ func (m *mutator) wayBack(journal string) prepare {
 		if err != nil {
 			return mutation{}, err
 		}
-		plan, err := lifecycle.ControlWayBack(s.Cluster, log.Begun(), lifecycle.Access{Version: currentBuild().Version, Say: s.Say})
+		plan, err := lifecycle.ControlWayBack(s.Cluster, log.Begun(), inventory.Access{Version: currentBuild().Version, Say: s.Say})
 		return mutation{Plan: plan}, err
 	}
 }

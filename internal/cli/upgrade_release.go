@@ -19,7 +19,7 @@ import (
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/bundles/resolve"
 	"github.com/jomctl/jomctl/internal/config"
-	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 )
 
@@ -86,7 +86,7 @@ func (o *ownRelease) release(ctx context.Context, a *app, c *config.Cluster, sto
 			return &madeRelease{path: state.To.Release, dir: dir}, nil
 		}
 	}
-	installed, err := lifecycle.Installed(c.File)
+	installed, err := record.Installed(c.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &refusedError{errors.New("nothing is installed that could be upgraded"), "run `jomctl install`"}
 	}

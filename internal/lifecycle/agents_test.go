@@ -14,6 +14,8 @@ import (
 
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -223,10 +225,10 @@ func TestADeadHostIsGivenUp(t *testing.T) {
 func TestTheRemovedHostIsWhatTheInstallMayLack(t *testing.T) {
 	c := writtenCluster(t, ownHostsFile)
 	require.NoError(t, os.MkdirAll(c.StateDir(), 0o700))
-	require.NoError(t, os.WriteFile(installedFile(c.StateDir()), config.Show(c), 0o600))
+	require.NoError(t, os.WriteFile(record.InstalledFile(c.StateDir()), config.Show(c), 0o600))
 	change, err := RemoveAgents(c, []string{"a2"})
 	require.NoError(t, err)
-	env, err := lookHosts(change.Cluster, Access{})
+	env, err := lookHosts(change.Cluster, inventory.Access{})
 	require.NoError(t, err)
 	findings, err := env.changed()
 	require.NoError(t, err)

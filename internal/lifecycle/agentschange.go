@@ -9,7 +9,9 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/config/edit"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // NewHost is a host that is to come into a cluster. Target local gives the address.
@@ -134,7 +136,7 @@ func noAgent(c *config.Cluster, name string) error {
 }
 
 func wasInstalled(c *config.Cluster, name string) bool {
-	old, err := Installed(c.File)
+	old, err := record.Installed(c.File)
 	if err != nil {
 		return false
 	}
@@ -172,6 +174,6 @@ func fileStep(f FileChange) op.Step {
 			return needed(bytes.Equal(old, f.text)), err
 		},
 		Changes: func(context.Context) []string { return f.Changed },
-		Do:      func(context.Context, op.Say) error { return rewrite(path, f.text) },
+		Do:      func(context.Context, op.Say) error { return wholefile.Replace(path, f.text) },
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/config/edit"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 )
 
 const ownHostsFile = `# Mine: keep this.
@@ -129,6 +130,6 @@ hosts:
 	},
 		[]config.Host{c.Hosts[0], {Name: "m4", Address: "10.0.0.4", Roles: []config.Role{config.RoleControl}}, c.Hosts[2], c.Hosts[3]})
 	require.NoError(t, err)
-	require.Equal(t, "m1, m3, m4", hostNames(change.Cluster))
+	require.Equal(t, "m1, m3, m4", record.ControlNames(change.Cluster))
 	require.Equal(t, "m4", change.Cluster.Hosts[1].Name, "it takes the number of the one that it stands for")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -34,7 +35,7 @@ type RemoveOptions struct {
 	Drain DrainOptions
 	// Force gives up hosts that cannot be reached: their tasks are lost.
 	Force  bool
-	Access Access
+	Access inventory.Access
 }
 
 // RemoveStages are what comes before an install of the cluster without these Mesos agents: they are drained, and everything

@@ -3,10 +3,11 @@ package lifecycle
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -19,7 +20,7 @@ type ControlOptions struct {
 	Drain DrainOptions
 	// Force goes on where a host that goes cannot be reached.
 	Force   bool
-	Access  Access
+	Access  inventory.Access
 	Install InstallOptions
 }
 
@@ -63,8 +64,8 @@ func (e *Env) ControlPlan(ctx context.Context, f FileChange, opts ControlOptions
 
 // ControlDone says that a change of the control hosts in which some came and some went has ended.
 func ControlDone(c *config.Cluster, come, gone []string) bool {
-	installed, err := Installed(c.File)
-	if err != nil || len(there([]string{controlRecordFile(c.StateDir())})) > 0 || !sameControl(installed, c) {
+	installed, err := record.Installed(c.File)
+	if err != nil || len(record.Present([]string{record.ControlChangeFile(c.StateDir())})) > 0 || !record.SameControl(installed, c) {
 		return false
 	}
 	is := func(name string) bool {
@@ -92,13 +93,4 @@ func (e *Env) frameworkStep() op.Step {
 		Probe: func(ctx context.Context) (op.State, error) { return needed(ready(ctx) == nil), nil },
 		Do:    func(ctx context.Context, say op.Say) error { return wait(ctx, say, ready) },
 	}
-}
-
-// InstalledOr is the cluster as it is installed, or the one of the file where nothing is recorded.
-func InstalledOr(c *config.Cluster) (*config.Cluster, error) {
-	old, err := Installed(c.File)
-	if errors.Is(err, os.ErrNotExist) {
-		return c, nil
-	}
-	return old, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -28,7 +29,7 @@ func ids(steps []op.Step) []string {
 // compared is a change of an installed cluster, without a look at its hosts.
 func compared(t *testing.T, before *config.Cluster, f FileChange) *controlChange {
 	t.Helper()
-	env, err := lookHosts(f.Cluster, Access{})
+	env, err := lookHosts(f.Cluster, inventory.Access{})
 	require.NoError(t, err)
 	c, err := env.compareControl(ControlOptions{Before: before})
 	require.NoError(t, err)
@@ -81,7 +82,7 @@ func TestZooKeepersNumbersStay(t *testing.T) {
 	require.NoError(t, os.WriteFile(before.File, []byte(text), 0o600))
 	now, err := config.Load(before.File)
 	require.NoError(t, err)
-	env, err := lookHosts(now, Access{})
+	env, err := lookHosts(now, inventory.Access{})
 	require.NoError(t, err)
 	_, err = env.compareControl(ControlOptions{Before: before})
 	require.ErrorContains(t, err, "m2 would be number 4 of the control hosts and is number 2")
@@ -141,7 +142,7 @@ func TestTheFirstControlHostTakesTheAddressWithIt(t *testing.T) {
 		before := installedCluster(t, controlFile(3)+more)
 		change, err := ReplaceControl(before, "m1", hostsOf("m9")[0])
 		require.NoError(t, err)
-		env, err := lookHosts(change.Cluster, Access{})
+		env, err := lookHosts(change.Cluster, inventory.Access{})
 		require.NoError(t, err)
 		_, err = env.compareControl(ControlOptions{Before: before})
 		require.ErrorContains(t, err, want)
@@ -152,7 +153,7 @@ func TestAChangeNeedsTheOthers(t *testing.T) {
 	before := installedCluster(t, strings.ReplaceAll(controlFile(3), "10.0.0.", "127.0.99.")) // where nobody listens
 	change, err := AddControl(before, []NewHost{{Name: "m4", Address: "127.0.99.4"}, {Name: "m5", Address: "127.0.99.5"}})
 	require.NoError(t, err)
-	env, err := lookHosts(change.Cluster, Access{})
+	env, err := lookHosts(change.Cluster, inventory.Access{})
 	require.NoError(t, err)
 	_, err = env.controlChange(t.Context(), ControlOptions{Before: before})
 	require.ErrorContains(t, err, "that on m1 does not serve")
@@ -164,7 +165,7 @@ func TestAChangeNeedsTheOthers(t *testing.T) {
 
 	change, err = RemoveControl(before, []string{"m1", "m2"})
 	require.NoError(t, err)
-	env, err = lookHosts(change.Cluster, Access{})
+	env, err = lookHosts(change.Cluster, inventory.Access{})
 	require.NoError(t, err)
 	_, err = env.controlChange(t.Context(), ControlOptions{Before: before})
 	require.ErrorContains(t, err, "was begun and not finished")

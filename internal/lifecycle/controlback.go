@@ -10,7 +10,10 @@ import (
 	"strings"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/wholefile"
 	"github.com/jomctl/jomctl/provision/hosts"
 )
 
@@ -24,8 +27,8 @@ func harmless(step string) bool {
 // ControlWayBack is the plan by which op.Rollback takes back a change of the control hosts that has begun these steps and not ended: what the
 // hosts that were to join have got goes, and the cluster file is as it was. It is a *Refusal as soon as a program of the control hosts may
 // have been touched, because ZooKeeper and the masters may then count with the new ones.
-func ControlWayBack(c *config.Cluster, begun []string, access Access) (op.Plan, error) {
-	r, err := readControlRecord(c.File)
+func ControlWayBack(c *config.Cluster, begun []string, access inventory.Access) (op.Plan, error) {
+	r, err := record.ReadControlChange(c.File)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -38,7 +41,7 @@ func ControlWayBack(c *config.Cluster, begun []string, access Access) (op.Plan, 
 		if r.Before == "" && slices.Contains(begun, "cluster-file") {
 			return op.Plan{}, &Refusal{Problem: "the cluster file of before the change was not kept", Fix: "go on with `jomctl resume`"}
 		}
-		if err := r.undo(c, access, steps); err != nil {
+		if err := undoControl(r, c, access, steps); err != nil {
 			return op.Plan{}, err
 		}
 	}
@@ -50,27 +53,27 @@ func ControlWayBack(c *config.Cluster, begun []string, access Access) (op.Plan, 
 	return op.Plan{Verb: "control", Stages: []op.Stage{stage}}, nil
 }
 
-// undo is what takes the steps back that leave something.
-func (r *controlRecord) undo(c *config.Cluster, access Access, steps map[string]func(context.Context, op.Say) error) error {
+// undoControl is what takes the steps back that leave something.
+func undoControl(r *record.ControlChange, c *config.Cluster, access inventory.Access, steps map[string]func(context.Context, op.Say) error) error {
 	steps["control-change"] = func(context.Context, op.Say) error {
-		if err := os.Remove(controlRecordFile(c.StateDir())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(record.ControlChangeFile(c.StateDir())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("ending the change of the control hosts: %w", err)
 		}
 		return nil
 	}
-	steps["cluster-file"] = func(context.Context, op.Say) error { return rewrite(c.File, []byte(r.Before)) }
+	steps["cluster-file"] = func(context.Context, op.Say) error { return wholefile.Replace(c.File, []byte(r.Before)) }
 	if c.Target == config.TargetLocal {
 		return nil
 	}
-	before, err := InstalledOr(c)
+	before, err := record.InstalledOr(c)
 	if err != nil {
 		return err
 	}
-	env, err := lookHosts(r.to, access)
+	env, err := lookHosts(r.To, access)
 	if err != nil {
 		return err
 	}
-	for _, h := range r.to.HostsWith(config.RoleControl) {
+	for _, h := range r.To.HostsWith(config.RoleControl) {
 		if _, was := before.Host(h.Name); was {
 			continue
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -32,7 +34,7 @@ func TestAChangeThatTouchedNoServerIsTakenBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(now), "m3")
 
-	back, err := ControlWayBack(change.Cluster, journal.Log().Begun(), Access{})
+	back, err := ControlWayBack(change.Cluster, journal.Log().Begun(), inventory.Access{})
 	require.NoError(t, err)
 	result, err := op.Rollback(t.Context(), back, op.Options{Journal: journal})
 	require.NoError(t, err, "a host that cannot be reached is left alone")
@@ -40,18 +42,18 @@ func TestAChangeThatTouchedNoServerIsTakenBack(t *testing.T) {
 	now, err = os.ReadFile(before.File)
 	require.NoError(t, err)
 	require.Equal(t, string(text), string(now))
-	require.NoFileExists(t, controlRecordFile(before.StateDir()))
-	back, err = ControlWayBack(before, []string{"control-change"}, Access{})
+	require.NoFileExists(t, record.ControlChangeFile(before.StateDir()))
+	back, err = ControlWayBack(before, []string{"control-change"}, inventory.Access{})
 	require.NoError(t, err, "it was cut off at its very end")
 	require.Nil(t, back.Stages[0].Steps[0].Undo)
 }
 
 func TestAChangeThatTouchedAServerIsNotTakenBack(t *testing.T) {
 	before, c := begun(t)
-	_, err := ControlWayBack(c.env.Cluster, []string{"control-change", "cluster-file", "base-m2", "programs-m1", "zookeeper-m2"}, Access{})
+	_, err := ControlWayBack(c.env.Cluster, []string{"control-change", "cluster-file", "base-m2", "programs-m1", "zookeeper-m2"}, inventory.Access{})
 	require.ErrorContains(t, err, "it has come to zookeeper-m2")
 	var refused *Refusal
 	require.ErrorAs(t, err, &refused)
 	require.Contains(t, refused.Fix, "jomctl resume")
-	require.FileExists(t, controlRecordFile(before.StateDir()))
+	require.FileExists(t, record.ControlChangeFile(before.StateDir()))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -30,12 +31,12 @@ type controlChange struct {
 }
 
 func (e *Env) controlChange(ctx context.Context, opts ControlOptions) (*controlChange, error) {
-	record, err := readControlRecord(e.Cluster.File)
+	begun, err := record.ReadControlChange(e.Cluster.File)
 	if err != nil {
 		return nil, err
 	}
-	if record != nil && !sameControl(record.to, e.Cluster) {
-		return nil, &Refusal{Problem: "a change of the control hosts to " + hostNames(record.to) + " was begun and not finished", Fix: "run `jomctl resume` first"}
+	if begun != nil && !record.SameControl(begun.To, e.Cluster) {
+		return nil, &Refusal{Problem: "a change of the control hosts to " + record.ControlNames(begun.To) + " was begun and not finished", Fix: "run `jomctl resume` first"}
 	}
 	c, err := e.compareControl(opts)
 	if err != nil {
@@ -45,8 +46,8 @@ func (e *Env) controlChange(ctx context.Context, opts ControlOptions) (*controlC
 		return nil, err
 	}
 	c.leaders(ctx)
-	if record != nil { // what was looked at before it began is on its way
-		c.drained = record.Drained
+	if begun != nil { // what was looked at before it began is on its way
+		c.drained = begun.Drained
 		return c, nil
 	}
 	c.drained = c.was.outOfService(ctx)
@@ -127,7 +128,7 @@ func (c *controlChange) reach(ctx context.Context, force bool) error {
 				return err
 			}
 			why, err := c.was.own.find(ctx, m)
-			if err == nil && why != "" && len(there([]string{controlRecordFile(c.env.Cluster.StateDir())})) == 0 { // it is cleaned when all is done
+			if err == nil && why != "" && len(record.Present([]string{record.ControlChangeFile(c.env.Cluster.StateDir())})) == 0 { // it is cleaned when all is done
 				err = errors.New(why)
 			}
 			if err != nil {

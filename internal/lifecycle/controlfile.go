@@ -6,6 +6,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/config/edit"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 )
 
 // mostControl is the most control hosts that a cluster can have: every further one makes each write slower.
@@ -34,7 +35,7 @@ func AddControl(c *config.Cluster, news []NewHost) (FileChange, error) {
 	if err := ownFile(c); err != nil {
 		return FileChange{}, err
 	}
-	before, err := InstalledOr(c)
+	before, err := record.InstalledOr(c)
 	if err != nil {
 		return FileChange{}, err
 	}
@@ -95,7 +96,7 @@ func RemoveControl(c *config.Cluster, names []string) (FileChange, error) {
 	if err := ownFile(c); err != nil {
 		return FileChange{}, err
 	}
-	before, err := InstalledOr(c)
+	before, err := record.InstalledOr(c)
 	if err != nil {
 		return FileChange{}, err
 	}
@@ -130,7 +131,7 @@ func RemoveControl(c *config.Cluster, names []string) (FileChange, error) {
 func onlyControl(c, before *config.Cluster, name string) error {
 	switch h, there := before.Host(name); {
 	case !there || !h.Is(config.RoleControl):
-		return &Refusal{Problem: fmt.Sprintf("there is no control host %s in %s", name, c.File), Fix: "they are " + hostNames(before)}
+		return &Refusal{Problem: fmt.Sprintf("there is no control host %s in %s", name, c.File), Fix: "they are " + record.ControlNames(before)}
 	case h.Is(config.RoleMesosAgent):
 		return &Refusal{Problem: name + " is a Mesos agent, too, and so cannot go as a control host alone", Fix: "keep Mesos agents on hosts of their own"}
 	}
@@ -149,7 +150,7 @@ func ReplaceControl(c *config.Cluster, name string, n NewHost) (FileChange, erro
 	if err := ownFile(c); err != nil {
 		return FileChange{}, err
 	}
-	before, err := InstalledOr(c)
+	before, err := record.InstalledOr(c)
 	if err != nil {
 		return FileChange{}, err
 	}

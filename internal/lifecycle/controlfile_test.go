@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 )
 
 // controlFile is a cluster with so many control hosts, m1 and so on, and one Mesos agent.
@@ -24,7 +25,7 @@ func controlFile(n int) string {
 func installedAs(t *testing.T, c *config.Cluster) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(c.StateDir(), 0o700))
-	require.NoError(t, os.WriteFile(installedFile(c.StateDir()), config.Show(c), 0o600))
+	require.NoError(t, os.WriteFile(record.InstalledFile(c.StateDir()), config.Show(c), 0o600))
 }
 
 // installedCluster is one that was installed as its file says.
@@ -105,7 +106,7 @@ func TestTheNumberOfLocalControlHostsChanges(t *testing.T) {
 	require.ErrorContains(t, err, "the last ones go first")
 	change, err := RemoveControl(c, []string{"c4", "c5"})
 	require.NoError(t, err)
-	require.Equal(t, "c1, c2, c3", hostNames(change.Cluster))
+	require.Equal(t, "c1, c2, c3", record.ControlNames(change.Cluster))
 	_, err = AddControl(change.Cluster, []NewHost{{Name: "x"}, {Name: "c4"}})
 	require.ErrorContains(t, err, "x cannot be a control host")
 	_, err = ReplaceControl(c, "c1", NewHost{Name: "x"})
@@ -116,7 +117,7 @@ func TestRemovedControlHostsLeaveTheFile(t *testing.T) {
 	c := installedCluster(t, controlFile(5))
 	change, err := RemoveControl(c, []string{"m1", "m3"})
 	require.NoError(t, err)
-	require.Equal(t, "m2, m4, m5", hostNames(change.Cluster))
+	require.Equal(t, "m2, m4, m5", record.ControlNames(change.Cluster))
 	require.Contains(t, string(change.text), "# the home")
 
 	require.NoError(t, os.WriteFile(c.File, change.text, 0o600))

@@ -18,6 +18,7 @@ import (
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/wholefile"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -189,7 +190,7 @@ func (c controller) keepHash() error {
 	if err != nil {
 		return err
 	}
-	return writeHere(c.hashFile(), []byte(hash+"\n"), 0o600)
+	return wholefile.Put(c.hashFile(), []byte(hash+"\n"), 0o600)
 }
 
 // run is what jomhome is told.

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -34,9 +36,9 @@ func TestAChangeThatWasCutOffIsRemembered(t *testing.T) {
 	state, err := c.beginStep().Probe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, op.Done, state)
-	r, err := readControlRecord(before.File)
+	r, err := record.ReadControlChange(before.File)
 	require.NoError(t, err)
-	require.Equal(t, "m1, m2, m3", hostNames(r.to))
+	require.Equal(t, "m1, m2, m3", record.ControlNames(r.To))
 	require.Equal(t, []string{"a1"}, r.Drained)
 
 	findings, err := c.env.changed()
@@ -48,7 +50,7 @@ func TestAChangeThatWasCutOffIsRemembered(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, findings, "but the command itself goes on")
 
-	old, err := lookHosts(before, Access{})
+	old, err := lookHosts(before, inventory.Access{})
 	require.NoError(t, err)
 	findings, err = old.changed()
 	require.NoError(t, err)
@@ -64,34 +66,34 @@ func TestAChangeThatWasCutOffIsRemembered(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, op.Done, state, step.ID)
 	}
-	require.NoFileExists(t, controlRecordFile(before.StateDir()))
+	require.NoFileExists(t, record.ControlChangeFile(before.StateDir()))
 	require.True(t, ControlDone(c.env.Cluster, []string{"m2"}, nil))
 }
 
 func TestADestroyKnowsTheHostsThatWereToJoin(t *testing.T) {
 	before, _ := begun(t)
-	installed, err := Installed(before.File)
+	installed, err := record.Installed(before.File)
 	require.NoError(t, err)
-	all, err := WithJoining(installed)
+	all, err := record.WithJoining(installed)
 	require.NoError(t, err)
 	require.Len(t, installed.Hosts, 2, "what was given stays as it is")
-	env, err := lookHosts(all, Access{})
+	env, err := lookHosts(all, inventory.Access{})
 	require.NoError(t, err)
 	plan := Destroy(env, DestroyOptions{})
 	require.Equal(t, []string{"host-m1", "host-m2", "host-m3"}, ids(plan.Stages[2].Steps))
 	files := plan.Stages[3].Steps[0]
 	require.NoError(t, files.Do(t.Context(), say))
-	require.NoFileExists(t, controlRecordFile(before.StateDir()))
-	all, err = WithJoining(installed)
+	require.NoFileExists(t, record.ControlChangeFile(before.StateDir()))
+	all, err = record.WithJoining(installed)
 	require.NoError(t, err)
 	require.Same(t, installed, all)
 }
 
 func TestADamagedRecordStopsEverything(t *testing.T) {
 	before, c := begun(t)
-	require.NoError(t, os.WriteFile(controlRecordFile(before.StateDir()), []byte("{"), 0o600))
+	require.NoError(t, os.WriteFile(record.ControlChangeFile(before.StateDir()), []byte("{"), 0o600))
 	for _, err := range []error{
-		func() error { _, err := WithJoining(before); return err }(),
+		func() error { _, err := record.WithJoining(before); return err }(),
 		func() error { _, err := c.env.changed(); return err }(),
 		func() error { _, err := c.beginStep().Probe(t.Context()); return err }(),
 	} {
@@ -106,9 +108,9 @@ func TestADestroyDoesNotAskAHostThatWasGivenUp(t *testing.T) {
 	c := compared(t, before, change)
 	c.dead["m1"] = os.ErrDeadlineExceeded
 	require.NoError(t, c.beginStep().Do(t.Context(), say))
-	all, err := WithJoining(before)
+	all, err := record.WithJoining(before)
 	require.NoError(t, err)
-	require.Equal(t, "m2, m3, m9", hostNames(all))
+	require.Equal(t, "m2, m3, m9", record.ControlNames(all))
 	_, still := before.Host("m1")
 	require.True(t, still)
 }
@@ -155,7 +157,7 @@ func TestAControllerThatWasMovedRegistersWithItsFirstBuild(t *testing.T) {
 	for name, want := range map[string]string{"m1": "Proof", "m2": "Controller"} {
 		change, err := ReplaceControl(before, name, NewHost{Name: "m9", Address: "127.0.99.9"})
 		require.NoError(t, err)
-		env, err := lookHosts(change.Cluster, Access{})
+		env, err := lookHosts(change.Cluster, inventory.Access{})
 		require.NoError(t, err)
 		require.NoError(t, (&controlChange{env: env}).beginStep().Do(t.Context(), say))
 		opts := ControlOptions{Before: before, Install: InstallOptions{LeaseHeld: func() bool { return false }}}

@@ -15,6 +15,8 @@ import (
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -200,13 +202,13 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 			paths = append(paths, path)
 		}
 	}
-	paths = append(paths, idFile(e.Cluster), controlRecordFile(state), installedFile(state)) // last, as a destroy goes by them
+	paths = append(paths, record.IDFile(e.Cluster), record.ControlChangeFile(state), record.InstalledFile(state)) // last, as a destroy goes by them
 	if e.Cluster.HostsFrom != nil {
-		paths = append(paths, inventoryFile(e.Cluster))
+		paths = append(paths, inventory.File(e.Cluster))
 	}
 	secrets := filepath.Join(state, "secrets") // it goes when nothing of the user is in it
 	left := func() []string {
-		left := there(paths)
+		left := record.Present(paths)
 		if inside, err := os.ReadDir(secrets); err == nil && len(inside) == 0 {
 			left = append(left, secrets)
 		}
@@ -214,7 +216,7 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 	}
 	return op.Step{ID: "files", Title: "Files removed",
 		Probe:   func(context.Context) (op.State, error) { return needed(len(left()) == 0), nil },
-		Changes: func(context.Context) []string { return removals(left()) },
+		Changes: func(context.Context) []string { return record.Removals(left()) },
 		Do: func(context.Context, op.Say) error {
 			for _, path := range paths {
 				err := os.RemoveAll(path)

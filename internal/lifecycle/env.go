@@ -17,6 +17,7 @@ import (
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -45,7 +46,7 @@ type Env struct {
 
 // Open looks at the machine, finds the programs of a cluster and makes its clients. What is missing is no error here:
 // Preflight reports it together with everything else.
-func Open(ctx context.Context, c *config.Cluster, access Access) (*Env, error) {
+func Open(ctx context.Context, c *config.Cluster, access inventory.Access) (*Env, error) {
 	if c.Target != config.TargetLocal {
 		return openHosts(ctx, c, access)
 	}
@@ -82,7 +83,7 @@ func (e *Env) javaOfRelease(ctx context.Context) {
 // Look is Open for those who only look at a cluster that runs, and is quicker: no program is asked for its version.
 func Look(c *config.Cluster) (*Env, error) {
 	if c.Target != config.TargetLocal {
-		return lookHosts(c, Access{})
+		return lookHosts(c, inventory.Access{})
 	}
 	return open(c, provision.Programs{})
 }

@@ -2,19 +2,18 @@ package lifecycle
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/provision"
 	"github.com/jomctl/jomctl/provision/hosts"
 	"github.com/jomctl/jomctl/provision/source"
@@ -23,26 +22,10 @@ import (
 // parallel is how many hosts are worked on at once.
 const parallel = 16
 
-// Access is what only the person who runs jomctl can give.
-type Access struct {
-	// Passphrase is asked for that of an encrypted SSH key; nil means that such a key is an error.
-	Passphrase func(file string) (string, error)
-	// Version is jomctl's, for the records on the hosts.
-	Version string
-	// Say gets what is going on before a plan exists; nil means nobody listens.
-	Say func(format string, args ...any)
-}
-
-func (a Access) say(format string, args ...any) {
-	if a.Say != nil {
-		a.Say(format, args...)
-	}
-}
-
 // ownHosts are the hosts of every target but local: what is known of them, and what is installed there.
 type ownHosts struct {
 	config  *config.Cluster
-	access  Access
+	access  inventory.Access
 	remotes map[string]*host.Remote
 	keeper  *hosts.Keeper
 	helpers hosts.Helpers
@@ -84,8 +67,8 @@ func (o *ownHosts) programs(name string) provision.Programs {
 }
 
 // lookHosts makes the environment without connecting to any host.
-func lookHosts(c *config.Cluster, access Access) (*Env, error) {
-	if err := knowMachines(c); err != nil {
+func lookHosts(c *config.Cluster, access inventory.Access) (*Env, error) {
+	if err := inventory.Complete(c); err != nil {
 		return nil, err
 	}
 	o, err := newOwnHosts(c, access)
@@ -105,12 +88,12 @@ func lookHosts(c *config.Cluster, access Access) (*Env, error) {
 	return env, nil
 }
 
-func newOwnHosts(c *config.Cluster, access Access) (*ownHosts, error) {
+func newOwnHosts(c *config.Cluster, access inventory.Access) (*ownHosts, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the running program: %w", err)
 	}
-	lock, err := lockOf(c)
+	lock, err := record.WantedLock(c)
 	if err != nil {
 		return nil, err
 	}
@@ -120,55 +103,29 @@ func newOwnHosts(c *config.Cluster, access Access) (*ownHosts, error) {
 	}
 	standin := filepath.Join(filepath.Dir(self), "standin")
 	o := &ownHosts{config: c, access: access, remotes: map[string]*host.Remote{},
-		keeper:    hosts.NewKeeper(c.Name, clusterID(c), access.Version),
+		keeper:    hosts.NewKeeper(c.Name, record.ClusterID(c), access.Version),
 		helpers:   hosts.Helpers{Standin: hosts.NewProgram(standin), Jomhome: hosts.NewProgram(filepath.Join(filepath.Dir(self), "jomhome"))},
 		checker:   &source.Checker{Cache: &source.Cache{Dir: filepath.Join(c.StateDir(), "cache")}, Lock: lock, Catalogue: resolver.Catalogue},
 		installer: &source.Installer{Standin: standin},
 		facts:     map[string]hosts.Facts{}, plans: map[string][]source.Plan{}, got: map[string]source.Fetched{}, wants: map[string]source.Locked{},
 		found: map[string]provision.Programs{}, values: map[string]provision.HostValues{}}
-	var jump *host.Remote
+	var through *host.Remote
 	if c.SSH.Jump != "" {
-		if jump, err = o.jump(); err != nil {
+		if through, err = inventory.Jump(c, access); err != nil {
 			return nil, err
 		}
 	}
-	machines, err := reach(c)
+	machines, err := inventory.Of(c)
 	if err != nil {
 		return nil, err
 	}
 	for _, h := range c.Hosts {
-		o.remotes[h.Name], err = host.NewRemote(machines.options(c, h, access, jump))
+		o.remotes[h.Name], err = host.NewRemote(machines.Options(c, h, access, through))
 		if err != nil {
 			return nil, err
 		}
 	}
 	return o, nil
-}
-
-func (o *ownHosts) jump() (*host.Remote, error) {
-	s := o.config.SSH
-	user, address, port, err := host.ParseDestination(s.Jump)
-	if err != nil {
-		return nil, fmt.Errorf("ssh.jump: %w", err)
-	}
-	if user == "" {
-		user = s.User
-	}
-	return host.NewRemote(host.Options{Name: "jump host", Address: address, User: user, Port: port, IdentityFile: o.config.Resolve(s.IdentityFile),
-		KnownHosts: o.config.Resolve(s.KnownHosts), Passphrase: o.access.Passphrase, Sudo: host.SudoNever})
-}
-
-// idFile keeps the cluster's id, so that the folder may be moved.
-func idFile(c *config.Cluster) string { return filepath.Join(c.StateDir(), "id") }
-
-// clusterID tells two clusters of one name apart. As long as none is kept it is made of where the cluster's folder is.
-func clusterID(c *config.Cluster) string {
-	if kept, err := os.ReadFile(idFile(c)); err == nil {
-		return strings.TrimSpace(string(kept))
-	}
-	machine, _ := os.Hostname()
-	sum := sha256.Sum256([]byte(machine + ":" + c.Dir()))
-	return hex.EncodeToString(sum[:8])
 }
 
 // dial connects to an address of the cluster: through SSH where the host is reached by SSH another way than by the others, as in a
@@ -209,39 +166,9 @@ func (o *ownHosts) byName() map[string]host.Machine {
 	return machines
 }
 
-// UnknownKeysError are hosts whose keys nobody has looked at yet.
-type UnknownKeysError struct{ Keys []*host.UnknownKeyError }
-
-// Error lists the keys.
-func (e *UnknownKeysError) Error() string {
-	text := "the keys of these hosts are not pinned yet:"
-	for _, key := range e.Keys {
-		text += "\n  " + key.Error()
-	}
-	return text
-}
-
-// Hint is the way out.
-func (e *UnknownKeysError) Hint() string {
-	return "compare them with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the hosts; then run on a terminal, which asks, or with --accept-host-keys, which pins them"
-}
-
-// ExitCode is that of a refused preflight.
-func (e *UnknownKeysError) ExitCode() int { return 3 }
-
-// PinKeys pins the keys that were looked at.
-func PinKeys(unknown *UnknownKeysError) error {
-	for _, key := range unknown.Keys {
-		if _, err := host.Pin(key.File, key.Address, key.Key); err != nil {
-			return fmt.Errorf("pin the key of host %s: %w", key.Host, err)
-		}
-	}
-	return nil
-}
-
 // openHosts connects to all hosts and learns what is there. Unknown keys are an *UnknownKeysError; everything else that
 // stands against the hosts is found together, for Preflight to say.
-func openHosts(ctx context.Context, c *config.Cluster, access Access) (*Env, error) {
+func openHosts(ctx context.Context, c *config.Cluster, access inventory.Access) (*Env, error) {
 	env, err := lookHosts(c, access)
 	if err != nil {
 		return nil, err
@@ -289,7 +216,7 @@ func (e *Env) reach(ctx context.Context) (bool, error) {
 	if !errors.As(err, &each) {
 		return false, err
 	}
-	unknown := &UnknownKeysError{}
+	unknown := &inventory.UnknownKeysError{}
 	for _, name := range each.Hosts {
 		var key *host.UnknownKeyError
 		if errors.As(each.Errors[name], &key) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jomctl/jomctl/images"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // runImage is an image that the cluster runs, as its registry has it.
@@ -74,7 +75,7 @@ func (r imageRecord) write(c *config.Cluster) error {
 	if err != nil {
 		return fmt.Errorf("write what images the cluster runs: %w", err)
 	}
-	return writeHere(imageFile(c), append(data, '\n'), 0o644)
+	return wholefile.Put(imageFile(c), append(data, '\n'), 0o644)
 }
 
 // RecordedImages are the names, here and in the registry, of the images that an install has made for the cluster.

@@ -11,13 +11,14 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
 func say(string, ...any) {}
 
-// record does what an install does before it starts anything.
-func record(t *testing.T, c *config.Cluster) {
+// recorded does what an install does before it starts anything.
+func recorded(t *testing.T, c *config.Cluster) {
 	t.Helper()
 	step := environment(t, c).recordStep()
 	state, err := step.Probe(t.Context())
@@ -57,7 +58,7 @@ func TestWhatCannotBeChangedOnALivingClusterIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := clusterWith(t, "")
-			record(t, c)
+			recorded(t, c)
 			findings := environment(t, edited(t, c, test.text)).Preflight()
 			require.NotEmpty(t, findings)
 			require.Contains(t, findings[0].Subject, c.File+": "+test.subject)
@@ -74,7 +75,7 @@ func TestWhatCanBeChangedIsNotRefused(t *testing.T) {
 		"name: ci\nhosts: [{name: c1, address: 127.0.10.10, roles: [control]}, {name: a1, address: 127.0.10.21, roles: [mesos-agent]}, {name: new, address: 127.0.10.40, roles: [mesos-agent]}]\n",
 	} {
 		c := clusterWith(t, "")
-		record(t, c)
+		recorded(t, c)
 		findings, err := environment(t, edited(t, c, text)).changed()
 		require.NoError(t, err)
 		require.Empty(t, findings, text)
@@ -83,18 +84,18 @@ func TestWhatCanBeChangedIsNotRefused(t *testing.T) {
 
 func TestTheRecordIsReadWithoutTheFile(t *testing.T) {
 	c := clusterWith(t, "jenkins: {admin: {password: file:pass}}\n")
-	_, err := Installed(c.File)
+	_, err := record.Installed(c.File)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	record(t, c)
+	recorded(t, c)
 	require.NoError(t, os.Remove(c.File))
-	installed, err := Installed(c.File)
+	installed, err := record.Installed(c.File)
 	require.NoError(t, err)
 	require.Equal(t, config.Show(c), config.Show(installed))
 	path, _ := installed.Jenkins.Admin.Password.Path(installed)
 	require.Equal(t, filepath.Join(c.Dir(), "pass"), path, "relative to the user's file, not to the record")
 
-	require.NoError(t, os.WriteFile(installedFile(c.StateDir()), []byte("nonsense"), 0o600))
-	_, err = Installed(c.File)
+	require.NoError(t, os.WriteFile(record.InstalledFile(c.StateDir()), []byte("nonsense"), 0o600))
+	_, err = record.Installed(c.File)
 	require.ErrorContains(t, err, "installed.yaml cannot be used")
 	require.NotEmpty(t, environment(t, c).Preflight(), "what is installed is not known: nothing may be started")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/provision/source"
 )
 
@@ -29,15 +30,15 @@ func locksOf(t *testing.T, c *config.Cluster, apt string) *ownHosts {
 
 func TestTheLockOfWhatIsInstalledIsKept(t *testing.T) {
 	c := clusterWith(t, "")
-	record(t, c)
-	lock, err := installedLock(c)
+	recorded(t, c)
+	lock, err := record.InstalledLock(c)
 	require.NoError(t, err)
 	require.Empty(t, lock.Sources)
 	o := locksOf(t, c, "mesos=1.10.0-1")
 	old := lockedMesos(c.Components.Mesos.Source.Title(), "1.10.0-1")
 	o.checker.Lock.Set(old)
 	require.NoError(t, o.checker.Lock.Write(source.LockFile(c)))
-	lock, err = installedLock(c)
+	lock, err = record.InstalledLock(c)
 	require.NoError(t, err)
 	require.Equal(t, []source.Locked{old}, lock.Sources, "as long as none was kept")
 	require.False(t, o.lockKept())
@@ -49,16 +50,16 @@ func TestTheLockOfWhatIsInstalledIsKept(t *testing.T) {
 	changed.checker.Lock.Set(lockedMesos(now.Components.Mesos.Source.Title(), "1.11.0-1"))
 	require.NoError(t, changed.checker.Lock.Write(source.LockFile(now)))
 	require.False(t, changed.lockKept())
-	lock, err = installedLock(c)
+	lock, err = record.InstalledLock(c)
 	require.NoError(t, err)
 	require.Equal(t, []source.Locked{old}, lock.Sources, "another lock does not touch it")
 
-	back, err := lockOf(c)
+	back, err := record.WantedLock(c)
 	require.NoError(t, err)
 	locked, known := back.Find(o.plans[c.Hosts[0].Name][0])
 	require.True(t, known, "a file that is set back finds what is installed")
 	require.Equal(t, old, locked)
-	stays, err := lockOf(now)
+	stays, err := record.WantedLock(now)
 	require.NoError(t, err)
 	locked, known = stays.Find(changed.plans[c.Hosts[0].Name][0])
 	require.True(t, known)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 	"github.com/jomctl/jomctl/provision/hosts"
@@ -191,7 +192,7 @@ func (e *Env) sourcesStep() op.Step {
 				lines = append(lines, fmt.Sprintf("fetch %s from %s for %s", plan.Component, plan.Title, plan.Facts))
 			}
 			if len(lines) == 0 {
-				lines = append(lines, "write "+installedLockFile(e.Cluster.StateDir()))
+				lines = append(lines, "write "+record.InstalledLockFile(e.Cluster.StateDir()))
 			}
 			return lines
 		},

@@ -12,13 +12,15 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
 
 // PlanMachinesEnd plans the end of the machines that Terraform made for a cluster; nil where they are not jomctl's. Errors are as
 // those of PlanMachines. Where none was ever made, Terraform is not needed.
-func PlanMachinesEnd(ctx context.Context, c *config.Cluster, access Access) (*Machines, error) {
+func PlanMachinesEnd(ctx context.Context, c *config.Cluster, access inventory.Access) (*Machines, error) {
 	if !c.Target.FromTerraform() {
 		return nil, nil
 	}
@@ -42,7 +44,7 @@ func (m *Machines) Destroy(ctx context.Context) (op.Plan, error) {
 	var stages []op.Stage
 	cleanUp := []op.Step{m.filesGone()}
 	env, err := lookHosts(m.cluster, m.access)
-	var notMade *notMadeError
+	var notMade *inventory.NotMadeError
 	switch {
 	case errors.As(err, &notMade): // nothing was ever put on them
 	case err != nil:
@@ -72,7 +74,7 @@ func (m *Machines) reachable(ctx context.Context, e *Env) map[string]bool {
 		return err
 	})
 	if err != nil && ctx.Err() == nil {
-		e.own.access.say("Note: not every machine can be reached; what is on the others goes with them: %v", err)
+		e.own.access.Tell("Note: not every machine can be reached; what is on the others goes with them: %v", err)
 	}
 	return found
 }
@@ -129,17 +131,17 @@ func (m *Machines) endStep() op.Step {
 // filesGone removes what was kept about the machines.
 func (m *Machines) filesGone() op.Step {
 	c := m.cluster
-	paths := []string{inventoryFile(c), terraformDir(c)}
+	paths := []string{inventory.File(c), terraformDir(c)}
 	if c.SSH.IdentityFile == "" {
-		paths = append(paths, sshDir(c))
+		paths = append(paths, inventory.KeyDir(c))
 	}
 	return op.Step{ID: "machine-files", Title: "Inventory, Terraform's folder and the generated SSH key removed",
-		Probe:   func(context.Context) (op.State, error) { return needed(len(there(paths)) == 0), nil },
-		Changes: func(context.Context) []string { return removals(there(paths)) },
+		Probe:   func(context.Context) (op.State, error) { return needed(len(record.Present(paths)) == 0), nil },
+		Changes: func(context.Context) []string { return record.Removals(record.Present(paths)) },
 		Do: func(context.Context, op.Say) error {
 			for _, h := range c.Hosts {
-				if _, known := m.kept.host(h.Name); known {
-					if err := unpin(c, m.kept.options(c, h, m.access, nil)); err != nil {
+				if _, known := m.kept.Host(h.Name); known {
+					if err := unpin(c, m.kept.Options(c, h, m.access, nil)); err != nil {
 						return err
 					}
 				}

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
@@ -20,12 +22,12 @@ func onDeadMachines(t *testing.T) *config.Cluster {
 	c := onMachines(t, threeMachines)
 	_, err := publicKey(c)
 	require.NoError(t, err)
-	var list machineList
+	var list inventory.Machines
 	for i, h := range m1a1a2() {
 		h.Address, h.Port = []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"}[i], 1
 		list.Hosts = append(list.Hosts, h)
 	}
-	require.NoError(t, list.write(c))
+	require.NoError(t, list.Write(c))
 	env, err := Look(c)
 	require.NoError(t, err)
 	require.NoError(t, env.recordStep().Do(t.Context(), say))
@@ -57,15 +59,15 @@ func TestMachinesThatDoNotAnswerAreRemovedAllTheSame(t *testing.T) {
 	f.applying = func() error { return errors.New("quota") }
 	_, err = op.Run(t.Context(), plan, op.Options{})
 	require.ErrorContains(t, err, "quota")
-	require.FileExists(t, inventoryFile(c), "it can be tried again")
+	require.FileExists(t, inventory.File(c), "it can be tried again")
 	f.applying = nil
 	_, err = op.Run(t.Context(), plan, op.Options{})
 	require.NoError(t, err)
-	for _, path := range []string{inventoryFile(c), sshDir(c), terraformDir(c), installedFile(c.StateDir())} {
+	for _, path := range []string{inventory.File(c), inventory.KeyDir(c), terraformDir(c), record.InstalledFile(c.StateDir())} {
 		assert.NoFileExists(t, path)
 		assert.NoDirExists(t, path)
 	}
-	again, err := PlanMachinesEnd(t.Context(), onMachines(t, threeMachines), Access{})
+	again, err := PlanMachinesEnd(t.Context(), onMachines(t, threeMachines), inventory.Access{})
 	require.NoError(t, err)
 	plan, err = again.Destroy(t.Context())
 	require.NoError(t, err)
@@ -99,11 +101,11 @@ func TestStepsOnGoneMachinesAreDone(t *testing.T) {
 }
 
 func TestTheEndOfMachinesIsForTerraformsTargets(t *testing.T) {
-	m, err := PlanMachinesEnd(t.Context(), clusterWith(t, ""), Access{})
+	m, err := PlanMachinesEnd(t.Context(), clusterWith(t, ""), inventory.Access{})
 	require.NoError(t, err)
 	require.Nil(t, m)
 	c := onMachines(t, threeMachines+"machines: {terraform: /nonexistent/terraform}\n")
 	require.NoError(t, os.MkdirAll(terraformDir(c), 0o700))
-	_, err = PlanMachinesEnd(t.Context(), c, Access{})
+	_, err = PlanMachinesEnd(t.Context(), c, inventory.Access{})
 	require.ErrorContains(t, err, "there is no terraform at")
 }

@@ -20,23 +20,14 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
-
-// identityFile is the private key to log in with; empty leaves it to the SSH agent and the usual files.
-func identityFile(c *config.Cluster) string {
-	if c.SSH.IdentityFile == "" && c.Target.FromTerraform() {
-		return filepath.Join(sshDir(c), "id_ed25519")
-	}
-	return c.Resolve(c.SSH.IdentityFile)
-}
-
-// sshDir is where a generated key is.
-func sshDir(c *config.Cluster) string { return filepath.Join(c.StateDir(), "ssh") }
 
 // publicKey is the line that the machines get. A key of jomctl's own is generated where it is missing.
 func publicKey(c *config.Cluster) (string, error) {
-	file := identityFile(c)
+	file := inventory.IdentityFile(c)
 	if _, err := os.Stat(file); c.SSH.IdentityFile == "" && errors.Is(err, fs.ErrNotExist) {
 		return generateKey(c, file)
 	}
@@ -45,11 +36,11 @@ func publicKey(c *config.Cluster) (string, error) {
 	}
 	private, err := os.ReadFile(file)
 	if err != nil {
-		return "", &Refusal{Problem: fmt.Sprintf("read the SSH key: %v", err), Fix: "set ssh.identityFile to a private key, or leave it out to have one generated"}
+		return "", &op.Refusal{Problem: fmt.Sprintf("read the SSH key: %v", err), Fix: "set ssh.identityFile to a private key, or leave it out to have one generated"}
 	}
 	signer, err := ssh.ParsePrivateKey(private)
 	if err != nil {
-		return "", &Refusal{Problem: fmt.Sprintf("the public half of the SSH key %s is not known: there is no %s.pub, and %v", file, filepath.Base(file), err),
+		return "", &op.Refusal{Problem: fmt.Sprintf("the public half of the SSH key %s is not known: there is no %s.pub, and %v", file, filepath.Base(file), err),
 			Fix: fmt.Sprintf("write it: ssh-keygen -y -f %s > %s.pub", file, file)}
 	}
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))), nil
@@ -70,10 +61,10 @@ func generateKey(c *config.Cluster, file string) (string, error) {
 	}
 	line := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(shared))) + " jomctl " + c.Name
 	// The public half first: a private one without it is a key of the user's that lacks its .pub.
-	if err := writeHere(file+".pub", []byte(line+"\n"), 0o644); err != nil {
+	if err := wholefile.Put(file+".pub", []byte(line+"\n"), 0o644); err != nil {
 		return "", err
 	}
-	return line, writeHere(file, pem.EncodeToMemory(block), 0o600)
+	return line, wholefile.Put(file, pem.EncodeToMemory(block), 0o600)
 }
 
 // target is a host as known_hosts knows it.
@@ -100,7 +91,7 @@ func unpin(c *config.Cluster, o host.Options) error {
 	if kept == string(old) {
 		return nil
 	}
-	return writeHere(o.KnownHosts, []byte(kept), 0o600)
+	return wholefile.Put(o.KnownHosts, []byte(kept), 0o600)
 }
 
 const (

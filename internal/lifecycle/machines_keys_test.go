@@ -20,6 +20,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
 
@@ -30,10 +31,10 @@ func TestAKeyIsGeneratedOnce(t *testing.T) {
 	again, err := publicKey(c)
 	require.NoError(t, err)
 	require.Equal(t, line, again)
-	info, err := os.Stat(identityFile(c))
+	info, err := os.Stat(inventory.IdentityFile(c))
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
-	private, err := os.ReadFile(identityFile(c))
+	private, err := os.ReadFile(inventory.IdentityFile(c))
 	require.NoError(t, err)
 	signer, err := ssh.ParsePrivateKey(private)
 	require.NoError(t, err)
@@ -47,12 +48,12 @@ func TestAKeyOfOnesOwn(t *testing.T) {
 	c := onMachines(t, threeMachines+"ssh: {identityFile: mine}\n")
 	_, err := publicKey(c)
 	require.ErrorContains(t, err, "read the SSH key")
-	require.NoFileExists(t, identityFile(c), "what the user names is not generated")
+	require.NoFileExists(t, inventory.IdentityFile(c), "what the user names is not generated")
 
 	own := onMachines(t, threeMachines)
 	line, err := publicKey(own)
 	require.NoError(t, err)
-	private, err := os.ReadFile(identityFile(own))
+	private, err := os.ReadFile(inventory.IdentityFile(own))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "mine"), private, 0o600))
 	got, err := publicKey(c)
@@ -146,7 +147,7 @@ func TestANewMachineIsPinnedAndWaitedFor(t *testing.T) {
 	require.NoError(t, err)
 	made := machine("m1", "127.0.0.1")
 	made.Port = sshPort(t, key, 2)
-	o := machineList{Hosts: []terraform.Host{made}}.options(c, config.Host{Name: "m1", Address: "127.0.0.1"}, Access{}, nil)
+	o := inventory.Machines{Hosts: []terraform.Host{made}}.Options(c, config.Host{Name: "m1", Address: "127.0.0.1"}, inventory.Access{}, nil)
 	public, _, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	old, err := ssh.NewPublicKey(public)

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -71,7 +72,7 @@ func (m *Machines) make(ctx context.Context, say op.Say) error {
 				m.kept.Making = append(m.kept.Making, name)
 			}
 		}
-		if err := m.kept.write(m.cluster); err != nil {
+		if err := m.kept.Write(m.cluster); err != nil {
 			return err
 		}
 		if err := m.driver.Apply(ctx, m.plan); err != nil {
@@ -84,10 +85,10 @@ func (m *Machines) make(ctx context.Context, say op.Say) error {
 	}
 	m.kept.Hosts, m.now = hosts, hosts
 	m.kept.Making = slices.DeleteFunc(m.kept.Making, func(name string) bool { // given up after it failed
-		_, there := m.kept.host(name)
+		_, there := m.kept.Host(name)
 		return !there
 	})
-	if err := errors.Join(m.kept.write(m.cluster), m.kept.fill(m.cluster)); err != nil {
+	if err := errors.Join(m.kept.Write(m.cluster), m.kept.Fill(m.cluster)); err != nil {
 		return err
 	}
 	if err := m.meetAll(ctx, say); err != nil {
@@ -100,18 +101,18 @@ func (m *Machines) make(ctx context.Context, say op.Say) error {
 // meetAll logs in to all new machines, and forgets each that is met.
 func (m *Machines) meetAll(ctx context.Context, say op.Say) error {
 	c := m.cluster
-	var jump *host.Remote
+	var through *host.Remote
 	if c.SSH.Jump != "" {
 		var err error
-		if jump, err = (&ownHosts{config: c, access: m.access}).jump(); err != nil {
+		if through, err = inventory.Jump(c, m.access); err != nil {
 			return err
 		}
-		defer jump.Close()
+		defer through.Close()
 	}
 	var all []host.Options
 	for _, name := range m.kept.Making {
 		h, _ := c.Host(name)
-		all = append(all, m.kept.options(c, h, m.access, jump))
+		all = append(all, m.kept.Options(c, h, m.access, through))
 	}
 	errs := make([]error, len(all))
 	var group sync.WaitGroup
@@ -130,5 +131,5 @@ func (m *Machines) met(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.kept.Making = slices.DeleteFunc(m.kept.Making, func(other string) bool { return other == name })
-	return m.kept.write(m.cluster)
+	return m.kept.Write(m.cluster)
 }

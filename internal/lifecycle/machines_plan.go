@@ -12,6 +12,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
@@ -29,10 +30,10 @@ var _ machineDriver = (*terraform.Driver)(nil)
 // Machines are the machines that Terraform makes for a cluster, with the plan of what it would change.
 type Machines struct {
 	cluster *config.Cluster
-	access  Access
+	access  inventory.Access
 	driver  machineDriver
 	plan    *terraform.Plan
-	kept    machineList
+	kept    inventory.Machines
 	// now are the machines that Terraform's state has.
 	now []terraform.Host
 	// notes are for after the run.
@@ -91,8 +92,8 @@ func TerraformOffer(c *config.Cluster, err error) *terraform.Offer {
 // PlanMachines looks at the machines of a cluster before its hosts are opened, and changes none. It is nil where the hosts are
 // not jomctl's to make; hosts from the user's own Terraform are read and kept. What is wrong with Terraform or its state has
 // exit code 3, a locked state 5.
-func PlanMachines(ctx context.Context, c *config.Cluster, access Access) (*Machines, error) {
-	if !fromTerraform(c) {
+func PlanMachines(ctx context.Context, c *config.Cluster, access inventory.Access) (*Machines, error) {
+	if !inventory.FromTerraform(c) {
 		return nil, nil
 	}
 	if !c.Target.FromTerraform() {
@@ -115,36 +116,36 @@ func PlanMachines(ctx context.Context, c *config.Cluster, access Access) (*Machi
 }
 
 // readHosts reads the hosts of the user's own Terraform and keeps them.
-func readHosts(ctx context.Context, c *config.Cluster, access Access) error {
+func readHosts(ctx context.Context, c *config.Cluster, access inventory.Access) error {
 	from := c.HostsFrom
 	found, err := terraform.InventoryOf(ctx, c.Resolve(from.Terraform), from.Output, c.Resolve(from.Program))
 	if err != nil {
 		return err
 	}
-	inv := machineList{Hosts: found}
-	if err := inv.fill(c); err != nil {
+	inv := inventory.Machines{Hosts: found}
+	if err := inv.Fill(c); err != nil {
 		return err
 	}
 	if err := unmoved(c); err != nil {
 		return err
 	}
-	access.say("%d hosts from output %s of %s", len(found), from.Output, from.Terraform)
-	return inv.write(c)
+	access.Tell("%d hosts from output %s of %s", len(found), from.Output, from.Terraform)
+	return inv.Write(c)
 }
 
 // newMachines starts Terraform in the cluster's own folder.
-func newMachines(ctx context.Context, c *config.Cluster, access Access) (*Machines, error) {
+func newMachines(ctx context.Context, c *config.Cluster, access inventory.Access) (*Machines, error) {
 	m := &Machines{cluster: c, access: access}
 	m.say = func(format string, args ...any) {
 		if line := fmt.Sprintf(format, args...); strings.HasPrefix(line, "- Installing") { // takes minutes for a cloud's provider
-			access.say("Terraform: %s", strings.TrimPrefix(line, "- "))
+			access.Tell("Terraform: %s", strings.TrimPrefix(line, "- "))
 		}
 	}
 	key, err := publicKey(c)
 	if err != nil {
 		return nil, err
 	}
-	kept, keptErr := readInventory(c)
+	kept, keptErr := inventory.Read(c)
 	if keptErr != nil && !errors.Is(keptErr, fs.ErrNotExist) {
 		return nil, keptErr
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
@@ -46,12 +48,12 @@ func TestKeptMachinesGiveHostsTheirAddresses(t *testing.T) {
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, 3, refusal.ExitCode())
 
-	require.NoError(t, machineList{Hosts: m1a1a2()[:2]}.write(c))
+	require.NoError(t, inventory.Machines{Hosts: m1a1a2()[:2]}.Write(c))
 	_, err = Look(c)
 	require.ErrorContains(t, err, "no machines yet for the hosts [a2]")
 
-	require.NoError(t, machineList{Hosts: m1a1a2()}.write(c))
-	info, err := os.Stat(inventoryFile(c))
+	require.NoError(t, inventory.Machines{Hosts: m1a1a2()}.Write(c))
+	info, err := os.Stat(inventory.File(c))
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 	env, err := Look(c)
@@ -60,40 +62,26 @@ func TestKeptMachinesGiveHostsTheirAddresses(t *testing.T) {
 	assert.Equal(t, "10.0.0.11:5000", c.Registry.Address)
 	assert.Equal(t, []string{"10.0.0.11:5050"}, env.Mesos.Masters)
 
-	require.NoError(t, os.WriteFile(inventoryFile(c), []byte("{"), 0o600))
+	require.NoError(t, os.WriteFile(inventory.File(c), []byte("{"), 0o600))
 	_, err = Look(c)
 	require.ErrorContains(t, err, "cannot be read")
 }
 
 func TestTheRecordIsAValidFileWithoutWhatTerraformGave(t *testing.T) {
 	c := onMachines(t, threeMachines)
-	require.NoError(t, machineList{Hosts: m1a1a2()}.write(c))
+	require.NoError(t, inventory.Machines{Hosts: m1a1a2()}.Write(c))
 	env, err := Look(c)
 	require.NoError(t, err)
 	require.NoError(t, env.recordStep().Do(t.Context(), say))
-	text, err := os.ReadFile(installedFile(c.StateDir()))
+	text, err := os.ReadFile(record.InstalledFile(c.StateDir()))
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "10.0.0.")
-	old, err := Installed(c.File)
+	old, err := record.Installed(c.File)
 	require.NoError(t, err)
 	require.Equal(t, "10.0.0.13", old.Hosts[2].Address, "it is read with the addresses that are kept")
 	changed, err := env.changed()
 	require.NoError(t, err)
 	require.Empty(t, changed)
-}
-
-func TestHowMachinesAreLoggedInTo(t *testing.T) {
-	c := onMachines(t, threeMachines)
-	made := machine("m1", "10.0.0.11")
-	made.SSHAddress, made.Port = "198.51.100.7", 2222
-	list := machineList{Hosts: []terraform.Host{made}}
-	o := list.options(c, config.Host{Name: "m1", Address: "10.0.0.11"}, Access{}, nil)
-	assert.Equal(t, "198.51.100.7:2222", target(o))
-	assert.Equal(t, "10.0.0.11", o.ClusterAddress)
-	assert.Equal(t, "admin", o.User)
-	assert.Equal(t, filepath.Join(c.StateDir(), "ssh", "id_ed25519"), o.IdentityFile)
-	o = list.options(c, config.Host{Name: "m1", Address: "10.0.0.11"}, Access{}, &host.Remote{})
-	assert.Equal(t, "10.0.0.11:2222", target(o), "a jump host is inside")
 }
 
 func TestHostsOfOnesOwnTerraform(t *testing.T) {
@@ -102,25 +90,25 @@ func TestHostsOfOnesOwnTerraform(t *testing.T) {
 	_, err := Look(c)
 	require.ErrorContains(t, err, "not known yet")
 	both := machine("m1", "10.0.0.11", "control", "mesos-agent")
-	require.NoError(t, machineList{Hosts: []terraform.Host{both}}.write(c))
+	require.NoError(t, inventory.Machines{Hosts: []terraform.Host{both}}.Write(c))
 	env, err := Look(c)
 	require.NoError(t, err)
 	assert.Equal(t, 8088, c.Jenkins.App.HTTPPort, "Marathon has the other")
 	require.NoError(t, env.recordStep().Do(t.Context(), say))
-	old, err := Installed(c.File)
+	old, err := record.Installed(c.File)
 	require.NoError(t, err)
 	assert.Equal(t, c.Hosts, old.Hosts)
-	assert.NotContains(t, string(config.Show(declared(c))), "10.0.0.11")
+	assert.NotContains(t, string(config.Show(inventory.Declared(c))), "10.0.0.11")
 
 	both.Address = "10.0.0.99"
-	require.NoError(t, machineList{Hosts: []terraform.Host{both}}.fill(c))
+	require.NoError(t, inventory.Machines{Hosts: []terraform.Host{both}}.Fill(c))
 	require.ErrorContains(t, unmoved(c), "hosts.m1.address: 10.0.0.99: the host is installed at 10.0.0.11")
 
-	err = machineList{Hosts: []terraform.Host{machine("m1", "10.0.0.11", "boss")}}.fill(c)
+	err = inventory.Machines{Hosts: []terraform.Host{machine("m1", "10.0.0.11", "boss")}}.Fill(c)
 	require.ErrorContains(t, err, "gives hosts that cannot be used")
 	require.ErrorContains(t, err, "must be one of control, mesos-agent")
 
-	err = readHosts(t.Context(), c, Access{})
+	err = readHosts(t.Context(), c, inventory.Access{})
 	require.Error(t, err, "there is no such folder, or no Terraform")
 }
 
@@ -146,7 +134,7 @@ func (f *cloud) Apply(context.Context, *terraform.Plan) error {
 // machinesOf are machines whose logins succeed, unless refuses says otherwise; met are those that were logged in to.
 func machinesOf(c *config.Cluster, f *cloud, refuses func(string) error, met *[]string) *Machines {
 	m := &Machines{cluster: c, driver: f, plan: &f.plan, now: f.hosts}
-	m.kept, _ = readInventory(c)
+	m.kept, _ = inventory.Read(c)
 	m.meet = func(_ context.Context, o host.Options, _ op.Say) error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -161,10 +149,10 @@ func machinesOf(c *config.Cluster, f *cloud, refuses func(string) error, met *[]
 
 func TestOnlyMachinesThatAreMadeAreMet(t *testing.T) {
 	c := onMachines(t, threeMachines)
-	require.NoError(t, machineList{Hosts: m1a1a2()[:1]}.write(c))
+	require.NoError(t, inventory.Machines{Hosts: m1a1a2()[:1]}.Write(c))
 	f := &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a1"]`, `terraform_data.host["a2"]`, `openstack_networking_floatingip_v2.host["m1"]`}}, hosts: m1a1a2()}
 	f.applying = func() error {
-		kept, err := readInventory(c)
+		kept, err := inventory.Read(c)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"a1", "a2"}, kept.Making, "known before Terraform begins")
 		return nil
@@ -205,7 +193,7 @@ func TestAFailedApplyIsGoneOnWith(t *testing.T) {
 	require.ErrorAs(t, err, &coded)
 	require.Equal(t, 5, coded.ExitCode())
 	require.Empty(t, met)
-	kept, err := readInventory(c)
+	kept, err := inventory.Read(c)
 	require.NoError(t, err)
 	require.Equal(t, []string{"m1"}, kept.Making)
 	require.Empty(t, kept.Hosts)
@@ -213,7 +201,7 @@ func TestAFailedApplyIsGoneOnWith(t *testing.T) {
 
 func TestAClusterThatLivesKeepsItsMachines(t *testing.T) {
 	c := onMachines(t, threeMachines)
-	require.NoError(t, machineList{Hosts: m1a1a2()}.write(c))
+	require.NoError(t, inventory.Machines{Hosts: m1a1a2()}.Write(c))
 	env, err := Look(c)
 	require.NoError(t, err)
 	require.NoError(t, env.recordStep().Do(t.Context(), say))
@@ -249,9 +237,9 @@ func TestErrorsOfTerraformHaveTheirExitCodes(t *testing.T) {
 	plain := errors.New("x")
 	require.Equal(t, plain, machinesError(plain))
 	c := onMachines(t, threeMachines+"machines: {terraform: /nonexistent/terraform}\n")
-	_, err := PlanMachines(t.Context(), c, Access{})
+	_, err := PlanMachines(t.Context(), c, inventory.Access{})
 	require.ErrorContains(t, err, "there is no terraform at /nonexistent/terraform")
-	none, err := PlanMachines(t.Context(), clusterWith(t, ""), Access{})
+	none, err := PlanMachines(t.Context(), clusterWith(t, ""), inventory.Access{})
 	require.NoError(t, err)
 	require.Nil(t, none)
 	require.NoError(t, none.Discard())
@@ -259,7 +247,7 @@ func TestErrorsOfTerraformHaveTheirExitCodes(t *testing.T) {
 
 func TestNotesAboutAddresses(t *testing.T) {
 	inside := m1a1a2()
-	m := &Machines{kept: machineList{Hosts: inside}, notes: []string{"b", "a"}}
+	m := &Machines{kept: inventory.Machines{Hosts: inside}, notes: []string{"b", "a"}}
 	require.Equal(t, []string{"a", "b"}, m.Notes())
 	inside[0].SSHAddress = "198.51.100.7"
 	require.Contains(t, strings.Join(m.Notes(), "\n"), "must reach that network")
@@ -267,7 +255,7 @@ func TestNotesAboutAddresses(t *testing.T) {
 
 func TestAMachineThatIsGoneIsMadeAgain(t *testing.T) {
 	c := onMachines(t, threeMachines)
-	require.NoError(t, machineList{Hosts: m1a1a2()}.write(c))
+	require.NoError(t, inventory.Machines{Hosts: m1a1a2()}.Write(c))
 	env, err := Look(c)
 	require.NoError(t, err)
 	require.NoError(t, env.recordStep().Do(t.Context(), say))

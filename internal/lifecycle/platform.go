@@ -11,7 +11,9 @@ import (
 
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
@@ -30,8 +32,8 @@ var _ platform.Cluster = (*Platform)(nil)
 func PlatformDir(c *config.Cluster) string { return filepath.Join(c.StateDir(), "platform") }
 
 // OpenPlatform looks at what is installed and at what the cluster file wants. What cannot be done is a *Refusal.
-func OpenPlatform(ctx context.Context, c *config.Cluster, store *platform.Store, access Access) (*Platform, error) {
-	installed, err := Installed(c.File)
+func OpenPlatform(ctx context.Context, c *config.Cluster, store *platform.Store, access inventory.Access) (*Platform, error) {
+	installed, err := record.Installed(c.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Refusal{Problem: "nothing is installed that could be upgraded", Fix: "run `jomctl install`"}
 	}

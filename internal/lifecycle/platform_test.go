@@ -11,7 +11,9 @@ import (
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/testkit"
 	"github.com/jomctl/jomctl/provision"
 	"github.com/jomctl/jomctl/provision/source"
@@ -36,7 +38,7 @@ func mesosFrom(dir string) string {
 func TestAnInstallDoesNotChangeVersionsThatRun(t *testing.T) {
 	old, patched := mesosTree(t, "1.10.0"), mesosTree(t, "1.11.0")
 	c := edited(t, clusterWith(t, ""), mesosFrom(old))
-	record(t, c)
+	recorded(t, c)
 	look := func(dir string) []provision.Finding {
 		now := edited(t, c, mesosFrom(dir))
 		programs, _ := provision.FindPrograms(t.Context(), now, "")
@@ -68,30 +70,30 @@ func TestAnInstallDoesNotChangeVersionsThatRun(t *testing.T) {
 
 func TestThePlatformRecordsWhatIsProven(t *testing.T) {
 	c := edited(t, clusterWith(t, ""), mesosFrom("/opt/mesos-1.10"))
-	record(t, c)
+	recorded(t, c)
 	now := c.Clone()
 	now.Components.Mesos.Source.Path, now.Components.ZooKeeper.Source = "/opt/mesos-1.11", config.Source{Path: "/opt/zk"}
 	p := &Platform{Old: &Env{Cluster: c}, New: &Env{Cluster: now}}
 	require.NoError(t, p.Record(t.Context(), []string{source.ZooKeeper}))
-	kept, err := Installed(c.File)
+	kept, err := record.Installed(c.File)
 	require.NoError(t, err)
 	require.Equal(t, []string{"/opt/zk", "/opt/mesos-1.10"}, []string{kept.Components.ZooKeeper.Source.Path, kept.Components.Mesos.Source.Path})
 	require.NoError(t, p.Record(t.Context(), []string{source.ZooKeeper, source.Mesos}))
-	kept, err = Installed(c.File)
+	kept, err = record.Installed(c.File)
 	require.NoError(t, err)
 	require.Equal(t, "/opt/mesos-1.11", kept.Components.Mesos.Source.Path)
 }
 
 func TestThePlatformIsOfTheTargetThatIsInstalled(t *testing.T) {
 	c := clusterWith(t, "")
-	_, err := OpenPlatform(t.Context(), c, &platform.Store{}, Access{})
+	_, err := OpenPlatform(t.Context(), c, &platform.Store{}, inventory.Access{})
 	var refusal *Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Contains(t, refusal.Problem, "nothing is installed")
-	record(t, c)
+	recorded(t, c)
 	other := c.Clone()
 	other.Target = config.TargetHosts
-	_, err = OpenPlatform(t.Context(), other, &platform.Store{}, Access{})
+	_, err = OpenPlatform(t.Context(), other, &platform.Store{}, inventory.Access{})
 	require.ErrorAs(t, err, &refusal)
 	require.Contains(t, refusal.Problem, "target local is installed")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/source"
@@ -74,7 +75,7 @@ func (p *Platform) bringHostsNear(ctx context.Context, say op.Say) error {
 		}
 	}
 	// The old one first: from now on the lock beside the cluster file says the new one.
-	if err := p.Old.own.checker.Lock.Write(installedLockFile(p.Old.Cluster.StateDir())); err != nil {
+	if err := p.Old.own.checker.Lock.Write(record.InstalledLockFile(p.Old.Cluster.StateDir())); err != nil {
 		return err
 	}
 	if err := o.checker.Lock.Write(source.LockFile(p.New.Cluster)); err != nil {
@@ -191,7 +192,7 @@ func (p *Platform) installedOn(ctx context.Context, role string, h config.Host, 
 
 // recordLock makes the files that components come from those that are known as installed.
 func (p *Platform) recordLock(components []string) error {
-	lock, err := installedLock(p.Old.Cluster)
+	lock, err := record.InstalledLock(p.Old.Cluster)
 	if err != nil {
 		return err
 	}
@@ -200,5 +201,5 @@ func (p *Platform) recordLock(components []string) error {
 			lock.Set(locked)
 		}
 	}
-	return lock.Write(installedLockFile(p.Old.Cluster.StateDir()))
+	return lock.Write(record.InstalledLockFile(p.Old.Cluster.StateDir()))
 }

@@ -9,7 +9,9 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/provision"
 	"github.com/jomctl/jomctl/provision/hosts"
@@ -18,7 +20,7 @@ import (
 
 // openHostPlatform looks at hosts of their own from both sides: what was installed comes from its own lock and from this machine's cache, so
 // that the way back does not depend on what a repository still has.
-func openHostPlatform(ctx context.Context, c, installed *config.Cluster, store *platform.Store, access Access) (*Platform, error) {
+func openHostPlatform(ctx context.Context, c, installed *config.Cluster, store *platform.Store, access inventory.Access) (*Platform, error) {
 	after, err := openHosts(ctx, c, access)
 	if err != nil {
 		return nil, err
@@ -27,7 +29,7 @@ func openHostPlatform(ctx context.Context, c, installed *config.Cluster, store *
 	if err != nil {
 		return nil, err
 	}
-	if before.own.checker.Lock, err = installedLock(installed); err != nil {
+	if before.own.checker.Lock, err = record.InstalledLock(installed); err != nil {
 		return nil, err
 	}
 	reached, err := before.reach(ctx)
@@ -244,7 +246,7 @@ func (p *Platform) hostReasons(ctx context.Context) []upgrade.Reason {
 				add(h.Name, component+" is not installed there", "run `jomctl install` first, with `components` as they were")
 			case one.differs && !one.replaced && was.Fixed() && locked.Component == "":
 				add("the way back", fmt.Sprintf("what %s of %s was installed from is not in the lock", component, was.Title),
-					"bring back the "+source.LockFile(p.Old.Cluster)+" of that installation as "+installedLockFile(p.Old.Cluster.StateDir()))
+					"bring back the "+source.LockFile(p.Old.Cluster)+" of that installation as "+record.InstalledLockFile(p.Old.Cluster.StateDir()))
 			}
 		}
 	}

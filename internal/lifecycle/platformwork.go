@@ -17,8 +17,11 @@ import (
 
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/wholefile"
 	"github.com/jomctl/jomctl/provision"
 	"github.com/jomctl/jomctl/provision/source"
 )
@@ -231,7 +234,7 @@ func (p *Platform) BackUp(ctx context.Context, file string) error {
 	if err = errors.Join(err, packed.Close()); err != nil {
 		return fmt.Errorf("packing Marathon's state: %w", err)
 	}
-	if err := writeHere(file, data.Bytes(), 0o600); err != nil {
+	if err := wholefile.Put(file, data.Bytes(), 0o600); err != nil {
 		return err
 	}
 	again, err := readMarathon(file)
@@ -308,12 +311,12 @@ func (p *Platform) Record(_ context.Context, components []string) error {
 			return err
 		}
 	}
-	return writeHere(installedFile(c.StateDir()), config.Show(declared(c)), 0o600)
+	return wholefile.Put(record.InstalledFile(c.StateDir()), config.Show(inventory.Declared(c)), 0o600)
 }
 
 // otherVersions finds components that run and whose version an install would change, all instances at once: that is another command's.
 func (e *Env) otherVersions(ctx context.Context) ([]provision.Finding, error) {
-	old, err := Installed(e.Cluster.File)
+	old, err := record.Installed(e.Cluster.File)
 	if err != nil || e.own != nil || old.Target != e.Cluster.Target || old.Components == e.Cluster.Components {
 		return nil, nil //nolint:nilerr // what is wrong with the record is said by the preflight
 	}

@@ -52,14 +52,14 @@ func (c controller) hasPlugin(name string) bool {
 	return has
 }
 
-// inventory is all plugins that the controller will have, by name, and the files that are none.
-type inventory struct {
+// pluginInventory is all plugins that the controller will have, by name, and the files that are none.
+type pluginInventory struct {
 	have   map[string]home.Plugin
 	broken []error
 }
 
-func (c controller) inventory() inventory {
-	all := inventory{have: map[string]home.Plugin{}}
+func (c controller) inventory() pluginInventory {
+	all := pluginInventory{have: map[string]home.Plugin{}}
 	if c.war.set.dir != "" {
 		for _, plugin := range c.releasePlugins() {
 			all.have[plugin.Name] = plugin
@@ -174,7 +174,7 @@ func (c controller) mesosPlugin() string { return c.inventory().have[pluginMesos
 type lack struct{ problem, url string }
 
 // lacks follows what the plugins need, and what those need.
-func (c controller) lacks(all inventory) []lack {
+func (c controller) lacks(all pluginInventory) []lack {
 	var found []lack
 	core := c.core()
 	seen := map[string]bool{}

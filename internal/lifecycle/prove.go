@@ -11,6 +11,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // ProofOptions say how many builds run at once and how long each works. Zero values mean five builds of 5 s, or of 20 s with a real
@@ -149,7 +150,7 @@ func (e *Env) record(ctx context.Context, proof jenkins.Proof) error {
 	if err != nil {
 		return fmt.Errorf("writing the proof's record: %w", err)
 	}
-	return writeHere(e.proofFile(), append(data, '\n'), 0o644)
+	return wholefile.Put(e.proofFile(), append(data, '\n'), 0o644)
 }
 
 func lastLine(text string) string {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // process is a rehearsal on this machine.
@@ -55,7 +56,7 @@ func (u *Upgrade) startHere(dir string) (rehearsal, error) {
 		return nil, err
 	}
 	for _, file := range files {
-		if err := writeHere(file.Path, file.Data, file.Mode); err != nil {
+		if err := wholefile.Put(file.Path, file.Data, file.Mode); err != nil {
 			return nil, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 )
 
@@ -32,7 +33,7 @@ var _ upgrade.Cluster = (*Upgrade)(nil)
 func UpgradeDir(c *config.Cluster) string { return filepath.Join(c.StateDir(), "upgrade") }
 
 // OpenUpgrade looks at both sides of an upgrade from one release to another, which are names or folders as the cluster file has them.
-func OpenUpgrade(ctx context.Context, c *config.Cluster, store *upgrade.Store, from, to string, access Access) (*Upgrade, error) {
+func OpenUpgrade(ctx context.Context, c *config.Cluster, store *upgrade.Store, from, to string, access inventory.Access) (*Upgrade, error) {
 	side := func(release string) (*Env, error) {
 		other := c.Clone()
 		other.Release = release

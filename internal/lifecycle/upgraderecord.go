@@ -10,6 +10,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/config/edit"
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // setRelease makes a cluster file say another release. Everything else in it stays as its author wrote it.
@@ -28,7 +29,7 @@ func setRelease(path, release string) error {
 	if bytes.Equal(text, changed) {
 		return nil
 	}
-	return rewrite(path, changed)
+	return wholefile.Replace(path, changed)
 }
 
 // withRelease changes the line of the release, or adds one below the name.

@@ -30,20 +30,6 @@ type war struct {
 	set pluginSet
 }
 
-// Refusal is something that the operation will not do, found before anything was changed. Its exit code is 3.
-type Refusal struct {
-	Problem, Fix string
-}
-
-// Error is the problem.
-func (r *Refusal) Error() string { return r.Problem }
-
-// Hint is the fix.
-func (r *Refusal) Hint() string { return r.Fix }
-
-// ExitCode is that of a refused preflight.
-func (r *Refusal) ExitCode() int { return 3 }
-
 func warOf(c *config.Cluster, release *bundles.Release) war {
 	if c.Jenkins.War == "standin" {
 		return war{}

@@ -1,4 +1,4 @@
-package lifecycle
+package wholefile
 
 import (
 	"os"
@@ -8,14 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRewriteKeepsTheModeAndTheLink(t *testing.T) {
+func TestReplaceKeepsTheModeAndTheLink(t *testing.T) {
 	dir := t.TempDir()
 	real, link := filepath.Join(dir, "repository", "cluster.yaml"), filepath.Join(dir, "cluster.yaml")
 	require.NoError(t, os.Mkdir(filepath.Dir(real), 0o755))
 	require.NoError(t, os.WriteFile(real, []byte("before"), 0o640))
 	require.NoError(t, os.Symlink(real, link))
 
-	require.NoError(t, rewrite(link, []byte("after")))
+	require.NoError(t, Replace(link, []byte("after")))
 
 	target, err := os.Readlink(link)
 	require.NoError(t, err, "the link stays a link")
