@@ -13,6 +13,7 @@ import (
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
@@ -107,7 +108,7 @@ func newAgentsAdd(a *app) *cobra.Command {
 		if err != nil {
 			return mutation{}, err
 		}
-		change, err := lifecycle.AddAgents(s.Cluster, news)
+		change, err := clusterfile.AddAgents(s.Cluster, news)
 		if err != nil {
 			return mutation{}, err
 		}
@@ -116,14 +117,14 @@ func newAgentsAdd(a *app) *cobra.Command {
 		if err != nil {
 			return mutation{}, err
 		}
-		m.Plan.Stages = append([]op.Stage{lifecycle.FileStage(change)}, m.Plan.Stages...)
+		m.Plan.Stages = append([]op.Stage{change.Stage()}, m.Plan.Stages...)
 		m.Answer = agentsAnswer(s, fmt.Sprintf("Added: %s\n", strings.Join(hostNames(news), ", ")))
 		return m, nil
 	})
 }
 
 // newHosts are the hosts of the arguments; on hosts of their own each needs an address.
-func newHosts(opts *agentsOptions, addressed bool) ([]lifecycle.NewHost, error) {
+func newHosts(opts *agentsOptions, addressed bool) ([]clusterfile.NewHost, error) {
 	attributes := map[string]string{}
 	for _, text := range opts.attributes {
 		key, value, ok := strings.Cut(text, "=")
@@ -135,7 +136,7 @@ func newHosts(opts *agentsOptions, addressed bool) ([]lifecycle.NewHost, error) 
 	if opts.address != "" && len(opts.names) > 1 {
 		return nil, &usageError{errors.New("--address is for one host: with several say NAME=ADDRESS for each")}
 	}
-	var news []lifecycle.NewHost
+	var news []clusterfile.NewHost
 	for _, text := range opts.names {
 		name, address, _ := strings.Cut(text, "=")
 		if address == "" {
@@ -144,12 +145,12 @@ func newHosts(opts *agentsOptions, addressed bool) ([]lifecycle.NewHost, error) 
 		if address == "" && addressed {
 			return nil, &usageError{fmt.Errorf("%s needs an address: say %s=ADDRESS, or --address", name, name)}
 		}
-		news = append(news, lifecycle.NewHost{Name: name, Address: address, Attributes: attributes})
+		news = append(news, clusterfile.NewHost{Name: name, Address: address, Attributes: attributes})
 	}
 	return news, nil
 }
 
-func hostNames(news []lifecycle.NewHost) []string {
+func hostNames(news []clusterfile.NewHost) []string {
 	var names []string
 	for _, n := range news {
 		names = append(names, n.Name)
@@ -238,7 +239,7 @@ func newAgentsRemove(a *app) *cobra.Command {
 
 func removeAgents(ctx context.Context, s *session, opts *agentsOptions) (mutation, error) {
 	before := s.Cluster
-	change, err := lifecycle.RemoveAgents(before, opts.names)
+	change, err := clusterfile.RemoveAgents(before, opts.names)
 	if err != nil {
 		return mutation{}, err
 	}
@@ -265,7 +266,7 @@ func removeAgents(ctx context.Context, s *session, opts *agentsOptions) (mutatio
 	if err != nil {
 		return mutation{}, err
 	}
-	m.Plan.Stages = slices.Concat(stages, []op.Stage{lifecycle.FileStage(change)}, m.Plan.Stages)
+	m.Plan.Stages = slices.Concat(stages, []op.Stage{change.Stage()}, m.Plan.Stages)
 	m.Answer = agentsAnswer(s, fmt.Sprintf("Removed: %s\n", strings.Join(opts.names, ", ")))
 	return m, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
@@ -50,7 +51,7 @@ func newControlAdd(a *app) *cobra.Command {
 		if m, done, err := a.controlDone(s, hostNames(news), nil); done || err != nil {
 			return m, err
 		}
-		change, err := lifecycle.AddControl(s.Cluster, news)
+		change, err := clusterfile.AddControl(s.Cluster, news)
 		if err != nil {
 			return mutation{}, err
 		}
@@ -79,7 +80,7 @@ func newControlReplace(a *app) *cobra.Command {
 		if m, done, err := a.controlDone(s, hostNames(news), []string{old}); done || err != nil {
 			return m, err
 		}
-		change, err := lifecycle.ReplaceControl(s.Cluster, old, news[0])
+		change, err := clusterfile.ReplaceControl(s.Cluster, old, news[0])
 		if err != nil {
 			return mutation{}, err
 		}
@@ -109,7 +110,7 @@ func newControlRemove(a *app) *cobra.Command {
 		if m, done, err := a.controlDone(s, nil, opts.names); done || err != nil {
 			return m, err
 		}
-		change, err := lifecycle.RemoveControl(s.Cluster, opts.names)
+		change, err := clusterfile.RemoveControl(s.Cluster, opts.names)
 		if err != nil {
 			return mutation{}, err
 		}
@@ -130,7 +131,7 @@ func (a *app) controlDone(s *session, come, gone []string) (mutation, bool, erro
 }
 
 // changeControl is what all changes of the control hosts have in common.
-func changeControl(ctx context.Context, s *session, opts *agentsOptions, change lifecycle.FileChange, intended []string) (mutation, error) {
+func changeControl(ctx context.Context, s *session, opts *agentsOptions, change clusterfile.Change, intended []string) (mutation, error) {
 	if err := opts.install.proof.check(); err != nil {
 		return mutation{}, err
 	}

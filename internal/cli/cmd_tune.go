@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/drill"
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -36,7 +36,7 @@ func newTuneCommand(a *app) *cobra.Command {
 		for _, one := range advice {
 			s.Say("%s: %s -> %s (%s)\n  %s", one.Key, one.Now, one.Advised, one.Why, one.TradeOff)
 		}
-		change, err := lifecycle.TuneFile(s.Cluster, tuned)
+		change, err := clusterfile.Tune(s.Cluster, tuned)
 		if err != nil {
 			return mutation{}, err
 		}
@@ -45,7 +45,7 @@ func newTuneCommand(a *app) *cobra.Command {
 		if err != nil {
 			return mutation{}, err
 		}
-		m.Plan.Stages = append([]op.Stage{lifecycle.FileStage(change)}, m.Plan.Stages...)
+		m.Plan.Stages = append([]op.Stage{change.Stage()}, m.Plan.Stages...)
 		m.Answer = func(context.Context, op.Result) (string, map[string]any, error) {
 			var text strings.Builder
 			for _, one := range advice {

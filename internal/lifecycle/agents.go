@@ -10,6 +10,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -161,7 +162,7 @@ func (e *Env) registered(ctx context.Context, names []string) ([]config.Host, er
 	for _, name := range names {
 		h, there := e.Cluster.Host(name)
 		if !there || !h.Is(config.RoleMesosAgent) {
-			return nil, noAgent(e.Cluster, name)
+			return nil, clusterfile.NoAgent(e.Cluster, name)
 		}
 		if len(state.AgentsOn(h.Address)) == 0 {
 			return nil, &Refusal{Problem: fmt.Sprintf("the Mesos agent of %s (%s) is not registered with the leading master", name, h.Address),
@@ -224,7 +225,7 @@ func (e *Env) drainStep(h config.Host, timeout time.Duration) op.Step {
 				done = done && out && len(state.LoadOf(agent.ID, e.owners()).BuildAgents) == 0
 				return nil
 			})
-			return needed(done), err
+			return op.NeededUnless(done), err
 		},
 		Changes: func(ctx context.Context) []string {
 			var lines []string
@@ -291,7 +292,7 @@ func (e *Env) undrainStep(h config.Host) op.Step {
 				any = any || out
 				return nil
 			})
-			return needed(!any), err
+			return op.NeededUnless(!any), err
 		},
 		Changes: func(context.Context) []string { return []string{"offer " + h.Name + " again"} },
 		Do: func(ctx context.Context, _ op.Say) error {
@@ -317,7 +318,7 @@ func (e *Env) moveStep(h config.Host) op.Step {
 	return op.Step{ID: "move-controller-" + h.Name, Title: "Controller not on " + h.Name, Budget: e.controllerBudget(0),
 		Probe: func(ctx context.Context) (op.State, error) {
 			ids, err := tasks(ctx)
-			return needed(len(ids) == 0), err
+			return op.NeededUnless(len(ids) == 0), err
 		},
 		Changes: func(context.Context) []string {
 			return []string{"restart the controller on another host: it is away for the time of a start, and builds that are no Pipelines end"}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
@@ -190,7 +191,7 @@ func TestWhatCannotBeDrainedIsRefused(t *testing.T) {
 
 func TestARemovalKeepsTheHomeAndWhatIsNeeded(t *testing.T) {
 	c := writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: local\nlocal: {agents: 3}\n")
-	change, err := RemoveAgents(c, []string{"a3"})
+	change, err := clusterfile.RemoveAgents(c, []string{"a3"})
 	require.NoError(t, err)
 	env := environment(t, change.Cluster)
 	master := newMaster(t, env, map[string]*fakeAgent{
@@ -226,7 +227,7 @@ func TestTheRemovedHostIsWhatTheInstallMayLack(t *testing.T) {
 	c := writtenCluster(t, ownHostsFile)
 	require.NoError(t, os.MkdirAll(c.StateDir(), 0o700))
 	require.NoError(t, os.WriteFile(record.InstalledFile(c.StateDir()), config.Show(c), 0o600))
-	change, err := RemoveAgents(c, []string{"a2"})
+	change, err := clusterfile.RemoveAgents(c, []string{"a2"})
 	require.NoError(t, err)
 	env, err := lookHosts(change.Cluster, inventory.Access{})
 	require.NoError(t, err)
@@ -239,8 +240,8 @@ func TestTheRemovedHostIsWhatTheInstallMayLack(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, findings)
 
-	require.NoError(t, os.WriteFile(c.File, change.text, 0o600))
-	again, err := RemoveAgents(change.Cluster, []string{"a2"})
+	require.NoError(t, change.Step().Do(t.Context(), say))
+	again, err := clusterfile.RemoveAgents(change.Cluster, []string{"a2"})
 	require.NoError(t, err, "a removal that was cut off after the file was written goes on")
 	require.Empty(t, again.Changed)
 }

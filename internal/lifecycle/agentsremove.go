@@ -25,11 +25,6 @@ func (e *Env) homeHost() (string, bool) {
 	return h.Name, fixed
 }
 
-// FileStage is the stage that writes the changed cluster file.
-func FileStage(f FileChange) op.Stage {
-	return op.Stage{Name: "Cluster file", Steps: []op.Step{fileStep(f)}}
-}
-
 // RemoveOptions shape a removal.
 type RemoveOptions struct {
 	Drain DrainOptions
@@ -146,7 +141,7 @@ func (e *Env) goneStep(h config.Host) op.Step {
 	return op.Step{ID: "gone-" + h.Name, Title: h.Name + " given up by Mesos", Budget: time.Minute,
 		Probe: func(ctx context.Context) (op.State, error) {
 			ids, err := known(ctx)
-			return needed(len(ids) == 0), err
+			return op.NeededUnless(len(ids) == 0), err
 		},
 		Changes: func(ctx context.Context) []string {
 			ids, _ := known(ctx)

@@ -107,7 +107,7 @@ func (r *InPlace) Plan() op.Plan {
 func (r *InPlace) restoreStep() op.Step {
 	done := false
 	return op.Step{ID: "backup-restored", Title: "Backup " + r.from.Snapshot.ID[:8] + " of " + r.from.Time.UTC().Format("2006-01-02 15:04 MST") + " restored beside the home, and read", Budget: restoreBudget,
-		Probe:   func(context.Context) (op.State, error) { return needed(done), nil },
+		Probe:   func(context.Context) (op.State, error) { return op.NeededUnless(done), nil },
 		Changes: func(context.Context) []string { return []string{"write " + r.beside} },
 		Do: func(ctx context.Context, say op.Say) error {
 			if r.b.env.own != nil {
@@ -165,7 +165,7 @@ func (r *InPlace) scaleStep(id, title string, instances int) op.Step {
 		return e.awaitDeployed(ctx, deployed.Version, stuckAfter, say)
 	}
 	step := op.Step{ID: id, Title: title, Budget: e.controllerBudget(0),
-		Probe: func(context.Context) (op.State, error) { return needed(done), nil },
+		Probe: func(context.Context) (op.State, error) { return op.NeededUnless(done), nil },
 		Do: func(ctx context.Context, say op.Say) error {
 			if err := scale(ctx, instances, say); err != nil {
 				return err
@@ -189,7 +189,7 @@ func (r *InPlace) scaleStep(id, title string, instances int) op.Step {
 func (r *InPlace) exchangeStep() op.Step {
 	done := false
 	return op.Step{ID: "home-exchanged", Title: "Restored home in the place of " + r.b.Home,
-		Probe: func(context.Context) (op.State, error) { return needed(done), nil },
+		Probe: func(context.Context) (op.State, error) { return op.NeededUnless(done), nil },
 		Changes: func(context.Context) []string {
 			return []string{"keep the home that is there as " + filepath.Base(r.b.Home) + ".before-restore-TIME"}
 		},

@@ -50,7 +50,7 @@ func (e *Env) backupSteps() []op.Step {
 		steps = append(steps, op.Step{ID: "backup-timer-" + s.c.on[i].Name(), Title: item.Title(), Budget: time.Minute,
 			Probe: func(ctx context.Context) (op.State, error) {
 				done, _, err := item.Probe(ctx)
-				return needed(done), err
+				return op.NeededUnless(done), err
 			},
 			Changes: func(ctx context.Context) []string {
 				_, changes, _ := item.Probe(ctx)
@@ -90,7 +90,7 @@ func (e *Env) strayTimersStep() op.Step {
 	return op.Step{ID: "backup-strays", Title: "No other host backs a home up", Budget: time.Minute,
 		Probe: func(ctx context.Context) (op.State, error) {
 			all, err := stray(ctx)
-			return needed(len(all) == 0), err
+			return op.NeededUnless(len(all) == 0), err
 		},
 		Changes: func(ctx context.Context) (lines []string) {
 			all, _ := stray(ctx)
@@ -135,7 +135,7 @@ func (s backupSetup) probe(ctx context.Context) (op.State, error) {
 		return op.Needed, err
 	}
 	same, err := s.laid(ctx, append(files, provision.File{Path: s.stampFile(), Data: []byte(s.stamp(files))}))
-	return needed(same), err
+	return op.NeededUnless(same), err
 }
 
 // laid says whether all hosts have the files. They are root's whatever user the controller runs as.

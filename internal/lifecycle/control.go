@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
@@ -26,7 +27,7 @@ type ControlOptions struct {
 
 // ControlPlan is the plan from the control hosts of opts.Before to those of the changed file, in an order in which what was
 // agreed upon is never lost. warnings are what it means and what is at risk. What cannot be done is a *Refusal.
-func (e *Env) ControlPlan(ctx context.Context, f FileChange, opts ControlOptions) (plan op.Plan, warnings []string, err error) {
+func (e *Env) ControlPlan(ctx context.Context, f clusterfile.Change, opts ControlOptions) (plan op.Plan, warnings []string, err error) {
 	c, err := e.controlChange(ctx, opts)
 	if err != nil {
 		return op.Plan{}, nil, err
@@ -41,7 +42,7 @@ func (e *Env) ControlPlan(ctx context.Context, f FileChange, opts ControlOptions
 		proof.Steps, registered = append(proof.Steps, registered...), nil
 	}
 	stages := slices.Concat([]op.Stage{
-		{Name: "Cluster file", Steps: []op.Step{c.beginStep(), fileStep(f)}},
+		{Name: "Cluster file", Steps: []op.Step{c.beginStep(), f.Step()}},
 		{Name: "Fetched", Steps: []op.Step{e.warStep(), e.passwordStep()}},
 	}, c.hostStages(), c.replacedStages(), []op.Stage{
 		{Name: "ZooKeeper", Steps: zooKeeper},
@@ -90,7 +91,7 @@ func (e *Env) frameworkStep() op.Step {
 		return err
 	}
 	return op.Step{ID: "framework", Title: "Controller registered with Mesos", Budget: 2 * leaderBudget,
-		Probe: func(ctx context.Context) (op.State, error) { return needed(ready(ctx) == nil), nil },
+		Probe: func(ctx context.Context) (op.State, error) { return op.NeededUnless(ready(ctx) == nil), nil },
 		Do:    func(ctx context.Context, say op.Say) error { return wait(ctx, say, ready) },
 	}
 }

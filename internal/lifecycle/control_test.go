@@ -13,6 +13,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
@@ -27,7 +28,7 @@ func ids(steps []op.Step) []string {
 }
 
 // compared is a change of an installed cluster, without a look at its hosts.
-func compared(t *testing.T, before *config.Cluster, f FileChange) *controlChange {
+func compared(t *testing.T, before *config.Cluster, f clusterfile.Change) *controlChange {
 	t.Helper()
 	env, err := lookHosts(f.Cluster, inventory.Access{})
 	require.NoError(t, err)
@@ -45,7 +46,7 @@ func zooKeeperIDs(t *testing.T, c *controlChange) []string {
 
 func TestOneControlHostBecomesThree(t *testing.T) {
 	before := installedCluster(t, controlFile(1))
-	change, err := AddControl(before, hostsOf("m2", "m3"))
+	change, err := clusterfile.AddControl(before, hostsOf("m2", "m3"))
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	require.Equal(t, []string{"zookeeper-m2", "zookeeper-m1", "zookeeper-m3"}, zooKeeperIDs(t, c), "one empty server alone is no majority, two would be")
@@ -58,7 +59,7 @@ func TestOneControlHostBecomesThree(t *testing.T) {
 
 func TestThreeControlHostsBecomeFive(t *testing.T) {
 	before := installedCluster(t, controlFile(3))
-	change, err := AddControl(before, hostsOf("m4", "m5"))
+	change, err := clusterfile.AddControl(before, hostsOf("m4", "m5"))
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	c.zooKeeperLeader, c.masterLeader = "10.0.0.1", "10.0.0.2"
@@ -90,7 +91,7 @@ func TestZooKeepersNumbersStay(t *testing.T) {
 
 func TestFewerControlHosts(t *testing.T) {
 	before := installedCluster(t, controlFile(5))
-	change, err := RemoveControl(before, []string{"m2", "m5"})
+	change, err := clusterfile.RemoveControl(before, []string{"m2", "m5"})
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	require.Equal(t, []string{"zookeeper-gone-m2", "zookeeper-gone-m5", "zookeeper-smaller"}, zooKeeperIDs(t, c))
@@ -106,14 +107,14 @@ func TestFewerControlHosts(t *testing.T) {
 	require.Contains(t, strings.Join(c.warnings(), "\n"), "m5 cannot be reached")
 
 	one := installedCluster(t, controlFile(3))
-	change, err = RemoveControl(one, []string{"m2", "m3"})
+	change, err = clusterfile.RemoveControl(one, []string{"m2", "m3"})
 	require.NoError(t, err)
 	require.Contains(t, compared(t, one, change).warnings()[0], "nothing bears its loss: while m1 is away")
 }
 
 func TestAReplacedControlHostMakesRoomFirst(t *testing.T) {
 	before := installedCluster(t, controlFile(3))
-	change, err := ReplaceControl(before, "m2", hostsOf("m9")[0])
+	change, err := clusterfile.ReplaceControl(before, "m2", hostsOf("m9")[0])
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	c.zooKeeperLeader, c.masterLeader = "10.0.0.1", "10.0.0.3"
@@ -126,7 +127,7 @@ func TestAReplacedControlHostMakesRoomFirst(t *testing.T) {
 
 func TestTheFirstControlHostTakesTheAddressWithIt(t *testing.T) {
 	before := installedCluster(t, controlFile(3))
-	change, err := ReplaceControl(before, "m1", hostsOf("m9")[0])
+	change, err := clusterfile.ReplaceControl(before, "m1", hostsOf("m9")[0])
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	require.True(t, c.moved())
@@ -140,7 +141,7 @@ func TestTheFirstControlHostTakesTheAddressWithIt(t *testing.T) {
 		"image 10.0.0.1:5000/jenkins is in the registry of a control host that goes": "jenkins: {image: 10.0.0.1:5000/jenkins}\n",
 	} {
 		before := installedCluster(t, controlFile(3)+more)
-		change, err := ReplaceControl(before, "m1", hostsOf("m9")[0])
+		change, err := clusterfile.ReplaceControl(before, "m1", hostsOf("m9")[0])
 		require.NoError(t, err)
 		env, err := lookHosts(change.Cluster, inventory.Access{})
 		require.NoError(t, err)
@@ -151,7 +152,7 @@ func TestTheFirstControlHostTakesTheAddressWithIt(t *testing.T) {
 
 func TestAChangeNeedsTheOthers(t *testing.T) {
 	before := installedCluster(t, strings.ReplaceAll(controlFile(3), "10.0.0.", "127.0.99.")) // where nobody listens
-	change, err := AddControl(before, []NewHost{{Name: "m4", Address: "127.0.99.4"}, {Name: "m5", Address: "127.0.99.5"}})
+	change, err := clusterfile.AddControl(before, []clusterfile.NewHost{{Name: "m4", Address: "127.0.99.4"}, {Name: "m5", Address: "127.0.99.5"}})
 	require.NoError(t, err)
 	env, err := lookHosts(change.Cluster, inventory.Access{})
 	require.NoError(t, err)
@@ -163,7 +164,7 @@ func TestAChangeNeedsTheOthers(t *testing.T) {
 	require.NoError(t, err, "a change that has begun is on its way, and its steps wait by themselves")
 	require.Len(t, c.joining, 2)
 
-	change, err = RemoveControl(before, []string{"m1", "m2"})
+	change, err = clusterfile.RemoveControl(before, []string{"m1", "m2"})
 	require.NoError(t, err)
 	env, err = lookHosts(change.Cluster, inventory.Access{})
 	require.NoError(t, err)
@@ -252,4 +253,15 @@ func TestAnAgentThatWasOutOfServiceStaysSo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, AgentDrained, agents[1].State)
 	require.Equal(t, []string{"DEACTIVATE_AGENT S1", "REACTIVATE_AGENT S1", "REACTIVATE_AGENT S1"}, master.called())
+}
+
+func TestAChangeThatHasEndedIsSeen(t *testing.T) {
+	c := installedCluster(t, controlFile(1))
+	change, err := clusterfile.AddControl(c, hostsOf("m8", "m9"))
+	require.NoError(t, err)
+	require.NoError(t, change.Step().Do(t.Context(), say))
+	installedAs(t, change.Cluster)
+	require.True(t, ControlDone(change.Cluster, []string{"m8", "m9"}, nil))
+	require.False(t, ControlDone(change.Cluster, nil, []string{"m9"}))
+	require.False(t, ControlDone(c, []string{"m8"}, nil), "the file says something else")
 }

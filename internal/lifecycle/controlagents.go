@@ -49,7 +49,7 @@ func (c *controlChange) marathonLeaderStep() op.Step {
 		return errors.New("no Marathon that leads is registered with Mesos yet")
 	}
 	return op.Step{ID: "marathon-leader", Title: "A Marathon leads and is registered with Mesos", Budget: leaderBudget,
-		Probe: func(ctx context.Context) (op.State, error) { return needed(leads(ctx) == nil), nil },
+		Probe: func(ctx context.Context) (op.State, error) { return op.NeededUnless(leads(ctx) == nil), nil },
 		Do:    func(ctx context.Context, say op.Say) error { return wait(ctx, say, leads) },
 	}
 }

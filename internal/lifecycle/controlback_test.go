@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
@@ -18,7 +19,7 @@ func TestAChangeThatTouchedNoServerIsTakenBack(t *testing.T) {
 	before := installedCluster(t, strings.ReplaceAll(controlFile(1), "10.0.0.", "127.0.99.")) // where nobody listens
 	text, err := os.ReadFile(before.File)
 	require.NoError(t, err)
-	change, err := AddControl(before, []NewHost{{Name: "m2", Address: "127.0.99.2"}, {Name: "m3", Address: "127.0.99.3"}})
+	change, err := clusterfile.AddControl(before, []clusterfile.NewHost{{Name: "m2", Address: "127.0.99.2"}, {Name: "m3", Address: "127.0.99.3"}})
 	require.NoError(t, err)
 	c := compared(t, before, change)
 
@@ -27,7 +28,7 @@ func TestAChangeThatTouchedNoServerIsTakenBack(t *testing.T) {
 	defer journal.Close()
 	broken := op.Step{ID: "base-m2", Title: "base", Probe: func(context.Context) (op.State, error) { return op.Needed, nil },
 		Do: func(context.Context, op.Say) error { return errors.New("its disk is full") }}
-	plan := op.Plan{Verb: "control add", Stages: []op.Stage{{Name: "all", Steps: []op.Step{c.beginStep(), fileStep(change), broken}}}}
+	plan := op.Plan{Verb: "control add", Stages: []op.Stage{{Name: "all", Steps: []op.Step{c.beginStep(), change.Step(), broken}}}}
 	_, err = op.Run(t.Context(), plan, op.Options{Journal: journal})
 	require.ErrorContains(t, err, "its disk is full")
 	now, err := os.ReadFile(before.File)

@@ -312,7 +312,7 @@ func (c *controlChange) goneStep(role string, h config.Host, first, then func(co
 	return op.Step{ID: role + "-gone-" + h.Name, Title: role + " of " + h.Name + " ended", Budget: leaderBudget,
 		Probe: func(ctx context.Context) (op.State, error) {
 			is, err := c.has(ctx, role, h)
-			return needed(!is), err
+			return op.NeededUnless(!is), err
 		},
 		Changes: func(context.Context) []string { return []string{"stop " + role + " on " + h.Name + " for good"} },
 		Do: func(ctx context.Context, say op.Say) error {

@@ -86,7 +86,7 @@ func (e *Env) bringStep() op.Step {
 				return op.Later, nil
 			}
 			_, lacking, err := look(ctx)
-			return needed(len(lacking) == 0), err
+			return op.NeededUnless(len(lacking) == 0), err
 		},
 		Changes: func(ctx context.Context) []string {
 			all, lacking, _ := look(ctx) // the probe has said what is wrong

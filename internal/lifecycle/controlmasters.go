@@ -141,7 +141,7 @@ func (c *controlChange) leaderStaysStep() op.Step {
 		Probe: func(ctx context.Context) (op.State, error) {
 			for _, h := range c.living() {
 				if is, err := c.has(ctx, provision.RoleMesosMaster, h); err != nil || is {
-					return needed(err == nil && c.leadsOf(ctx) == leadsStaying), err
+					return op.NeededUnless(err == nil && c.leadsOf(ctx) == leadsStaying), err
 				}
 			}
 			return op.Done, nil // the others have ended

@@ -41,7 +41,7 @@ func (c *controlChange) beginStep() op.Step {
 	return op.Step{ID: "control-change", Title: "Record of what is under way",
 		Probe: func(ctx context.Context) (op.State, error) {
 			if r, err := record.ReadControlChange(e.Cluster.File); err != nil || r != nil {
-				return needed(r != nil && record.SameControl(r.To, e.Cluster)), err
+				return op.NeededUnless(r != nil && record.SameControl(r.To, e.Cluster)), err
 			}
 			return done(ctx) // which has ended
 		},

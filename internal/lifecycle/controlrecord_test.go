@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
@@ -18,7 +19,7 @@ import (
 func begun(t *testing.T) (before *config.Cluster, c *controlChange) {
 	t.Helper()
 	before = installedCluster(t, controlFile(1))
-	change, err := AddControl(before, hostsOf("m2", "m3"))
+	change, err := clusterfile.AddControl(before, hostsOf("m2", "m3"))
 	require.NoError(t, err)
 	c = compared(t, before, change)
 	c.drained = []string{"a1"}
@@ -27,7 +28,7 @@ func begun(t *testing.T) (before *config.Cluster, c *controlChange) {
 	require.NoError(t, err)
 	require.Equal(t, op.Needed, state)
 	require.NoError(t, step.Do(t.Context(), say))
-	require.NoError(t, os.WriteFile(before.File, change.text, 0o600))
+	require.NoError(t, change.Step().Do(t.Context(), say))
 	return before, c
 }
 
@@ -103,7 +104,7 @@ func TestADamagedRecordStopsEverything(t *testing.T) {
 
 func TestADestroyDoesNotAskAHostThatWasGivenUp(t *testing.T) {
 	before := installedCluster(t, controlFile(3))
-	change, err := ReplaceControl(before, "m1", hostsOf("m9")[0])
+	change, err := clusterfile.ReplaceControl(before, "m1", hostsOf("m9")[0])
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	c.dead["m1"] = os.ErrDeadlineExceeded
@@ -134,7 +135,7 @@ func TestThePlanOfAChange(t *testing.T) {
 		if way.gone != "" {
 			require.NoError(t, os.MkdirAll(env.hostsDir()+"/c4", 0o700))
 		}
-		plan, warnings, err := env.ControlPlan(t.Context(), FileChange{Cluster: now}, ControlOptions{Before: before,
+		plan, warnings, err := env.ControlPlan(t.Context(), clusterfile.Change{Cluster: now}, ControlOptions{Before: before,
 			Install: InstallOptions{LeaseHeld: func() bool { return false }}})
 		require.NoError(t, err)
 		require.NotEmpty(t, warnings)
@@ -155,7 +156,7 @@ func TestThePlanOfAChange(t *testing.T) {
 func TestAControllerThatWasMovedRegistersWithItsFirstBuild(t *testing.T) {
 	before := installedCluster(t, strings.ReplaceAll(controlFile(3), "10.0.0.", "127.0.99.")) // where nobody listens
 	for name, want := range map[string]string{"m1": "Proof", "m2": "Controller"} {
-		change, err := ReplaceControl(before, name, NewHost{Name: "m9", Address: "127.0.99.9"})
+		change, err := clusterfile.ReplaceControl(before, name, clusterfile.NewHost{Name: "m9", Address: "127.0.99.9"})
 		require.NoError(t, err)
 		env, err := lookHosts(change.Cluster, inventory.Access{})
 		require.NoError(t, err)

@@ -165,7 +165,7 @@ func (c *controlChange) listStep(h config.Host, lists []list, i int) op.Step {
 		for at, l := range lists[i:] {
 			done, changes, err := item(l).Probe(ctx)
 			if err != nil || done {
-				return needed(done), nil, err
+				return op.NeededUnless(done), nil, err
 			}
 			if at == 0 {
 				first = changes
@@ -234,7 +234,7 @@ func (c *controlChange) smallerStep() op.Step {
 				return op.Later, nil
 			}
 			hosts, _, err := old(ctx)
-			return needed(len(hosts) == 0 && e.ZooKeeper.Healthy(ctx) == nil), err
+			return op.NeededUnless(len(hosts) == 0 && e.ZooKeeper.Healthy(ctx) == nil), err
 		},
 		Changes: func(ctx context.Context) []string {
 			_, changes, _ := old(ctx)

@@ -106,7 +106,7 @@ func (e *Env) readyStep(timeout time.Duration) op.Step {
 			if _, err = client.Ready(ctx, c.want()); err == nil {
 				err = c.cloudKept(ctx)
 			}
-			return needed(err == nil), nil
+			return op.NeededUnless(err == nil), nil
 		},
 		Do: func(ctx context.Context, say op.Say) error {
 			client, err := e.Jenkins()

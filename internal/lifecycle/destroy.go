@@ -83,7 +83,7 @@ func (e *Env) deleteAppStep() op.Step {
 			if skip || !e.anyActive(ctx, provision.RoleMarathon) {
 				return op.Done, nil
 			}
-			return needed(gone(ctx) == nil), nil
+			return op.NeededUnless(gone(ctx) == nil), nil
 		},
 		Changes: func(context.Context) []string {
 			return []string{"delete " + e.AppID() + " and wait until its task has ended"}
@@ -134,7 +134,7 @@ func removeStep(s provision.Service) op.Step {
 	return op.Step{ID: s.Role + "-" + s.Host.Name(), Title: s.Title() + " stopped", Budget: time.Minute,
 		Probe: func(ctx context.Context) (op.State, error) {
 			units, err := s.Host.Units().List(ctx)
-			return needed(!slices.ContainsFunc(units, func(u host.Status) bool { return u.Name == s.Unit.Name })), err
+			return op.NeededUnless(!slices.ContainsFunc(units, func(u host.Status) bool { return u.Name == s.Unit.Name })), err
 		},
 		Changes: func(context.Context) []string { return []string{"stop " + s.Title() + " and remove its data"} },
 		Do:      func(ctx context.Context, _ op.Say) error { return s.Remove(ctx) },
@@ -147,7 +147,7 @@ func (e *Env) reapStep() op.Step {
 	return op.Step{ID: "left-over-tasks", Title: "No task left over", Budget: time.Minute,
 		Probe: func(context.Context) (op.State, error) {
 			_, err := os.Stat(e.hostsDir())
-			return needed(done || errors.Is(err, fs.ErrNotExist)), nil
+			return op.NeededUnless(done || errors.Is(err, fs.ErrNotExist)), nil
 		},
 		Changes: func(context.Context) []string {
 			return []string{"end every task whose sandbox is below " + e.hostsDir()}
@@ -215,7 +215,7 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 		return left
 	}
 	return op.Step{ID: "files", Title: "Files removed",
-		Probe:   func(context.Context) (op.State, error) { return needed(len(left()) == 0), nil },
+		Probe:   func(context.Context) (op.State, error) { return op.NeededUnless(len(left()) == 0), nil },
 		Changes: func(context.Context) []string { return record.Removals(left()) },
 		Do: func(context.Context, op.Say) error {
 			for _, path := range paths {

@@ -34,7 +34,7 @@ func (e *Env) removeHostStep(h config.Host, opts DestroyOptions) op.Step {
 	return op.Step{ID: "host-" + h.Name, Title: item.Title(), Budget: 5 * time.Minute,
 		Probe: func(ctx context.Context) (op.State, error) {
 			done, _, err := item.Probe(ctx)
-			return needed(done), err
+			return op.NeededUnless(done), err
 		},
 		Changes: func(ctx context.Context) []string {
 			_, changes, _ := item.Probe(ctx)

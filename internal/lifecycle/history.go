@@ -107,7 +107,7 @@ func (c controller) scmFiles() ([]provision.File, error) {
 func RestoreHome(h *Home, commit string, only, changes []string) op.Plan {
 	done, e := false, h.env
 	step := op.Step{ID: "home-restore", Title: "Controller started again on the files of " + commit[:12], Budget: e.controllerBudget(0),
-		Probe:   func(context.Context) (op.State, error) { return needed(done), nil },
+		Probe:   func(context.Context) (op.State, error) { return op.NeededUnless(done), nil },
 		Changes: func(context.Context) []string { return changes },
 		Do: func(ctx context.Context, say op.Say) error {
 			if _, err := h.Ask(ctx, look.Question{Verb: look.Order, Commits: []string{commit}, Paths: only}); err != nil {

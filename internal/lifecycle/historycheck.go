@@ -158,7 +158,7 @@ func (e *Env) scmStep() op.Step {
 	return op.Step{ID: "history-reached", Title: "History of the home can be read and written from " + c.names(), Budget: 5 * time.Minute,
 		Probe: func(ctx context.Context) (op.State, error) {
 			all, _, err := untried(ctx)
-			return needed(len(all) == 0), err
+			return op.NeededUnless(len(all) == 0), err
 		},
 		Changes: func(context.Context) []string {
 			return []string{"push a commit to " + e.Cluster.Jenkins.SCM.Repository + " and take it away again"}

@@ -94,7 +94,7 @@ func (e *Env) homeOwnerStep() op.Step {
 				return op.Done, nil
 			}
 			done, _, err := look(ctx)
-			return needed(done), err
+			return op.NeededUnless(done), err
 		},
 		Changes: func(ctx context.Context) []string {
 			_, lines, _ := look(ctx) // the probe has said what is wrong

@@ -124,7 +124,7 @@ func (e *Env) imageState(ctx context.Context, key wantedKey) (state op.State, li
 	}
 	if !e.ofOurs(ref) {
 		// Where others' registries are asked at each look, a cluster could not be looked at without them.
-		return needed(known.Ref != ""), fmt.Sprintf("look for the digest of %s", key), nil
+		return op.NeededUnless(known.Ref != ""), fmt.Sprintf("look for the digest of %s", key), nil
 	}
 	asked, err := remote.Head(ref, e.askRegistry(ctx)...)
 	if err != nil {
@@ -137,7 +137,7 @@ func (e *Env) imageState(ctx context.Context, key wantedKey) (state op.State, li
 	if known.Ref != "" && known.Ref != is {
 		return op.Needed, fmt.Sprintf("%s is another image now, %s", key, asked.Digest), nil
 	}
-	return needed(known.Ref == is), fmt.Sprintf("take %s as %s", key, asked.Digest), nil
+	return op.NeededUnless(known.Ref == is), fmt.Sprintf("take %s as %s", key, asked.Digest), nil
 }
 
 // madeState is imageState of an image of our own making.

@@ -59,7 +59,7 @@ func (e *Env) pullStep(h config.Host, images func() ([]string, error)) op.Step {
 			if !known || err != nil {
 				return op.Later, nil // an engine that does not run is started before
 			}
-			return needed(len(missing) == 0), nil
+			return op.NeededUnless(len(missing) == 0), nil
 		},
 		Changes: func(ctx context.Context) []string {
 			missing, _, _ := missing(ctx) // the probe has said what is wrong

@@ -56,13 +56,6 @@ func Install(e *Env, opts InstallOptions) op.Plan {
 	}...)}
 }
 
-func needed(done bool) op.State {
-	if done {
-		return op.Done
-	}
-	return op.Needed
-}
-
 func (e *Env) warStep() op.Step {
 	c := e.controller()
 	title := "jenkins.war is the stand-in's"
@@ -73,7 +66,7 @@ func (e *Env) warStep() op.Step {
 		title = "jenkins.war and the plugins of the release fetched and verified"
 	}
 	return op.Step{ID: "war", Title: title,
-		Probe:   func(context.Context) (op.State, error) { return needed(!c.war.real() || c.war.cached()), nil },
+		Probe:   func(context.Context) (op.State, error) { return op.NeededUnless(!c.war.real() || c.war.cached()), nil },
 		Changes: func(context.Context) []string { return c.war.changes() },
 		Do:      c.war.fetch,
 		Budget:  30 * time.Minute,
@@ -88,7 +81,7 @@ func (e *Env) passwordStep() op.Step {
 	return op.Step{ID: "admin-password", Title: title,
 		Probe: func(context.Context) (op.State, error) {
 			missing, err := missingSecrets(e.Cluster)
-			return needed(len(missing) == 0 && (e.own == nil || e.controller().hashKept())), err
+			return op.NeededUnless(len(missing) == 0 && (e.own == nil || e.controller().hashKept())), err
 		},
 		Changes: func(context.Context) []string {
 			var lines []string
@@ -153,7 +146,7 @@ func (e *Env) filesStep() op.Step {
 				return op.Needed, err
 			}
 			paths, err := c.stale(ctx, files)
-			return needed(len(paths) == 0), err
+			return op.NeededUnless(len(paths) == 0), err
 		},
 		Changes: func(context.Context) []string { return []string{"write " + c.dir} },
 		Do: func(ctx context.Context, _ op.Say) error {
@@ -180,7 +173,7 @@ func (e *Env) serviceStep(role string, n int, ready func(context.Context) error)
 				return op.Needed, []string{"wait until it serves (now: " + problem.Error() + ")"}, nil
 			}
 		}
-		return needed(done), changes, err
+		return op.NeededUnless(done), changes, err
 	}
 	s := describe()
 	return op.Step{ID: s.Role + "-" + s.Host.Name(), Title: s.Title(), Budget: startBudget,
@@ -247,15 +240,17 @@ func (e *Env) serviceSteps(role string) []op.Step {
 
 func (e *Env) quorumStep() op.Step {
 	return op.Step{ID: "zookeeper-quorum", Title: "ZooKeeper serves with a quorum", Budget: leaderBudget,
-		Probe: func(ctx context.Context) (op.State, error) { return needed(e.ZooKeeper.Healthy(ctx) == nil), nil },
-		Do:    func(ctx context.Context, say op.Say) error { return wait(ctx, say, e.ZooKeeper.Healthy) },
+		Probe: func(ctx context.Context) (op.State, error) {
+			return op.NeededUnless(e.ZooKeeper.Healthy(ctx) == nil), nil
+		},
+		Do: func(ctx context.Context, say op.Say) error { return wait(ctx, say, e.ZooKeeper.Healthy) },
 	}
 }
 
 // leaseStep takes the second lock as soon as there is a ZooKeeper to take it from. held says whether it is taken already.
 func (e *Env) leaseStep(held func() bool, take func(context.Context) error) op.Step {
 	return op.Step{ID: "lease", Title: "Lock in ZooKeeper", Budget: startBudget,
-		Probe: func(context.Context) (op.State, error) { return needed(held()), nil },
+		Probe: func(context.Context) (op.State, error) { return op.NeededUnless(held()), nil },
 		Do:    func(ctx context.Context, _ op.Say) error { return take(ctx) },
 	}
 }
@@ -267,7 +262,7 @@ func (e *Env) leaderStep() op.Step {
 		return m.Ready(ctx)
 	}
 	return op.Step{ID: "mesos-leader", Title: "A Mesos master leads and has recovered", Budget: leaderBudget,
-		Probe: func(ctx context.Context) (op.State, error) { return needed(ready(ctx) == nil), nil },
+		Probe: func(ctx context.Context) (op.State, error) { return op.NeededUnless(ready(ctx) == nil), nil },
 		Do:    func(ctx context.Context, say op.Say) error { return wait(ctx, say, ready) },
 	}
 }

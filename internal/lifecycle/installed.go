@@ -27,7 +27,7 @@ func (e *Env) recordStep() op.Step {
 			if _, missing := os.Stat(record.IDFile(e.Cluster)); e.own != nil && missing != nil {
 				return op.Needed, nil
 			}
-			return needed(bytes.Equal(old, text)), err
+			return op.NeededUnless(bytes.Equal(old, text)), err
 		},
 		Changes: func(context.Context) []string { return []string{"write " + path} },
 		Do: func(context.Context, op.Say) error {

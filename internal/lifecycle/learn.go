@@ -185,7 +185,9 @@ func (e *Env) sourcesStep() op.Step {
 		return all
 	}
 	return op.Step{ID: "sources", Title: "Sources verified and locked",
-		Probe: func(context.Context) (op.State, error) { return needed(len(missing()) == 0 && o.lockKept()), nil },
+		Probe: func(context.Context) (op.State, error) {
+			return op.NeededUnless(len(missing()) == 0 && o.lockKept()), nil
+		},
 		Changes: func(context.Context) []string {
 			var lines []string
 			for _, plan := range missing() {
@@ -232,7 +234,7 @@ func (e *Env) baseStep(h config.Host) op.Step {
 	return op.Step{ID: "base-" + h.Name, Title: h.Name + " has its packages and helpers",
 		Probe: func(ctx context.Context) (op.State, error) {
 			done, _, err := probeAll(ctx, items())
-			return needed(done), err
+			return op.NeededUnless(done), err
 		},
 		Changes: func(ctx context.Context) []string {
 			_, changes, _ := probeAll(ctx, items())
@@ -342,7 +344,7 @@ func (e *Env) programsStep(h config.Host) op.Step {
 	return op.Step{ID: "programs-" + h.Name, Title: "programs of " + h.Name + " installed",
 		Probe: func(ctx context.Context) (op.State, error) {
 			lines, err := why(ctx)
-			return needed(len(lines) == 0 && o.has(h.Name)), err
+			return op.NeededUnless(len(lines) == 0 && o.has(h.Name)), err
 		},
 		Changes: func(ctx context.Context) []string {
 			lines, _ := why(ctx)

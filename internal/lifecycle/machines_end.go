@@ -108,7 +108,7 @@ func (m *Machines) services(plan op.Plan, reachable map[string]bool) []op.Stage 
 
 func (m *Machines) endStep() op.Step {
 	return op.Step{ID: "machines", Title: "Machines removed by Terraform, with all data on them",
-		Probe: func(context.Context) (op.State, error) { return needed(m.gone), nil },
+		Probe: func(context.Context) (op.State, error) { return op.NeededUnless(m.gone), nil },
 		Changes: func(context.Context) []string {
 			home := m.cluster.Jenkins.Home
 			if home.Type == config.HomeShared {
@@ -136,7 +136,7 @@ func (m *Machines) filesGone() op.Step {
 		paths = append(paths, inventory.KeyDir(c))
 	}
 	return op.Step{ID: "machine-files", Title: "Inventory, Terraform's folder and the generated SSH key removed",
-		Probe:   func(context.Context) (op.State, error) { return needed(len(record.Present(paths)) == 0), nil },
+		Probe:   func(context.Context) (op.State, error) { return op.NeededUnless(len(record.Present(paths)) == 0), nil },
 		Changes: func(context.Context) []string { return record.Removals(record.Present(paths)) },
 		Do: func(context.Context, op.Say) error {
 			for _, h := range c.Hosts {

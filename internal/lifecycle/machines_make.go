@@ -32,9 +32,9 @@ func (m *Machines) Plan() op.Plan {
 		ID: "machines", Title: "Machines made by Terraform on target " + string(m.cluster.Target),
 		Probe: func(context.Context) (op.State, error) {
 			if m.applied {
-				return needed(len(m.kept.Making) == 0), nil
+				return op.NeededUnless(len(m.kept.Making) == 0), nil
 			}
-			return needed(m.plan.Empty() && len(m.kept.Making) == 0 && reflect.DeepEqual(m.kept.Hosts, m.now)), nil
+			return op.NeededUnless(m.plan.Empty() && len(m.kept.Making) == 0 && reflect.DeepEqual(m.kept.Hosts, m.now)), nil
 		},
 		Changes: func(context.Context) []string { return m.changes() },
 		Do:      m.make,

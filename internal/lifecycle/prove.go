@@ -64,7 +64,7 @@ func Prove(e *Env, opts ProofOptions) op.Plan {
 	step := e.proofStep(opts)
 	done := false
 	do := step.Do
-	step.Probe = func(context.Context) (op.State, error) { return needed(done), nil }
+	step.Probe = func(context.Context) (op.State, error) { return op.NeededUnless(done), nil }
 	step.Do = func(ctx context.Context, say op.Say) error {
 		err := do(ctx, say)
 		done = err == nil
@@ -99,7 +99,7 @@ func (e *Env) proofStep(opts ProofOptions) op.Step {
 				return op.Later, nil // it is about files that are not there yet
 			}
 			digest, err := c.digest(files)
-			return needed(record.Digest == digest), err
+			return op.NeededUnless(record.Digest == digest), err
 		},
 		Changes: func(context.Context) []string {
 			return []string{fmt.Sprintf("run %d jobs `sleep %d` with label %s and wait until everything is given back", opts.Builds, int(opts.Sleep.Seconds()), e.Cluster.Jenkins.Cloud.Templates[0].Label)}

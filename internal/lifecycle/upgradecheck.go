@@ -8,6 +8,7 @@ import (
 
 	"github.com/jomctl/jomctl/bundles/version"
 	"github.com/jomctl/jomctl/internal/backup"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -132,7 +133,7 @@ func (u *Upgrade) BringNear(ctx context.Context, say op.Say) error {
 
 // Record makes the cluster file, what is known as installed, and the proof those of the new version.
 func (u *Upgrade) Record(ctx context.Context, say op.Say) error {
-	if err := setRelease(u.New.Cluster.File, u.New.Cluster.Release); err != nil {
+	if err := clusterfile.SetRelease(u.New.Cluster.File, u.New.Cluster.Release); err != nil {
 		return err
 	}
 	if err := u.New.recordStep().Do(ctx, say); err != nil {

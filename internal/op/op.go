@@ -20,6 +20,14 @@ const (
 	Later State = "later"
 )
 
+// NeededUnless is Done where that is so, else Needed.
+func NeededUnless(done bool) State {
+	if done {
+		return Done
+	}
+	return Needed
+}
+
 // Say reports what a running step is doing or waiting for, one short sentence at a time.
 type Say func(format string, args ...any)
 

@@ -1,4 +1,4 @@
-package lifecycle
+package clusterfile
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/config/edit"
+	"github.com/jomctl/jomctl/internal/op"
 )
 
 // tuningLine is the section as one line, without what is as ever.
@@ -35,30 +36,30 @@ func tuningLine(t config.Tuning) string {
 	return "tuning: {" + strings.Join(parts, ", ") + "}"
 }
 
-// TuneFile is the cluster file with these times in its section tuning; the rest of it, comments included, stays. A file whose section is written
-// over several lines is a *Refusal that shows the line to write.
-func TuneFile(c *config.Cluster, t config.Tuning) (FileChange, error) {
+// Tune is the cluster file with these times in its section tuning; the rest of it, comments included, stays. A file whose section is written
+// over several lines is a *op.Refusal that shows the line to write.
+func Tune(c *config.Cluster, t config.Tuning) (Change, error) {
 	if err := ownFile(c); err != nil {
-		return FileChange{}, err
+		return Change{}, err
 	}
 	old, err := os.ReadFile(c.File)
 	if err != nil {
-		return FileChange{}, fmt.Errorf("reading the cluster file: %w", err)
+		return Change{}, fmt.Errorf("reading the cluster file: %w", err)
 	}
 	line := tuningLine(t)
-	refuse := &Refusal{Problem: c.File + " cannot be changed without touching what you have written", Fix: "write this line yourself, then run `jomctl install`:\n" + line}
+	refuse := &op.Refusal{Problem: c.File + " cannot be changed without touching what you have written", Fix: "write this line yourself, then run `jomctl install`:\n" + line}
 	e, err := edit.Parse(old)
 	if err == nil {
 		err = e.SetLine("tuning", line)
 	}
 	if err != nil {
-		return FileChange{}, refuse
+		return Change{}, refuse
 	}
 	now, err := config.Parse(e.Text(), c.File)
 	if err != nil || now.Tuned() != t {
-		return FileChange{}, refuse
+		return Change{}, refuse
 	}
-	f := FileChange{Cluster: now, text: e.Text()}
+	f := Change{Cluster: now, text: e.Text()}
 	if !bytes.Equal(old, f.text) {
 		f.Changed = edit.Diff(old, f.text)
 	}

@@ -1,8 +1,7 @@
-package lifecycle
+package clusterfile
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,35 +9,8 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/config/edit"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
+	"github.com/jomctl/jomctl/internal/op"
 )
-
-const ownHostsFile = `# Mine: keep this.
-apiVersion: jomctl/v1
-name: ci
-target: hosts
-hosts:
-  - {name: m1, address: 10.0.0.1, roles: [control]} # the old box
-  # The home is on this one.
-  - name: a1
-    address: 10.0.0.2
-    roles: [mesos-agent]
-    attributes:
-      rack: r1
-  - {name: a2, address: 10.0.0.3,
-     roles: [mesos-agent]}
-
-# And this.
-ssh: {user: admin}
-`
-
-func writtenCluster(t *testing.T, text string) *config.Cluster {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "cluster.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	c, err := config.Load(file)
-	require.NoError(t, err)
-	return c
-}
 
 func TestAnAgentIsWrittenIntoTheFileOfItsAuthor(t *testing.T) {
 	c := writtenCluster(t, ownHostsFile)
@@ -75,7 +47,7 @@ func TestAnAgentIsWrittenIntoTheFileOfItsAuthor(t *testing.T) {
 func TestAFileThatIsWrittenOtherwiseIsNotTouched(t *testing.T) {
 	c := writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: hosts\nhosts: [{name: m1, address: 10.0.0.1, roles: [control]}, {name: a1, address: 10.0.0.2, roles: [mesos-agent]}]\n")
 	_, err := AddAgents(c, []NewHost{{Name: "a2", Address: "10.0.0.3"}})
-	var refusal *Refusal
+	var refusal *op.Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Contains(t, refusal.Fix, "  - {name: a2, address: 10.0.0.3, roles: [mesos-agent]}")
 }

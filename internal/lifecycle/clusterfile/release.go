@@ -1,20 +1,19 @@
-package lifecycle
+package clusterfile
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/config/edit"
-	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
-// setRelease makes a cluster file say another release. Everything else in it stays as its author wrote it.
-func setRelease(path, release string) error {
+// SetRelease makes a cluster file say another release. Everything else in it stays as its author wrote it.
+func SetRelease(path, release string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("writing the release into the cluster file: %w", err)
@@ -24,7 +23,7 @@ func setRelease(path, release string) error {
 		err = onlyRelease(path, text, changed, release)
 	}
 	if err != nil {
-		return &Refusal{Problem: fmt.Sprintf("%s cannot be changed by a program: %v", path, err), Fix: "write `release: " + release + "` into it, and run `jomctl resume`"}
+		return &op.Refusal{Problem: fmt.Sprintf("%s cannot be changed by a program: %v", path, err), Fix: "write `release: " + release + "` into it, and run `jomctl resume`"}
 	}
 	if bytes.Equal(text, changed) {
 		return nil
@@ -64,18 +63,4 @@ func onlyRelease(path string, text, changed []byte, release string) error {
 		return edit.ErrWritten
 	}
 	return nil
-}
-
-// recordProof records the canary as the proof of what runs now, so that the next install finds nothing to do.
-func (u *Upgrade) recordProof(ctx context.Context) error {
-	if record, ok := u.New.LastProof(); ok {
-		if digest, err := u.New.deployed(ctx); err == nil && record.Digest == digest {
-			return nil
-		}
-	}
-	proof := jenkins.Proof{Passed: true, Builds: u.canaries, AtOnce: 1, Returned: true, Notes: []string{"by an upgrade: a build on an agent of each template"}}
-	for _, build := range u.canaries {
-		proof.Agents = append(proof.Agents, build.Node)
-	}
-	return u.New.record(ctx, proof)
 }

@@ -1,8 +1,6 @@
-package lifecycle
+package clusterfile
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -11,7 +9,6 @@ import (
 	"github.com/jomctl/jomctl/internal/config/edit"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
-	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // NewHost is a host that is to come into a cluster. Target local gives the address.
@@ -21,14 +18,14 @@ type NewHost struct {
 }
 
 // AddAgents is the cluster file with further Mesos agents. A host that is there as it is wanted changes nothing, so that a
-// command that was cut off can be given again. What cannot be written is a *Refusal.
-func AddAgents(c *config.Cluster, news []NewHost) (FileChange, error) {
+// command that was cut off can be given again. What cannot be written is a *op.Refusal.
+func AddAgents(c *config.Cluster, news []NewHost) (Change, error) {
 	wanted, added := slices.Clone(c.Hosts), []config.Host{}
 	counted := c.Target == config.TargetLocal && !listed(c)
 	for _, n := range news {
 		if old, there := c.Host(n.Name); there {
 			if !old.Is(config.RoleMesosAgent) || n.Address != "" && n.Address != old.Address {
-				return FileChange{}, &Refusal{Problem: fmt.Sprintf("%s is in %s already, at %s as %v", n.Name, c.File, old.Address, old.Roles), Fix: "take another name"}
+				return Change{}, &op.Refusal{Problem: fmt.Sprintf("%s is in %s already, at %s as %v", n.Name, c.File, old.Address, old.Roles), Fix: "take another name"}
 			}
 			continue
 		}
@@ -36,14 +33,14 @@ func AddAgents(c *config.Cluster, news []NewHost) (FileChange, error) {
 		if counted {
 			next, err := nextLocal(c, len(added), n)
 			if err != nil {
-				return FileChange{}, err
+				return Change{}, err
 			}
 			h = next
 		}
 		added, wanted = append(added, h), append(wanted, h)
 	}
 	if err := ownFile(c); err != nil {
-		return FileChange{}, err
+		return Change{}, err
 	}
 	return changeHosts(c, added, func(e *edit.File) error {
 		if len(added) == 0 {
@@ -73,19 +70,19 @@ func nextLocal(c *config.Cluster, ahead int, n NewHost) (config.Host, error) {
 	config.Default(more)
 	h := more.Hosts[len(more.Hosts)-1]
 	if n.Name != h.Name || n.Address != "" && n.Address != h.Address {
-		return h, &Refusal{Problem: fmt.Sprintf("%s cannot be added: %s says how many Mesos agents there are (local.agents), and the next one is %s at %s", n.Name, c.File, h.Name, h.Address),
+		return h, &op.Refusal{Problem: fmt.Sprintf("%s cannot be added: %s says how many Mesos agents there are (local.agents), and the next one is %s at %s", n.Name, c.File, h.Name, h.Address),
 			Fix: "add " + h.Name + ", or list all hosts of the cluster under `hosts` in the file"}
 	}
 	if len(n.Attributes) > 0 {
-		return h, &Refusal{Problem: n.Name + " cannot have attributes: " + c.File + " only says how many Mesos agents there are (local.agents)",
+		return h, &op.Refusal{Problem: n.Name + " cannot have attributes: " + c.File + " only says how many Mesos agents there are (local.agents)",
 			Fix: "list all hosts of the cluster under `hosts` in the file"}
 	}
 	return h, nil
 }
 
 // RemoveAgents is the cluster file without these Mesos agents. One that is not in the file, but is installed, is left from
-// a removal that was cut off. What cannot be done is a *Refusal.
-func RemoveAgents(c *config.Cluster, names []string) (FileChange, error) {
+// a removal that was cut off. What cannot be done is a *op.Refusal.
+func RemoveAgents(c *config.Cluster, names []string) (Change, error) {
 	agents := c.HostsWith(config.RoleMesosAgent)
 	counted := c.Target == config.TargetLocal && !listed(c)
 	var gone []string
@@ -93,29 +90,29 @@ func RemoveAgents(c *config.Cluster, names []string) (FileChange, error) {
 		h, there := c.Host(name)
 		switch {
 		case !there && !wasInstalled(c, name):
-			return FileChange{}, noAgent(c, name)
+			return Change{}, NoAgent(c, name)
 		case !there:
 			continue
 		case !h.Is(config.RoleMesosAgent):
-			return FileChange{}, &Refusal{Problem: name + " is no Mesos agent but a control host", Fix: "see `jomctl control --help`"}
+			return Change{}, &op.Refusal{Problem: name + " is no Mesos agent but a control host", Fix: "see `jomctl control --help`"}
 		case h.Is(config.RoleControl):
-			return FileChange{}, &Refusal{Problem: name + " is a control host, too, so that it cannot go", Fix: "take the role mesos-agent away from it in " + c.File}
+			return Change{}, &op.Refusal{Problem: name + " is a control host, too, so that it cannot go", Fix: "take the role mesos-agent away from it in " + c.File}
 		}
 		gone = append(gone, name)
 	}
 	if len(gone) == len(agents) {
-		return FileChange{}, &Refusal{Problem: "no Mesos agent would be left, and so nothing that the controller could run on", Fix: "keep one, or end the cluster with `jomctl destroy`"}
+		return Change{}, &op.Refusal{Problem: "no Mesos agent would be left, and so nothing that the controller could run on", Fix: "keep one, or end the cluster with `jomctl destroy`"}
 	}
 	if counted {
 		for i := range gone {
 			if last := agents[len(agents)-1-i].Name; !slices.Contains(gone, last) {
-				return FileChange{}, &Refusal{Problem: fmt.Sprintf("%s cannot be removed: %s says how many Mesos agents there are (local.agents), so that the last one goes first, which is %s", gone[0], c.File, last),
+				return Change{}, &op.Refusal{Problem: fmt.Sprintf("%s cannot be removed: %s says how many Mesos agents there are (local.agents), so that the last one goes first, which is %s", gone[0], c.File, last),
 					Fix: "remove " + last + ", or list all hosts of the cluster under `hosts` in the file"}
 			}
 		}
 	}
 	if err := ownFile(c); err != nil {
-		return FileChange{}, err
+		return Change{}, err
 	}
 	wanted := slices.DeleteFunc(slices.Clone(c.Hosts), func(h config.Host) bool { return slices.Contains(gone, h.Name) })
 	return changeHosts(c, nil, func(e *edit.File) error {
@@ -126,13 +123,13 @@ func RemoveAgents(c *config.Cluster, names []string) (FileChange, error) {
 	}, wanted)
 }
 
-// noAgent says which Mesos agents there are.
-func noAgent(c *config.Cluster, name string) error {
+// NoAgent is the refusal of a name that no Mesos agent has; it says which Mesos agents there are.
+func NoAgent(c *config.Cluster, name string) error {
 	var names []string
 	for _, h := range c.HostsWith(config.RoleMesosAgent) {
 		names = append(names, h.Name)
 	}
-	return &Refusal{Problem: fmt.Sprintf("there is no Mesos agent %s in %s", name, c.File), Fix: fmt.Sprintf("they are %v", names)}
+	return &op.Refusal{Problem: fmt.Sprintf("there is no Mesos agent %s in %s", name, c.File), Fix: fmt.Sprintf("they are %v", names)}
 }
 
 func wasInstalled(c *config.Cluster, name string) bool {
@@ -147,33 +144,8 @@ func wasInstalled(c *config.Cluster, name string) bool {
 // ownFile refuses targets whose hosts are not those of the file.
 func ownFile(c *config.Cluster) error {
 	if c.Target.FromTerraform() {
-		return &Refusal{Problem: fmt.Sprintf("the machines of target %s are Terraform's, and this version of jomctl does not add or remove single ones", c.Target),
+		return &op.Refusal{Problem: fmt.Sprintf("the machines of target %s are Terraform's, and this version of jomctl does not add or remove single ones", c.Target),
 			Fix: "drain what has to go with `jomctl agents drain`, change `machines` in " + c.File + " and run `jomctl install`"}
 	}
 	return nil
-}
-
-// changeHosts reads the file and edits it; lines are what its author has to write where that cannot be done.
-func changeHosts(c *config.Cluster, lines []config.Host, work func(*edit.File) error, wanted []config.Host) (FileChange, error) {
-	text, err := os.ReadFile(c.File)
-	if err != nil {
-		return FileChange{}, fmt.Errorf("read the cluster file: %w", err)
-	}
-	if lines == nil {
-		lines = wanted
-	}
-	return change(c, text, wanted, lines, work)
-}
-
-// fileStep writes the changed cluster file.
-func fileStep(f FileChange) op.Step {
-	path := f.Cluster.File
-	return op.Step{ID: "cluster-file", Title: "Cluster file " + path,
-		Probe: func(context.Context) (op.State, error) {
-			old, err := os.ReadFile(path)
-			return needed(bytes.Equal(old, f.text)), err
-		},
-		Changes: func(context.Context) []string { return f.Changed },
-		Do:      func(context.Context, op.Say) error { return wholefile.Replace(path, f.text) },
-	}
 }

@@ -1,4 +1,4 @@
-package lifecycle
+package clusterfile
 
 import (
 	"os"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/op"
 )
 
 func TestTheTimesAreWrittenIntoTheFileAndTheRestStays(t *testing.T) {
@@ -24,7 +25,7 @@ func TestTheTimesAreWrittenIntoTheFileAndTheRestStays(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(c.file), 0o600))
 			cluster, err := config.Load(path)
 			require.NoError(t, err)
-			change, err := TuneFile(cluster, wanted)
+			change, err := Tune(cluster, wanted)
 			require.NoError(t, err)
 			require.Equal(t, c.want, string(change.text))
 			require.Equal(t, wanted, change.Cluster.Tuned())
@@ -35,8 +36,8 @@ func TestTheTimesAreWrittenIntoTheFileAndTheRestStays(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(head+"tuning:\n  agentPing: 9s\n"), 0o600))
 	cluster, err := config.Load(path)
 	require.NoError(t, err)
-	_, err = TuneFile(cluster, wanted)
-	var refusal *Refusal
+	_, err = Tune(cluster, wanted)
+	var refusal *op.Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Contains(t, refusal.Fix, "agentPings: 5")
 }
