@@ -236,7 +236,7 @@ func (r *Repo) commit(ctx context.Context, text string) (git.Hash, error) {
 
 // changes are the differences that a restore of a commit would take away.
 func (r *Repo) changes(ctx context.Context, home string, commit git.Hash, only []string) ([]restore.Difference, error) {
-	all, _, err := restore.Compare(ctx, r.Repo, commit, home)
+	all, err := restore.Changes(ctx, r.Repo, commit, home)
 	if err != nil {
 		return nil, err
 	}

@@ -23,14 +23,15 @@ func Within(name string, only []string) bool {
 }
 
 // Apply gives the files of a home that no controller runs on (or only those that are named, and what lies below them) the state of a
-// commit: files that the commit does not have are removed. It returns how many files it wrote and removed.
+// commit: files that the commit does not have are removed. One that no history can keep as it is, as it is damaged or holds a secret, is moved to
+// Aside in the home. It returns how many files it wrote and removed.
 func Apply(ctx context.Context, repo *git.Repo, commit git.Hash, home string, only []string) (written, removed int, err error) {
-	differences, _, err := Compare(ctx, repo, commit, home)
+	c, err := compare(ctx, repo, commit, home)
 	if err != nil {
 		return 0, 0, err
 	}
 	todo := map[string]bool{}
-	for _, d := range differences {
+	for _, d := range c.differences {
 		if !Within(d.Name, only) && !Within(d.Path, only) {
 			continue
 		}
@@ -47,6 +48,14 @@ func Apply(ctx context.Context, repo *git.Repo, commit git.Hash, home string, on
 	if err != nil {
 		return written, removed, err
 	}
+	for _, d := range c.unfit {
+		if Within(d.Name, only) || Within(d.Path, only) {
+			todo[d.Name] = true
+			if err := moveAside(home, d.Path); err != nil {
+				return written, removed, fmt.Errorf("restoring %s: %w", d.Path, err)
+			}
+		}
+	}
 	err = each(ctx, repo, commit, todo, func(e git.Entry, data []byte) error {
 		name := e.Path
 		if hashed, ok := places[name]; ok {
@@ -59,6 +68,17 @@ func Apply(ctx context.Context, repo *git.Repo, commit git.Hash, home string, on
 		return written, removed, fmt.Errorf("restoring files of the home from %s: %w", commit, err)
 	}
 	return written, removed, nil
+}
+
+// Aside is where, in a home, files are that a restore replaced and that no history has.
+const Aside = ".jomctl/before-restore"
+
+func moveAside(home, name string) error {
+	to := filepath.Join(home, Aside, name)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	return os.Rename(filepath.Join(home, name), to)
 }
 
 // each calls visit with the files of a commit that are named.
@@ -100,14 +120,39 @@ func users(home string) (map[string]string, error) {
 	return places, nil
 }
 
-// replace writes a file as a whole.
+// replace writes a file as a whole. Folders that its name has meanwhile make way when no file is left in them.
 func replace(name string, data []byte, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
+	if err := removeFolders(name); err != nil {
+		return err
+	}
 	temp := name + "-atomic0tmp" // a name that no history keeps
 	if err := os.WriteFile(temp, data, mode); err != nil {
+		_ = os.Remove(temp) // as of a full disk
 		return err
 	}
 	return os.Rename(temp, name)
+}
+
+// removeFolders removes a folder that holds nothing but folders.
+func removeFolders(name string) error {
+	info, err := os.Lstat(name)
+	if err != nil || !info.IsDir() {
+		return nil // what is wrong is seen when the file is written
+	}
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			return fmt.Errorf("%s is in the way, which no history keeps: move it away", filepath.Join(name, entry.Name()))
+		}
+		if err := removeFolders(filepath.Join(name, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return os.Remove(name)
 }

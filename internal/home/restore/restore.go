@@ -24,19 +24,8 @@ const Raise = 100
 func Empty(home string) (bool, error) {
 	table := keep.NewTable()
 	found := errors.New("found")
-	err := filepath.WalkDir(home, func(full string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(home, full)
-		if err != nil {
-			return err
-		}
-		name = filepath.ToSlash(name)
-		switch {
-		case entry.IsDir() && !table.Folder(name):
-			return fs.SkipDir
-		case !entry.IsDir() && table.File(name):
+	err := walk(home, table, func(_, name string) error {
+		if table.File(name) {
 			return found
 		}
 		return nil
@@ -96,18 +85,35 @@ func into(ctx context.Context, repo *git.Repo, commit, numbers git.Hash, home st
 // removeKept removes all kept files, which an earlier restore laid down.
 func removeKept(home string) error {
 	table := keep.NewTable()
-	return filepath.WalkDir(home, func(full string, entry fs.DirEntry, err error) error {
-		name, relErr := filepath.Rel(home, full)
+	return walk(home, table, func(full, name string) error {
+		if _, number := keep.JobOfNumber(name); number || table.File(name) {
+			return os.Remove(full)
+		}
+		return nil
+	})
+}
+
+// walk calls visit with each file in the folders of a home that may hold kept ones. The home itself may be a link, as to a larger disk. What a
+// controller that runs takes away meanwhile is not there.
+func walk(home string, table *keep.Table, visit func(full, name string) error) error {
+	root, err := filepath.EvalSymlinks(home)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(root, func(full string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && full != root {
+			return nil
+		}
+		name, relErr := filepath.Rel(root, full)
 		if err = errors.Join(err, relErr); err != nil {
 			return err
 		}
 		name = filepath.ToSlash(name)
-		_, number := keep.JobOfNumber(name)
 		switch {
-		case entry.IsDir() && !table.Folder(name):
+		case !entry.IsDir():
+			return visit(full, name)
+		case !table.Folder(name):
 			return fs.SkipDir
-		case !entry.IsDir() && (table.File(name) || number):
-			return os.Remove(full)
 		}
 		return nil
 	})
@@ -168,58 +174,96 @@ const (
 // Compare returns in which files a home and a commit differ, and which files of the home must not be kept as they are, with the
 // reason; those count as no difference.
 func Compare(ctx context.Context, repo *git.Repo, commit git.Hash, home string) ([]Difference, map[string]string, error) {
+	c, err := compare(ctx, repo, commit, home)
+	return c.differences, c.refused, err
+}
+
+// Changes returns what Apply would change: the differences, and files that must not be kept as they are, as one that is damaged, where the commit has
+// them.
+func Changes(ctx context.Context, repo *git.Repo, commit git.Hash, home string) ([]Difference, error) {
+	c, err := compare(ctx, repo, commit, home)
+	return sorted(append(c.differences, c.unfit...)), err
+}
+
+// comparison is what compare found, sorted by name.
+type comparison struct {
+	differences []Difference
+	// refused are files of the home that must not be kept as they are, by their names there; unfit those of them that are otherwise in the commit.
+	refused map[string]string
+	unfit   []Difference
+}
+
+func compare(ctx context.Context, repo *git.Repo, commit git.Hash, home string) (comparison, error) {
 	in := map[string]git.Hash{}
 	if err := repo.Tree(ctx, commit, func(e git.Entry) error { in[e.Path] = e.Hash; return nil }); err != nil {
-		return nil, nil, err
+		return comparison{}, err
 	}
-	var out []Difference
-	refused := map[string]string{}
+	c := comparison{refused: map[string]string{}}
 	table := keep.NewTable()
-	err := filepath.WalkDir(home, func(full string, entry fs.DirEntry, err error) error {
-		name, relErr := filepath.Rel(home, full)
-		if err = errors.Join(err, relErr); err != nil {
-			return err
-		}
-		name = filepath.ToSlash(name)
-		if entry.IsDir() {
-			if !table.Folder(name) {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if !table.File(name) {
-			return nil
-		}
-		data, _, err := keep.Read(home, name)
-		inHistory := name
-		if err == nil {
-			inHistory, err = keep.Name(name, data)
-		}
-		hash, has := in[inHistory]
-		delete(in, inHistory)
-		var reason *keep.RefusedError
-		switch {
-		case errors.As(err, &reason):
-			if !reason.Silent {
-				refused[name] = reason.Reason
-			}
-		case err != nil:
-			refused[name] = err.Error()
-		case !has:
-			out = append(out, Difference{inHistory, name, Extra})
-		case git.BlobHash(keep.Normal(name, data)) != hash:
-			out = append(out, Difference{inHistory, name, Changed})
+	err := walk(home, table, func(_, name string) error {
+		if table.File(name) {
+			c.file(home, name, in)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("comparing the home with its history: %w", err)
+		return comparison{}, fmt.Errorf("comparing the home with its history: %w", err)
 	}
 	for name := range in {
-		if _, broken := refused[name]; table.File(name) && !broken {
-			out = append(out, Difference{Name: name, What: Missing})
+		if table.File(name) {
+			c.differences = append(c.differences, Difference{Name: name, What: Missing})
 		}
 	}
-	slices.SortFunc(out, func(a, b Difference) int { return strings.Compare(a.Name, b.Name) })
-	return out, refused, nil
+	c.differences = sorted(c.differences)
+	return c, nil
+}
+
+// file compares one file of the home and takes it out of what the commit has.
+func (c *comparison) file(home, name string, in map[string]git.Hash) {
+	data, err := read(home, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	inHistory, nameErr := keep.Name(name, data)
+	switch {
+	case nameErr != nil && err == nil:
+		inHistory, err = name, nameErr
+	case nameErr != nil:
+		inHistory = name
+	}
+	hash, has := in[inHistory]
+	delete(in, inHistory)
+	same := has && git.BlobHash(keep.Normal(name, data)) == hash
+	var reason *keep.RefusedError
+	silent := errors.As(err, &reason) && reason.Silent
+	switch {
+	case err != nil && reason == nil:
+		c.refused[name] = err.Error()
+	case err != nil && !silent:
+		c.refused[name] = reason.Reason
+	}
+	switch {
+	case err != nil && has && !same:
+		c.unfit = append(c.unfit, Difference{inHistory, name, Changed})
+	case err != nil, same:
+	case has:
+		c.differences = append(c.differences, Difference{inHistory, name, Changed})
+	default:
+		c.differences = append(c.differences, Difference{inHistory, name, Extra})
+	}
+}
+
+// read reads a file of a home in which a controller may be writing.
+func read(home, name string) (data []byte, err error) {
+	for range 5 {
+		if data, _, err = keep.Read(home, name); !errors.Is(err, keep.ErrChanging) {
+			break
+		}
+	}
+	return data, err
+}
+
+func sorted(list []Difference) []Difference {
+	slices.SortFunc(list, func(a, b Difference) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }

@@ -2,6 +2,7 @@ package restore_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -123,6 +124,127 @@ func TestAnEarlierStateOfSomeFiles(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(home, "users/bob"))
 	require.NoFileExists(t, filepath.Join(home, "jobs/new/config.xml"))
 	require.Equal(t, "x", read(t, home, "secrets/master.key"))
+}
+
+// What a restore is for: a file that is damaged, or that no history could keep, becomes what it was. The comparison of the home with its history
+// still names it as refused alone.
+func TestADamagedFileIsRestored(t *testing.T) {
+	repo, home := newRepo(t), t.TempDir()
+	good := commit(t, repo, "refs/heads/main", map[string]string{"config.xml": "<hudson/>", "jobs/a/config.xml": "<project/>", "jobs/b/config.xml": "<project/>", "jobs/c/config.xml": "<project/>",
+		"jobs/same/config.xml": "<project><password>old</password></project>", "users/bob/config.xml": "<user><id>bob</id></user>"})
+	write(t, home, "config.xml", "<hudson><half")
+	write(t, home, "jobs/a/config.xml", "<project><password>hunter2</password></project>")
+	write(t, home, "elsewhere.txt", "<project/>")
+	require.NoError(t, os.MkdirAll(filepath.Join(home, "jobs/b"), 0o755))
+	require.NoError(t, os.Symlink(filepath.Join(home, "elsewhere.txt"), filepath.Join(home, "jobs/b/config.xml")))
+	write(t, home, "jobs/c/config.xml", "")
+	write(t, home, "jobs/same/config.xml", "<project><password>old</password></project>")
+	write(t, home, "jobs/new/config.xml", "<half")
+	write(t, home, bob, "<user><id>bob</id><password>hunter2</password></user>")
+
+	differences, refused, err := restore.Compare(t.Context(), repo, good, home)
+	require.NoError(t, err)
+	require.Empty(t, differences, "a refused file is no difference, and its account not missing")
+	require.Len(t, refused, 7)
+	changes, err := restore.Changes(t.Context(), repo, good, home)
+	require.NoError(t, err)
+	want := []restore.Difference{{"config.xml", "config.xml", restore.Changed}, {"jobs/a/config.xml", "jobs/a/config.xml", restore.Changed}, {"jobs/b/config.xml", "jobs/b/config.xml", restore.Changed},
+		{"jobs/c/config.xml", "jobs/c/config.xml", restore.Changed}, {"users/bob/config.xml", bob, restore.Changed}}
+	require.Equal(t, want, changes)
+
+	written, removed, err := restore.Apply(t.Context(), repo, good, home, []string{"jobs/b", "jobs/c"})
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 0}, []int{written, removed})
+	require.Equal(t, "<hudson><half", read(t, home, "config.xml"))
+	written, removed, err = restore.Apply(t.Context(), repo, good, home, nil)
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 0}, []int{written, removed})
+	require.Equal(t, "<hudson/>", read(t, home, "config.xml"))
+	require.Equal(t, "<project/>", read(t, home, "jobs/a/config.xml"))
+	require.Equal(t, "<user><id>bob</id></user>", read(t, home, bob))
+	info, err := os.Lstat(filepath.Join(home, "jobs/b/config.xml"))
+	require.NoError(t, err)
+	require.True(t, info.Mode().IsRegular())
+	require.Equal(t, "<half", read(t, home, "jobs/new/config.xml"), "what the commit does not have, and no other either, is not removed")
+	for name, text := range map[string]string{"config.xml": "<hudson><half", "jobs/a/config.xml": "<project><password>hunter2</password></project>"} {
+		require.Equal(t, text, read(t, home, filepath.Join(restore.Aside, name)), "it is in no history")
+	}
+	changes, err = restore.Changes(t.Context(), repo, good, home)
+	require.NoError(t, err)
+	require.Empty(t, changes)
+}
+
+// A file may have become a folder since, and a folder a file.
+func TestAFileThatBecameAFolderIsRestored(t *testing.T) {
+	repo, home := newRepo(t), t.TempDir()
+	old := commit(t, repo, "refs/heads/main", map[string]string{"config.xml": "<hudson/>", "userContent/x": "a file", "userContent/y/z": "in a folder"})
+	write(t, home, "config.xml", "<hudson/>")
+	write(t, home, "userContent/x/deep/file", "now a folder")
+	write(t, home, "userContent/x/other", "now a folder")
+	write(t, home, "userContent/y", "now a file")
+	written, removed, err := restore.Apply(t.Context(), repo, old, home, nil)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 3}, []int{written, removed})
+	require.Equal(t, "a file", read(t, home, "userContent/x"))
+	require.Equal(t, "in a folder", read(t, home, "userContent/y/z"))
+
+	require.NoError(t, os.Remove(filepath.Join(home, "userContent/x")))
+	write(t, home, "userContent/x/save-atomic1tmp", "of nobody's history")
+	_, _, err = restore.Apply(t.Context(), repo, old, home, nil)
+	require.ErrorContains(t, err, filepath.Join(home, "userContent/x/save-atomic1tmp")+" is in the way, which no history keeps: move it away")
+	require.FileExists(t, filepath.Join(home, "userContent/x/save-atomic1tmp"))
+}
+
+// A home may be a link, as to a larger disk. It is not empty for that, and nothing is laid over it.
+func TestAHomeBehindALink(t *testing.T) {
+	repo, real := newRepo(t), filepath.Join(t.TempDir(), "disk")
+	write(t, real, "config.xml", "<hudson>mine</hudson>")
+	write(t, real, "jobs/a/config.xml", "<project/>")
+	home := filepath.Join(t.TempDir(), "home")
+	require.NoError(t, os.Symlink(real, home))
+	empty, err := restore.Empty(home)
+	require.NoError(t, err)
+	require.False(t, empty)
+	old := commit(t, repo, "refs/heads/main", map[string]string{"config.xml": "<hudson>old</hudson>", "jobs/a/config.xml": "<project/>"})
+	differences, _, err := restore.Compare(t.Context(), repo, old, home)
+	require.NoError(t, err)
+	require.Equal(t, []restore.Difference{{"config.xml", "config.xml", restore.Changed}}, differences)
+	result, err := restore.Into(t.Context(), repo, old, git.Hash{}, home, claim.Marker{Restoring: "x"})
+	require.NoError(t, err)
+	require.Equal(t, 2, result.Files)
+	require.Equal(t, "<hudson>old</hudson>", read(t, real, "config.xml"), "what a restore that was cut off laid down is taken away")
+	require.NoError(t, os.RemoveAll(real))
+	empty, err = restore.Empty(home)
+	require.NoError(t, err)
+	require.True(t, empty)
+}
+
+// A history of somebody else's must not write outside of the home, nor a submodule or a link of a person's stop a restore.
+func TestWhatAPersonMayPushIsNoFileOfTheHome(t *testing.T) {
+	repo, home := newRepo(t), filepath.Join(t.TempDir(), "home")
+	main := commit(t, repo, "refs/heads/main", map[string]string{"config.xml": "<hudson/>", "docs/README": "a person's", "jobs/ü 😀\"\n/config.xml": "<project/>"})
+	index := []string{"GIT_INDEX_FILE=" + filepath.Join(t.TempDir(), "index"), "GIT_DIR=" + repo.Dir}
+	run := func(args ...string) string {
+		cmd := exec.Command("git", args...)
+		cmd.Env = append(os.Environ(), append(index, "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")...)
+		out, err := cmd.Output()
+		require.NoError(t, err, "%v", args)
+		return strings.TrimSpace(string(out))
+	}
+	blob := git.BlobHash([]byte("<hudson/>")).String()
+	run("read-tree", main.String())
+	run("update-index", "--add", "--cacheinfo", "120000,"+blob+",jobs/link/config.xml", "--cacheinfo", "160000,"+main.String()+",userContent/module")
+	pushed, err := git.ParseHash(run("commit-tree", "-m", "by hand", "-p", main.String(), run("write-tree")))
+	require.NoError(t, err)
+	result, err := restore.Into(t.Context(), repo, pushed, git.Hash{}, home, claim.Marker{})
+	require.NoError(t, err)
+	require.Equal(t, restore.Result{Files: 2, Numbers: 1}, result)
+	require.Equal(t, "<project/>", read(t, home, "jobs/ü 😀\"\n/config.xml"))
+	require.NoDirExists(t, filepath.Join(home, "jobs/link"))
+	require.NoDirExists(t, filepath.Join(home, "userContent/module"))
+	differences, _, err := restore.Compare(t.Context(), repo, pushed, home)
+	require.NoError(t, err)
+	require.Empty(t, differences)
 }
 
 func TestTheRule(t *testing.T) {
