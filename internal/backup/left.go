@@ -21,6 +21,8 @@ const (
 	leftFile    = "left.json"
 	deltaFolder = "delta"
 	asideFolder = "aside"
+	// aheadFile has the backup that Ahead has restored.
+	aheadFile = "ahead"
 )
 
 const queueFile = "queue.xml"
@@ -121,16 +123,15 @@ func (l Left) Back(ctx context.Context, set Set, id, word string, finish func(be
 		return "", err
 	}
 	defer release()
-	beside := l.Home + ".restoring-" + id[:min(8, len(id))]
-	if err := os.RemoveAll(beside); err != nil {
-		return "", fmt.Errorf("removing what an earlier restore has left: %w", err)
+	beside := l.beside(id)
+	if !l.isAhead(id) || l.overlay(beside) != nil {
+		if err := l.restore(ctx, set, id); err != nil {
+			return "", err
+		}
 	}
-	verdict, err := set.Restore(ctx, id, beside)
-	if err == nil && !verdict.Counts() {
-		err = fmt.Errorf("backup %s is not whole: %s", id[:min(8, len(id))], verdict.Problems[0])
-	}
-	if err == nil {
-		err = l.overlay(beside)
+	// From here on it is another one.
+	if err = os.Remove(l.file(aheadFile)); errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
 	if err == nil {
 		err = finish(beside)
@@ -148,6 +149,48 @@ func (l Left) Back(ctx context.Context, set Set, id, word string, finish func(be
 		return before, fmt.Errorf("naming the home that was there: %w", err)
 	}
 	return kept, nil
+}
+
+func (l Left) beside(id string) string { return l.Home + ".restoring-" + id[:min(8, len(id))] }
+
+// Ahead restores the home that Keep has seen beside the one that is there, which a controller may still have: Back then only proves it and
+// exchanges both.
+func (l Left) Ahead(ctx context.Context, set Set, id string) error {
+	if l.isAhead(id) {
+		return nil
+	}
+	if err := l.restore(ctx, set, id); err != nil {
+		return err
+	}
+	if err := wholefile.Write(l.file(aheadFile), []byte(id), 0o600); err != nil {
+		return fmt.Errorf("writing %s: %w", l.file(aheadFile), err)
+	}
+	return nil
+}
+
+// isAhead says that a backup is restored beside the home.
+func (l Left) isAhead(id string) bool {
+	known, err := os.ReadFile(l.file(aheadFile))
+	return err == nil && string(known) == id
+}
+
+// restore makes the home that Keep has seen, beside the one that is there.
+func (l Left) restore(ctx context.Context, set Set, id string) error {
+	beside := l.beside(id)
+	if err := errors.Join(os.RemoveAll(l.file(aheadFile)), os.RemoveAll(beside)); err != nil {
+		return fmt.Errorf("removing what an earlier restore has left: %w", err)
+	}
+	verdict, err := set.Restore(ctx, id, beside)
+	if err == nil && !verdict.Counts() {
+		err = fmt.Errorf("backup %s is not whole: %s", id[:min(8, len(id))], verdict.Problems[0])
+	}
+	if err == nil {
+		err = l.overlay(beside)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(beside))
+	}
+	return nil
 }
 
 // overlay makes a restored backup what the controller left, and proves it.

@@ -135,7 +135,29 @@ func TestAHostPutsTheHomeBackThatWasLeft(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	release()
 
+	// What was restored ahead is taken, unless somebody has been at it.
+	there := func(path string) os.FileInfo {
+		t.Helper()
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		return info
+	}
+	beside := s.Config.Home + ".restoring-" + id[:8]
+	ask(Request{Verb: VerbAhead, ID: id})
+	restored, home := there(beside), there(s.Config.Home)
+	ask(Request{Verb: VerbAhead, ID: id})
+	require.True(t, os.SameFile(restored, there(beside)), "once")
+	ask(Request{Verb: VerbBack, ID: id, Word: "first-try"})
+	require.True(t, os.SameFile(restored, there(s.Config.Home)))
+	require.False(t, os.SameFile(home, there(s.Config.Home)))
+	require.NoDirExists(t, beside)
+	putTimed(t, at, "<of-the-new-version/>")
+	ask(Request{Verb: VerbAhead, ID: id})
+	putTimed(t, filepath.Join(beside, "jobs/a/config.xml"), "<somebody/>")
+	require.NoError(t, os.RemoveAll(filepath.Join(beside, "users")))
+
 	kept := ask(Request{Verb: VerbBack, ID: id, Word: "failed-upgrade"}).Kept
+	require.False(t, os.SameFile(restored, there(s.Config.Home)))
 	require.Regexp(t, `\.failed-upgrade-\d{8}T\d{6}Z$`, kept)
 	text, err := os.ReadFile(filepath.Join(kept, "jobs/a/config.xml"))
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 const (
 	VerbNote, VerbKeep, VerbShut          = "left-note", "left-keep", "left-shut"
 	VerbTouched, VerbUntouched, VerbSpace = "left-touched", "left-untouched", "left-space"
-	VerbBack                              = "left-back"
+	VerbAhead, VerbBack                   = "left-ahead", "left-back"
 	// VerbClose ends what VerbNote has begun: until then no backup is removed.
 	VerbClose = "left-close"
 )
@@ -43,6 +43,7 @@ func (s Server) doLeft(ctx context.Context, set Set, q Request, reply *Reply) (k
 		VerbKeep:      func(l Left) (err error) { reply.Count, err = l.Keep(); return err },
 		VerbTouched:   func(l Left) (err error) { reply.Touched, err = l.Touched(); return err },
 		VerbSpace:     func(l Left) error { return s.space(set, l, q.Known) },
+		VerbAhead:     func(l Left) error { return l.Ahead(ctx, set, q.ID) },
 		VerbBack:      func(l Left) (err error) { reply.Kept, err = s.back(ctx, set, l, q); return err },
 	}[q.Verb]
 	if do == nil {

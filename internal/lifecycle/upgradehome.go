@@ -184,6 +184,16 @@ func (u *Upgrade) shutQueue(ctx context.Context) error {
 	return err
 }
 
+// Ahead restores, beside the home, the one that the old version left.
+func (u *Upgrade) Ahead(ctx context.Context, id string, say op.Say) error {
+	say("restoring backup %s beside the home", id[:8])
+	if u.Old.own == nil {
+		return u.here(u.Store.State.Run).Ahead(ctx, u.backups.Set, id)
+	}
+	_, err := u.backups.ask(ctx, backup.Request{Verb: backup.VerbAhead, Run: u.Store.State.Run, ID: id})
+	return err
+}
+
 // Restore puts the home in place that the old version left: the backup, and what changed after it.
 func (u *Upgrade) Restore(ctx context.Context, id string, say op.Say) (string, error) {
 	return u.putBack(ctx, "", id, wordFailed, say)
@@ -205,7 +215,7 @@ func (u *Upgrade) earlierHome(ctx context.Context, say op.Say) error {
 // putBack restores a backup, and what a run, by default this one, has of changes after it, in the place of the home. The home that was
 // there is kept under a name with the word.
 func (u *Upgrade) putBack(ctx context.Context, earlier, id, word string, say op.Say) (kept string, err error) {
-	say("restoring backup %s", id[:8])
+	say("putting backup %s in place", id[:8])
 	if u.Old.own != nil {
 		reply, askErr := u.backups.ask(ctx, backup.Request{Verb: backup.VerbBack, Run: u.Store.State.Run, Known: earlier, ID: id, Word: word})
 		for _, text := range reply.Said {

@@ -43,6 +43,7 @@ func (u *upgrade) deploy() op.Step {
 		if u.s.State.Opened() {
 			return &OpenedError{}
 		}
+		u.ahead(ctx, say)
 		if err := u.c.Stop(ctx, say); err != nil {
 			return fmt.Errorf("stopping the new version: %w", err)
 		}
@@ -63,6 +64,19 @@ func (u *upgrade) deploy() op.Step {
 		}
 		return err
 	})
+}
+
+// ahead does what takes long of a restore while the new version still answers. Where it cannot, all of it is done when that is gone.
+func (u *upgrade) ahead(ctx context.Context, say op.Say) {
+	if u.s.State.Restored {
+		return
+	}
+	if touched, err := u.c.Touched(ctx); err != nil || !touched {
+		return
+	}
+	if err := u.c.Ahead(ctx, u.s.State.Backup, say); err != nil && ctx.Err() == nil {
+		say("the home is restored when the new version is gone, and not before: %v", err)
+	}
 }
 
 func (u *upgrade) ready() op.Step {

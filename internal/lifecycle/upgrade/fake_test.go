@@ -308,6 +308,15 @@ func (f *fake) Touched(ctx context.Context) (touched bool, err error) {
 	return touched, err
 }
 
+func (f *fake) Ahead(ctx context.Context, id string, _ op.Say) error {
+	return f.call(ctx, "ahead", func() error {
+		if f.backups[id] == nil {
+			return fmt.Errorf("no backup %s", id)
+		}
+		return nil
+	})
+}
+
 func (f *fake) Restore(ctx context.Context, id string, _ op.Say) (string, error) {
 	return "failed-home", f.call(ctx, "restore", func() error {
 		if f.runs != "" {

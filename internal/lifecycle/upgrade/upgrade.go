@@ -96,6 +96,8 @@ type Exchanging interface {
 	Open(ctx context.Context, say op.Say) error
 	// Touched says whether the home is another one than Keep has seen.
 	Touched(ctx context.Context) (bool, error)
+	// Ahead restores, while the new version may still run, the home that Keep has seen beside the one that is there, so that Restore has little to do.
+	Ahead(ctx context.Context, backup string, say op.Say) error
 	// Restore puts the home in place that Keep has seen, and returns where the failed one is kept.
 	Restore(ctx context.Context, backup string, say op.Say) (kept string, err error)
 	// Untouched gives a home that was not written to its queue back.

@@ -327,7 +327,23 @@ func TestAHomeThatWasNotWrittenIsNotRestored(t *testing.T) {
 	require.ErrorAs(t, r.run(nil), &back)
 	r.isOld()
 	require.NotContains(t, r.f.names, "restore")
+	require.NotContains(t, r.f.names, "ahead")
 	require.Contains(t, r.f.names, "untouched")
+}
+
+func TestAHomeThatWasWrittenIsRestoredAheadOfTheStop(t *testing.T) {
+	r := newRig(t)
+	r.f.unready = true
+	var back *op.RolledBackError
+	require.ErrorAs(t, r.run(nil), &back)
+	r.isOld()
+	deployed := slices.Index(r.f.names, "deploy-new")
+	require.Positive(t, deployed)
+	after := r.f.names[deployed:]
+	ahead, stopped, restored := slices.Index(after, "ahead"), slices.Index(after, "stop"), slices.Index(after, "restore")
+	require.Positive(t, ahead)
+	require.Less(t, ahead, stopped)
+	require.Less(t, stopped, restored)
 }
 
 func TestBuildsThatDoNotEnd(t *testing.T) {
