@@ -132,7 +132,7 @@ func (u *Upgrade) watched(ctx context.Context, e *Env, say op.Say, work func(con
 			case <-ticker.C:
 			}
 			app, err := e.Marathon.App(ctx, e.AppID())
-			if err != nil || app.LastFailure == nil || app.LastFailure.TaskID == before || app.LastFailure.State != "TASK_FAILED" {
+			if err != nil || app.LastFailure == nil || app.LastFailure.TaskID == before || !endedByItself(app.LastFailure.State) {
 				continue
 			}
 			text := fmt.Sprintf("the controller ended on %s: %s", e.hostName(app.LastFailure.Host), app.LastFailure.Message)
@@ -151,6 +151,9 @@ func (u *Upgrade) watched(ctx context.Context, e *Env, say op.Say, work func(con
 	<-ended
 	return err
 }
+
+// endedByItself says that the next task would end in the same way: the others end by their host or by somebody's wish.
+func endedByItself(state string) bool { return state == "TASK_FAILED" || state == "TASK_ERROR" }
 
 var executorLine = regexp.MustCompile(`^[IWE]\d{4,8} .*executor(\.cpp:\d+)?\] `)
 
