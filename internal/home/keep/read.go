@@ -18,6 +18,9 @@ import (
 // MaxFile is the largest file that is kept, in bytes: larger ones belong into a backup, not into a history.
 const MaxFile = 4 << 20
 
+// LinkedFolder is why a link in the place of a folder is not followed: what it leads to has a life of its own.
+const LinkedFolder = "it is a link in the place of a folder, and nothing in it is kept: put the folder itself here, or mount it"
+
 // Stamp identifies one state of a file on disk.
 type Stamp struct {
 	Size, MTime int64

@@ -52,7 +52,7 @@ func Apply(ctx context.Context, repo *git.Repo, commit git.Hash, home string, on
 		if Within(d.Name, only) || Within(d.Path, only) {
 			todo[d.Name] = true
 			if err := moveAside(home, d.Path); err != nil {
-				return written, removed, fmt.Errorf("restoring %s: %w", d.Path, err)
+				return written, removed, fmt.Errorf("restoring %s: %w", d.Name, err)
 			}
 		}
 	}
@@ -74,6 +74,9 @@ func Apply(ctx context.Context, repo *git.Repo, commit git.Hash, home string, on
 const Aside = ".jomctl/before-restore"
 
 func moveAside(home, name string) error {
+	if name == "" { // behind a link, on another disk
+		return nil
+	}
 	to := filepath.Join(home, Aside, name)
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err

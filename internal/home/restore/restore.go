@@ -200,18 +200,27 @@ func compare(ctx context.Context, repo *git.Repo, commit git.Hash, home string) 
 	}
 	c := comparison{refused: map[string]string{}}
 	table := keep.NewTable()
-	err := walk(home, table, func(_, name string) error {
+	var links []string
+	err := walk(home, table, func(full, name string) error {
 		if table.File(name) {
 			c.file(home, name, in)
+		} else if info, err := os.Lstat(full); table.Folder(name) && err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			c.refused[name], links = keep.LinkedFolder, append(links, name)
 		}
 		return nil
 	})
 	if err != nil {
 		return comparison{}, fmt.Errorf("comparing the home with its history: %w", err)
 	}
-	for name := range in {
-		if table.File(name) {
+	for name, hash := range in {
+		switch {
+		case !table.File(name):
+		case len(links) == 0 || !Within(name, links):
 			c.differences = append(c.differences, Difference{Name: name, What: Missing})
+		default: // behind a link, where it counts for a restore alone
+			if data, err := os.ReadFile(filepath.Join(home, filepath.FromSlash(name))); err != nil || git.BlobHash(keep.Normal(name, data)) != hash {
+				c.unfit = append(c.unfit, Difference{Name: name, What: Changed})
+			}
 		}
 	}
 	c.differences = sorted(c.differences)

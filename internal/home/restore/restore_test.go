@@ -12,6 +12,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/home/claim"
 	"github.com/jomctl/jomctl/internal/home/git"
+	"github.com/jomctl/jomctl/internal/home/keep"
 	"github.com/jomctl/jomctl/internal/home/restore"
 	homesync "github.com/jomctl/jomctl/internal/home/sync"
 )
@@ -217,6 +218,25 @@ func TestAHomeBehindALink(t *testing.T) {
 	empty, err = restore.Empty(home)
 	require.NoError(t, err)
 	require.True(t, empty)
+}
+
+// A job that was moved to another disk, with a link in its place, is neither missing nor the same: it is named, and only an order touches it.
+func TestAFolderBehindALink(t *testing.T) {
+	repo, home, disk := newRepo(t), t.TempDir(), t.TempDir()
+	main := commit(t, repo, "refs/heads/main", map[string]string{"config.xml": "<hudson/>", "jobs/a/config.xml": "<project/>", "jobs/a/jobs/b/config.xml": "<project/>", "jobs/ab/config.xml": "<project/>"})
+	write(t, home, "config.xml", "<hudson/>")
+	write(t, home, "jobs/x", "no folder, and nothing of Jenkins'")
+	write(t, disk, "a/config.xml", "<project>moved</project>")
+	write(t, disk, "a/jobs/b/config.xml", "<project/>")
+	require.NoError(t, os.Symlink(filepath.Join(disk, "a"), filepath.Join(home, "jobs/a")))
+	differences, refused, err := restore.Compare(t.Context(), repo, main, home)
+	require.NoError(t, err)
+	require.Equal(t, []restore.Difference{{Name: "jobs/ab/config.xml", What: restore.Missing}}, differences)
+	require.Equal(t, map[string]string{"jobs/a": keep.LinkedFolder}, refused)
+	written, _, err := restore.Apply(t.Context(), repo, main, home, []string{"jobs/a"})
+	require.NoError(t, err)
+	require.Equal(t, 1, written)
+	require.Equal(t, "<project/>", read(t, disk, "a/config.xml"))
 }
 
 // A history of somebody else's must not write outside of the home, nor a submodule or a link of a person's stop a restore.

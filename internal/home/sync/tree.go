@@ -141,6 +141,9 @@ func (t *tree) look(d dirty, watch func(string), gone func([]string)) (changes, 
 		for name := range d.folders {
 			if info, err := os.Lstat(path.Join(t.home, name)); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
 				l.lost = append(l.lost, name)
+				if err == nil {
+					l.link(name, info.Mode())
+				}
 				continue
 			}
 			if err := l.walk(name); err != nil {
@@ -163,7 +166,7 @@ type looker struct {
 	tree       *tree
 	watch      func(string)
 	candidates []string
-	// lost are the folders that are not there, blocked those that cannot be read.
+	// lost are the folders that are not there, blocked those that cannot be read or are links.
 	lost    []string
 	blocked map[string]bool
 	found   map[string]bool // names in the history that are there
@@ -197,9 +200,19 @@ func (l *looker) walk(folder string) error {
 			}
 		case l.tree.table.File(name):
 			l.candidates = append(l.candidates, name)
+		default:
+			l.link(name, entry.Type())
 		}
 	}
 	return nil
+}
+
+// link refuses a link in the place of a folder that may hold kept files, as of a job that was moved to another disk. What the history has of it stays.
+func (l *looker) link(name string, mode fs.FileMode) {
+	if mode&fs.ModeSymlink != 0 && l.tree.table.Folder(name) {
+		l.blocked[name] = true
+		l.tree.refused[name] = refusal{reason: keep.LinkedFolder}
+	}
 }
 
 // compare looks at one file of the home.
