@@ -360,7 +360,7 @@ func (r *run) measure() {
 	}
 	res.Recovery = Recovery{Seconds: -1, Served: -1, Detection: seconds(probe.Detection), Rescheduling: seconds(probe.Rescheduling), Image: seconds(probe.Image),
 		HomeRestore: seconds(probe.HomeRestore), Boot: seconds(probe.Boot), Edge: seconds(probe.EdgePhase), Framework: seconds(probe.FrameworkPhase), FirstBuild: seconds(probe.FirstBuild)}
-	if !line.Served.IsZero() {
+	if !line.Served.IsZero() && edge.Asked > 0 {
 		res.Recovery.Served = round(line.Served.Sub(fault).Seconds())
 	}
 	if rto, ok := line.RTO(); ok {
@@ -437,6 +437,7 @@ func (r *run) end(err error) {
 	r.result.Ended = time.Now()
 	r.measure()
 	r.result.Recovered, r.result.Passed = false, false
+	r.result.Recovery.Seconds = -1 // it may have served for a while, and was not seen to be whole
 	why := "it was ended"
 	var failed *FailedError
 	switch {

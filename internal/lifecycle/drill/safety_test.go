@@ -11,6 +11,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/probe"
 	"github.com/jomctl/jomctl/internal/status"
 )
 
@@ -210,4 +211,30 @@ func TestUndoTriesEveryFault(t *testing.T) {
 	require.NoError(t, os.WriteFile(activeFile(state), []byte("{"), 0o600))
 	_, err = Undo(t.Context(), f, state, func(string, ...any) {})
 	require.ErrorContains(t, err, "active.json", "what cannot be read is not taken for nothing")
+}
+
+// TestADrillThatWasEndedHasNoRecovery ends one whose cluster serves all the time, at once and later.
+func TestADrillThatWasEndedHasNoRecovery(t *testing.T) {
+	s := scenarioOf(t, "zookeeper-lost")
+	ctx, cancel := context.WithCancel(t.Context())
+	results, err := execute(t, ctx, &fake{}, t.TempDir(), op.Options{AfterRecord: func(r op.Record) {
+		if r.Kind == op.KindBegin && strings.HasSuffix(r.Step, "-recovery") {
+			cancel()
+		}
+	}}, s)
+	var interrupted *InterruptedError
+	require.ErrorAs(t, err, &interrupted)
+	require.Equal(t, 130, interrupted.ExitCode())
+	require.Len(t, results, 1)
+	require.Equal(t, -1.0, results[0].Recovery.Seconds)
+	require.False(t, results[0].Passed || results[0].Recovered)
+	require.Contains(t, strings.Join(results[0].Reasons, ""), "interrupted", "and nothing of going on with it")
+
+	r := newRun(&fake{}, s, Options{Cluster: testCluster(), Pace: quickly()})
+	story(r)
+	r.result.Faults = s.Faults(Facts{Control: []string{"c1", "c2", "c3"}, ZooKeeperLeader: "c1"})
+	r.samples = r.samples[:len(probe.Targets())] // nothing was asked after the fault
+	r.end(err)
+	require.Equal(t, []float64{-1, -1}, []float64{r.result.Recovery.Seconds, r.result.Recovery.Served}, "nobody has seen that people were served")
+	require.False(t, r.result.Counted())
 }
