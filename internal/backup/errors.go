@@ -60,7 +60,8 @@ var symptoms = []struct {
 	{[]string{"no matching id found", "no snapshot found", "no snapshot was found", "invalid id"}, ErrNoBackup, "there is no such backup",
 		"`jomctl backups` lists them"},
 	{[]string{"ciphertext verification failed", "does not match hash", "not found in index", "not found in the index", "repository contains errors", "hash does not match",
-		"pack file cannot be listed", "unexpected eof", "invalid data returned", "errors were found", "not referenced in any index"}, ErrDamaged, "the repository is damaged",
+		"pack file cannot be listed", "unexpected eof", "invalid data returned", "errors were found", "not referenced in any index",
+		"streampack:", "fatal: there were"}, ErrDamaged, "the repository is damaged",
 		"do not delete anything; keep a copy of the repository and see `restic check` and https://restic.readthedocs.io/en/stable/077_troubleshooting.html"},
 }
 

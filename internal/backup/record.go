@@ -25,6 +25,8 @@ type Record struct {
 	Unsettled []string `json:"unsettled,omitempty"`
 	// Proof is the last test restore, nil where there was none.
 	Proof *Proof `json:"proof,omitempty"`
+	// Torn says why what was noted cannot be read; then nothing is known.
+	Torn string `json:"-"`
 }
 
 // Counts says whether a test restore was opened, and nothing was wrong with it.
@@ -35,18 +37,19 @@ type Records string
 
 func (r Records) file(id string) string { return filepath.Join(string(r), id+".json") }
 
-// Read returns the record of a backup; an empty one where there is none.
+// Read returns the record of a backup; an empty one where there is none. One that cannot be read is Torn, which keeps nobody from his
+// backups.
 func (r Records) Read(id string) (Record, error) {
 	record := Record{ID: id}
 	data, err := os.ReadFile(r.file(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return record, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(data, &record)
-	}
 	if err != nil {
-		return Record{ID: id}, fmt.Errorf("reading the record of a backup (remove %s and verify it again): %w", r.file(id), err)
+		return record, fmt.Errorf("reading the record of a backup: %w", err)
+	}
+	if err := json.Unmarshal(data, &record); err != nil {
+		return Record{ID: id, Torn: fmt.Sprintf("%s cannot be read: %v", r.file(id), err)}, nil
 	}
 	return record, nil
 }

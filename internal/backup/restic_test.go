@@ -66,6 +66,11 @@ func TestWhatResticWritesIsUnderstood(t *testing.T) {
 		"Fatal: repository does not exist: unable to open config file: stat /x/config: no such file or directory":                                    ErrNoRepository,
 		"Fatal: no matching ID found for prefix \"0000\"":                              ErrNoBackup,
 		"pack 1234: ciphertext verification failed\nFatal: repository contains errors": ErrDamaged,
+		"Load(<data/eb8470f98e>, 9126, 0) returned error, retrying after 552.330144ms: open /r/data/eb/eb84: no such file or directory\n" +
+			"ignoring error for /f2: StreamPack: open /r/data/eb/eb84: no such file or directory\nFatal: There were 6 errors": ErrDamaged,
+		"ignoring error for /f2: UtimesNano: no such file or directory\nFatal: There were 1 errors": ErrDamaged,
+		"ignoring error for /f2: open /to/f2: permission denied\nFatal: There were 1 errors":        ErrForbidden,
+		"ignoring error for /f2: write /to/f2: no space left on device\nFatal: There were 1 errors": ErrNoRoom,
 	} {
 		err := Repository{Location: "/r"}.explain("backup", text, errors.New("exit status 1"))
 		require.ErrorIs(t, err, kind, text)
@@ -114,9 +119,15 @@ func TestDamageIsFound(t *testing.T) {
 		require.NoError(t, os.WriteFile(pack, data, 0o600))
 	}
 	require.ErrorIs(t, r.Check(t.Context(), true), ErrDamaged)
+	// A backup that counted does not count any more.
 	scratch := filepath.Join(t.TempDir(), "scratch")
-	_, err = r.Verify(t.Context(), taken.ID, scratch)
-	require.Error(t, err)
+	set := Set{Repository: r, Records: Records(t.TempDir()), Scratch: scratch}
+	require.NoError(t, set.Records.Write(Record{ID: taken.ID, Proof: &Proof{}}))
+	_, err = set.Prove(t.Context(), taken.ID)
+	require.NoError(t, err)
+	record, err := set.Records.Read(taken.ID)
+	require.NoError(t, err)
+	require.False(t, record.Counts(), "it is written down")
 	left, err := os.ReadDir(scratch)
 	require.NoError(t, err)
 	require.Empty(t, left, "secrets do not stay behind")

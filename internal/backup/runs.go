@@ -91,16 +91,32 @@ func (r Records) put(s State) error {
 	return nil
 }
 
-// Merge takes over a later state that was read elsewhere.
+// Merge takes over what is later in a state that was read elsewhere: the last run and the last good one may be of different hosts.
 func (r Records) Merge(other State) error {
 	mine, err := r.State()
-	if err == nil && (other.Last == nil || mine.Last != nil && !other.Last.Ended.After(mine.Last.Ended)) {
+	if err != nil {
+		return r.put(other)
+	}
+	merged := mine
+	if later(other.Last, mine.Last) {
+		merged = other
+		merged.Good = mine.Good
+	}
+	if later(other.Good, mine.Good) {
+		merged.Good = other.Good
+	}
+	if merged.Good != nil && !later(merged.Last, merged.Good) {
+		merged.Failures = 0 // those were before it
+	}
+	if merged == mine {
 		return nil
 	}
-	if other.Good == nil {
-		other.Good = mine.Good
-	}
-	return r.put(other)
+	return r.put(merged)
+}
+
+// later says whether one run ended after another; none is the earliest.
+func later(one, other *Run) bool {
+	return one != nil && (other == nil || one.Ended.After(other.Ended))
 }
 
 // Metrics is the state in Prometheus' text format.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -180,6 +181,15 @@ func hold(path string) (release func(), err error) {
 	return func() { file.Close() }, nil
 }
 
+// young says that a backup is no older than half the time between two. One of the future is of a clock that was wrong, and says nothing.
+func (s Server) young(one Backup) bool {
+	age := time.Since(one.Time)
+	return age > -clocks && age < s.Config.period()/2
+}
+
+// clocks is how far the clocks of two hosts may be apart.
+const clocks = 5 * time.Minute
+
 // run makes a backup and writes down what became of it.
 func (s Server) run(ctx context.Context, set Set, q Request, reply *Reply) error {
 	host, _ := os.Hostname()
@@ -221,8 +231,8 @@ func (s Server) make(ctx context.Context, set Set, q Request, reply *Reply) erro
 		if err != nil {
 			return err
 		}
-		if len(all) > 0 && time.Since(all[0].Time) < s.Config.period()/2 {
-			reply.Skipped = "the last backup is of " + all[0].Time.UTC().Format(time.RFC3339)
+		if at := slices.IndexFunc(all, s.young); at >= 0 {
+			reply.Skipped = "the last backup is of " + all[at].Time.UTC().Format(time.RFC3339)
 			return nil
 		}
 	}

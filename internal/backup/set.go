@@ -87,7 +87,7 @@ func (s Set) Prove(ctx context.Context, id string) (Record, error) {
 	case err != nil:
 		return record, err
 	}
-	record.Proof = &Proof{Time: time.Now().UTC().Truncate(time.Second), Verdict: s.judged(verdict)}
+	record.Proof, record.Torn = &Proof{Time: time.Now().UTC().Truncate(time.Second), Verdict: s.judged(verdict)}, ""
 	return record, s.Records.Write(record)
 }
 
@@ -105,11 +105,19 @@ func (s Set) Restore(ctx context.Context, id, to string) (Verdict, error) {
 	return s.judged(v), err
 }
 
-// Tidy removes the backups that nobody asks for, but never the newest that counts. It returns which.
+// Tidy removes the backups that nobody asks for, but never the newest that counts. It returns which. While the newest of all is known
+// not to count, none is removed: those that do may be known to another host only.
 func (s Set) Tidy(ctx context.Context) ([]string, error) {
 	all, err := s.List(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if torn := slices.IndexFunc(all, func(one Backup) bool { return one.Torn != "" }); torn >= 0 {
+		return nil, &Error{Kind: ErrDamaged, Place: "record of backup " + all[torn].Snapshot.ID[:8], Problem: all[torn].Torn + "; it may be the last one that counts, so that none is removed",
+			Fix: "`jomctl backups verify " + all[torn].Snapshot.ID[:8] + "` writes it anew"}
+	}
+	if len(all) > 0 && all[0].Proof != nil && !all[0].Counts() {
+		return []string{}, nil
 	}
 	spare := ""
 	if at := slices.IndexFunc(all, func(one Backup) bool { return one.Counts() }); at >= 0 {

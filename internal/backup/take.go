@@ -127,10 +127,9 @@ func (r Repository) one(ctx context.Context, home, excludes string, tags Tags) (
 		return Taken{}, errors.Join(parseErr, err)
 	}
 	if partial != nil {
-		if missed := partial.unreadable(home); missed != "" {
+		if err := partial.unreadable(home); err != nil {
 			_, forgetErr := r.run(ctx, "", "forget", taken.ID)
-			return Taken{}, errors.Join(&Error{Kind: ErrForbidden, Place: missed, Problem: "cannot be read, so that the backup would lack it",
-				Fix: "run it as the user that the controller runs as, or as root"}, forgetErr)
+			return Taken{}, errors.Join(err, forgetErr)
 		}
 	}
 	taken.ID, err = r.whole(ctx, taken.ID)
@@ -150,8 +149,11 @@ func (r Repository) whole(ctx context.Context, id string) (string, error) {
 	return raw[0].ID, nil
 }
 
-// unreadable is a file that could not be read and is still there; builds remove theirs at any time.
-func (e *partialError) unreadable(home string) string {
+// unreadable is an *Error for a file that could not be read and is still there; builds remove theirs at any time. Where restic names none,
+// nobody knows what the backup lacks.
+func (e *partialError) unreadable(home string) error {
+	const fix = "run it as the user that the controller runs as, or as root"
+	named := false
 	for line := range bytes.Lines([]byte(e.text)) {
 		var one struct {
 			Type string `json:"message_type"`
@@ -160,15 +162,19 @@ func (e *partialError) unreadable(home string) string {
 		if json.Unmarshal(line, &one) != nil || one.Type != "error" || one.Item == "" {
 			continue
 		}
+		named = true
 		name := one.Item
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(home, name)
 		}
 		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-			return name
+			return &Error{Kind: ErrForbidden, Place: name, Problem: "cannot be read, so that the backup would lack it", Fix: fix}
 		}
 	}
-	return ""
+	if !named {
+		return &Error{Kind: ErrForbidden, Place: home, Problem: "has files that cannot be read, and restic does not say which: " + lastLines(e.text, ""), Fix: fix}
+	}
+	return nil
 }
 
 // summary reads what `restic backup --json` ends with.

@@ -35,6 +35,20 @@ func Encode(reply Reply, err error) ([]byte, error) {
 	return json.Marshal(w)
 }
 
+// told is an *Error with what was said around it, as that a backup was made before it.
+type told struct {
+	text  string
+	known *Error
+}
+
+func (t *told) Error() string { return t.text }
+
+// Unwrap is the *Error.
+func (t *told) Unwrap() error { return t.known }
+
+// Hint is that of the *Error.
+func (t *told) Hint() string { return t.known.Fix }
+
 // Decode reads what Encode wrote.
 func Decode(text string) (Reply, error) {
 	var w wire
@@ -49,7 +63,11 @@ func Decode(text string) (Reply, error) {
 	}
 	for _, kind := range kinds() {
 		if kind.Error() == w.Kind {
-			return *w.Reply, &Error{Kind: kind, Place: w.Place, Problem: w.Problem, Fix: w.Fix}
+			known := &Error{Kind: kind, Place: w.Place, Problem: w.Problem, Fix: w.Fix}
+			if known.Error() == w.Error {
+				return *w.Reply, known
+			}
+			return *w.Reply, &told{w.Error, known}
 		}
 	}
 	return *w.Reply, errors.New(w.Error)

@@ -151,7 +151,7 @@ func TestThePageBearsOddResults(t *testing.T) {
 		"nothing measured":        {Name: "a", Began: began},
 		"no fault":                {Name: "a", Began: began, Intervals: []probe.Interval{{Target: probe.Edge, Up: true, From: began, To: began.Add(time.Second)}}},
 		"one moment":              {Name: "a", Began: began, Intervals: []probe.Interval{{Target: probe.Edge, From: began, To: began}}},
-		"an hour":                 {Name: "a", Began: began, Intervals: []probe.Interval{{Target: probe.Edge, From: began, To: began.Add(time.Hour)}}},
+		"three hours":             {Name: "a", Began: began, Intervals: []probe.Interval{{Target: probe.Edge, From: began, To: began.Add(3 * time.Hour)}}},
 		"a target of another day": {Name: "a", Began: began, Intervals: []probe.Interval{{Target: "carrier-pigeon", From: began, To: began.Add(time.Hour)}}},
 		"markup in a command":     {Name: "a", Began: began, Reasons: []string{"<script>alert(1)</script>"}, Events: []probe.Event{{At: began, Kind: probe.EventFault, Detail: `"><img src=http://x>`}}},
 	} {
