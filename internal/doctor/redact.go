@@ -1,6 +1,11 @@
 package doctor
 
 import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"html"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,11 +47,12 @@ func NewRedactor(secrets ...string) *Redactor {
 	r := &Redactor{}
 	for _, secret := range secrets {
 		if secret = strings.TrimSpace(secret); len(secret) >= shortestSecret {
-			r.known = append(r.known, secret)
+			r.known = append(r.known, written(secret)...)
 		}
 	}
 	// A secret that contains another one goes first.
-	slices.SortFunc(r.known, func(a, b string) int { return len(b) - len(a) })
+	slices.SortFunc(r.known, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	r.known = slices.Compact(r.known)
 	whole := func(needs, pattern, with string) {
 		r.whole = append(r.whole, rule{needs, regexp.MustCompile(pattern), with})
 	}
@@ -73,8 +79,32 @@ func NewRedactor(secrets ...string) *Redactor {
 	return r
 }
 
+// written are the ways in which a secret may be written: as it is, in JSON and in JSON within JSON, in a URL, in XML, and in base64.
+func written(secret string) []string {
+	all := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), base64.StdEncoding.EncodeToString([]byte(secret))}
+	inner := secret
+	for range 2 {
+		data, err := json.Marshal(inner)
+		if err != nil {
+			break
+		}
+		inner = strings.Trim(string(data), `"`)
+		all = append(all, inner)
+	}
+	var plain strings.Builder // JSON that leaves <, > and & as they are
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(secret) == nil {
+		all = append(all, strings.Trim(strings.TrimSpace(plain.String()), `"`))
+	}
+	return all
+}
+
 // yamlSecret is `password: value` at the beginning of a line.
 var yamlSecret = regexp.MustCompile(`(?im)^([\s\-{]*` + secretName + `\s*:[ \t]+)([^\s#][^\n]*)$`)
+
+// innerSecret is the same within a line: {user: x, password: value}, or a log that says `bad token: value`.
+var innerSecret = regexp.MustCompile(`(?i)([\s,;{(\[]` + secretName + `\s*:[ \t]+)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"',;{}()\[\]]{4,})`)
 
 // Text returns the text without secrets.
 func (r *Redactor) Text(text string) string {
@@ -102,12 +132,20 @@ func (r *Redactor) line(line string) string {
 	for _, one := range r.lines {
 		line = one.pattern.ReplaceAllString(line, one.with)
 	}
-	return yamlSecret.ReplaceAllStringFunc(line, func(line string) string {
-		parts := yamlSecret.FindStringSubmatch(line)
-		value := strings.Trim(parts[2], `"' `)
-		if strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "env:") || strings.HasPrefix(value, hidden) {
-			return line // where a secret is, not what it is
-		}
-		return parts[1] + hidden
-	})
+	for _, pattern := range []*regexp.Regexp{yamlSecret, innerSecret} {
+		line = pattern.ReplaceAllStringFunc(line, func(part string) string {
+			parts := pattern.FindStringSubmatch(part)
+			if harmless(strings.Trim(parts[2], `"' `)) {
+				return part
+			}
+			return parts[1] + hidden
+		})
+	}
+	return line
+}
+
+// harmless says of the value of a secret that it tells where it is, or nothing.
+func harmless(value string) bool {
+	return strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "env:") || strings.HasPrefix(value, hidden) ||
+		slices.Contains([]string{"true", "false", "null", "none"}, strings.ToLower(value))
 }
