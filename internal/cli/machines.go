@@ -10,22 +10,23 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/machines"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
 // installMachines is install on every target: where Terraform makes the machines, they come first, with a plan and a question of
 // their own, as the hosts can be looked at only when they are there.
 func installMachines(ctx context.Context, s *session, opts *installOptions) (mutation, error) {
-	machines, err := withTerraform(ctx, s, opts.installTerraform, lifecycle.PlanMachines)
+	made, err := withTerraform(ctx, s, opts.installTerraform, machines.Plan)
 	if err != nil {
 		return mutation{}, err
 	}
-	if machines == nil {
+	if made == nil {
 		return install(ctx, s, opts)
 	}
-	return mutation{Plan: machines.Plan(), Discard: machines.Discard,
+	return mutation{Plan: made.Plan(), Discard: made.Discard,
 		Next: func(ctx context.Context, s *session) (mutation, error) {
-			for _, note := range machines.Notes() {
+			for _, note := range made.Notes() {
 				s.Say("Note: %s", note)
 			}
 			return install(ctx, s, opts)
@@ -34,15 +35,15 @@ func installMachines(ctx context.Context, s *session, opts *installOptions) (mut
 
 // destroyMachines ends a cluster together with the machines that were made for it.
 func destroyMachines(ctx context.Context, s *session, installTerraform bool) (mutation, error) {
-	machines, err := withTerraform(ctx, s, installTerraform, lifecycle.PlanMachinesEnd)
+	made, err := withTerraform(ctx, s, installTerraform, machines.PlanEnd)
 	if err != nil {
 		return mutation{}, err
 	}
-	plan, err := machines.Destroy(ctx)
+	plan, err := lifecycle.DestroyMachines(ctx, s.Cluster, accessOf(s), made)
 	if err != nil {
-		return mutation{Discard: machines.Discard}, err
+		return mutation{Discard: made.Discard}, err
 	}
-	return mutation{Plan: plan, Closes: true, Discard: machines.Discard, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
+	return mutation{Plan: plan, Closes: true, Discard: made.Discard, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
 		text, kept := fmt.Sprintf("Cluster %s and its machines are gone\n", s.Cluster.Name), []string{}
 		if _, err := os.Stat(s.Cluster.File); err == nil {
 			text = fmt.Sprintf("Cluster %s and its machines are gone; %s is kept\n", s.Cluster.Name, s.Cluster.File)
@@ -56,17 +57,17 @@ func bindInstallTerraform(flags *pflag.FlagSet, install *bool) {
 	flags.BoolVar(install, "install-terraform", false, "docker, aws, openstack: where this machine has no Terraform that can be used, download one from HashiCorp and verify it")
 }
 
-// planMachines is lifecycle.PlanMachines or its opposite.
-type planMachines func(ctx context.Context, c *config.Cluster, access inventory.Access) (*lifecycle.Machines, error)
+// planMachines is machines.Plan or its opposite.
+type planMachines func(ctx context.Context, c *config.Cluster, access inventory.Access) (*machines.Machines, error)
 
 // withTerraform plans machines. Where this machine has no Terraform for that, one is downloaded when somebody says so: neither silence nor
 // --yes is about it.
-func withTerraform(ctx context.Context, s *session, install bool, plan planMachines) (*lifecycle.Machines, error) {
-	machines, err := plan(ctx, s.Cluster, accessOf(s))
+func withTerraform(ctx context.Context, s *session, install bool, plan planMachines) (*machines.Machines, error) {
+	made, err := plan(ctx, s.Cluster, accessOf(s))
 	if err == nil {
-		return machines, nil
+		return made, nil
 	}
-	offer := lifecycle.TerraformOffer(s.Cluster, err)
+	offer := machines.Offer(s.Cluster, err)
 	if offer == nil || !install && (s.Yes || !s.Streams.CanPrompt()) {
 		return nil, err
 	}

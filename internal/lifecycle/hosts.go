@@ -115,12 +115,12 @@ func newOwnHosts(c *config.Cluster, access inventory.Access) (*ownHosts, error) 
 			return nil, err
 		}
 	}
-	machines, err := inventory.Of(c)
+	known, err := inventory.Of(c)
 	if err != nil {
 		return nil, err
 	}
 	for _, h := range c.Hosts {
-		o.remotes[h.Name], err = host.NewRemote(machines.Options(c, h, access, through))
+		o.remotes[h.Name], err = host.NewRemote(known.Options(c, h, access, through))
 		if err != nil {
 			return nil, err
 		}

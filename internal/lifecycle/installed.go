@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/jomctl/jomctl/internal/config"
-	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/wholefile"
@@ -17,7 +16,7 @@ import (
 
 // recordStep keeps the copy. It comes before anything is started, so that whatever runs can be found again.
 func (e *Env) recordStep() op.Step {
-	path, text := record.InstalledFile(e.Cluster.StateDir()), config.Show(inventory.Declared(e.Cluster))
+	path, text := record.InstalledFile(e.Cluster.StateDir()), record.InstalledText(e.Cluster)
 	return op.Step{ID: "record", Title: "Record of what is installed",
 		Probe: func(context.Context) (op.State, error) {
 			old, err := os.ReadFile(path)

@@ -17,7 +17,6 @@ import (
 
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
-	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
@@ -311,7 +310,7 @@ func (p *Platform) Record(_ context.Context, components []string) error {
 			return err
 		}
 	}
-	return wholefile.Put(record.InstalledFile(c.StateDir()), config.Show(inventory.Declared(c)), 0o600)
+	return record.WriteInstalled(c)
 }
 
 // otherVersions finds components that run and whose version an install would change, all instances at once: that is another command's.

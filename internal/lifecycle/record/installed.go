@@ -13,6 +13,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // InstalledFile, in the state folder, is the copy of the cluster file, with all defaults, that the running cluster was made from. It knows what
@@ -36,6 +37,14 @@ func Installed(file string) (*config.Cluster, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// InstalledText is what is written down of a cluster that is installed.
+func InstalledText(c *config.Cluster) []byte { return config.Show(inventory.Declared(c)) }
+
+// WriteInstalled makes the cluster the installed one.
+func WriteInstalled(c *config.Cluster) error {
+	return wholefile.Put(InstalledFile(c.StateDir()), InstalledText(c), 0o600)
 }
 
 // InstalledOr is the cluster as it is installed, or the one of the file where nothing is recorded.

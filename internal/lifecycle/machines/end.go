@@ -1,4 +1,4 @@
-package lifecycle
+package machines
 
 import (
 	"context"
@@ -7,20 +7,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
+	"slices"
 
 	"github.com/jomctl/jomctl/internal/config"
-	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
 
-// PlanMachinesEnd plans the end of the machines that Terraform made for a cluster; nil where they are not jomctl's. Errors are as
-// those of PlanMachines. Where none was ever made, Terraform is not needed.
-func PlanMachinesEnd(ctx context.Context, c *config.Cluster, access inventory.Access) (*Machines, error) {
+// PlanEnd plans the end of the machines that Terraform made for a cluster; nil where they are not jomctl's. Errors are as
+// those of Plan. Where none was ever made, Terraform is not needed.
+func PlanEnd(ctx context.Context, c *config.Cluster, access inventory.Access) (*Machines, error) {
 	if !c.Target.FromTerraform() {
 		return nil, nil
 	}
@@ -29,78 +27,39 @@ func PlanMachinesEnd(ctx context.Context, c *config.Cluster, access inventory.Ac
 	}
 	m, err := newMachines(ctx, c, access)
 	if err != nil {
-		return nil, machinesError(err)
+		return nil, withCode(err)
 	}
 	if m.plan, err = m.driver.PlanDestroy(ctx); err != nil {
-		return nil, machinesError(err)
+		return nil, withCode(err)
 	}
 	m.gone = m.plan.Empty()
 	return m, nil
 }
 
-// Destroy is the plan that stops what can be reached, and then removes the machines with all that is on them, the home too.
-// Machines that are gone already, and hosts that do not answer, do not keep it from going on.
-func (m *Machines) Destroy(ctx context.Context) (op.Plan, error) {
-	var stages []op.Stage
-	cleanUp := []op.Step{m.filesGone()}
-	env, err := lookHosts(m.cluster, m.access)
-	var notMade *inventory.NotMadeError
-	switch {
-	case errors.As(err, &notMade): // nothing was ever put on them
-	case err != nil:
-		return op.Plan{}, err
-	default:
-		opts := DestroyOptions{Home: env.KeptHome()}
-		stages = m.services(env.destroyHosts(opts), m.reachable(ctx, env))
-		cleanUp = append([]op.Step{env.filesGoneStep(opts)}, cleanUp...)
-	}
+// Gone says that the machines were removed, or were never made.
+func (m *Machines) Gone() bool { return m.gone }
+
+// End is the plan that removes the machines with all that is on them. The stages are what is stopped on them before: when the machines are
+// gone, so is all of it. The steps clean up here afterwards, before what was kept about the machines goes.
+func (m *Machines) End(stop []op.Stage, cleanUp ...op.Step) op.Plan {
+	stages := m.unlessGone(stop)
 	return op.Plan{Verb: "destroy", Stages: append(stages,
 		op.Stage{Name: "Machines", Steps: []op.Step{m.endStep()}},
-		op.Stage{Name: "Clean up", Steps: cleanUp})}, nil
+		op.Stage{Name: "Clean up", Steps: append(cleanUp, m.filesGone())})}
 }
 
-// reachable are the hosts that can be logged in to.
-func (m *Machines) reachable(ctx context.Context, e *Env) map[string]bool {
-	if m.gone {
-		return nil
-	}
-	var mu sync.Mutex
-	found := map[string]bool{}
-	err := host.Each(ctx, e.own.machines(), parallel, func(ctx context.Context, one host.Machine) error {
-		err := e.own.remotes[one.Name()].Connect(ctx)
-		mu.Lock()
-		defer mu.Unlock()
-		found[one.Name()] = err == nil
-		return err
-	})
-	if err != nil && ctx.Err() == nil {
-		e.own.access.Tell("Note: not every machine can be reached; what is on the others goes with them: %v", err)
-	}
-	return found
-}
-
-// services are the stages that stop what runs on the hosts that can be reached. When the machines are gone, so is all of it.
-func (m *Machines) services(plan op.Plan, reachable map[string]bool) []op.Stage {
-	var stages []op.Stage
-	for _, stage := range plan.Stages {
-		var steps []op.Step
-		for _, step := range stage.Steps {
-			name, ofHost := strings.CutPrefix(step.ID, "host-")
-			if step.ID == "files" || ofHost && !reachable[name] {
-				continue
-			}
-			probe := step.Probe
-			step.Probe = func(ctx context.Context) (op.State, error) {
+// unlessGone are stages whose steps are done when the machines are gone.
+func (m *Machines) unlessGone(stages []op.Stage) []op.Stage {
+	stages = slices.Clone(stages)
+	for i := range stages {
+		stages[i].Steps = slices.Clone(stages[i].Steps)
+		for n, step := range stages[i].Steps {
+			stages[i].Steps[n].Probe = func(ctx context.Context) (op.State, error) {
 				if m.gone {
 					return op.Done, nil
 				}
-				return probe(ctx)
+				return step.Probe(ctx)
 			}
-			steps = append(steps, step)
-		}
-		if len(steps) > 0 {
-			stage.Steps = steps
-			stages = append(stages, stage)
 		}
 	}
 	return stages
@@ -120,7 +79,7 @@ func (m *Machines) endStep() op.Step {
 			m.saying(say)
 			defer m.saying(nil)
 			if err := m.driver.Apply(ctx, m.plan); err != nil {
-				return machinesError(err)
+				return withCode(err)
 			}
 			m.gone = true
 			return nil

@@ -1,4 +1,4 @@
-package lifecycle
+package machines
 
 import (
 	"context"
@@ -76,12 +76,12 @@ func (m *Machines) make(ctx context.Context, say op.Say) error {
 			return err
 		}
 		if err := m.driver.Apply(ctx, m.plan); err != nil {
-			return machinesError(err)
+			return withCode(err)
 		}
 	}
 	hosts, err := m.driver.Inventory(ctx)
 	if err != nil {
-		return machinesError(err)
+		return withCode(err)
 	}
 	m.kept.Hosts, m.now = hosts, hosts
 	m.kept.Making = slices.DeleteFunc(m.kept.Making, func(name string) bool { // given up after it failed

@@ -1,4 +1,6 @@
-package lifecycle
+// Package machines makes the machines of a cluster with Terraform and removes them: a plan is shown and then carried out, new machines are met, and
+// a plan that would take machines from under a cluster that lives is refused.
+package machines
 
 import (
 	"context"
@@ -17,21 +19,21 @@ import (
 	"github.com/jomctl/jomctl/provision/terraform"
 )
 
-// machineDriver is what makes machines: a terraform.Driver.
-type machineDriver interface {
+// driver is what makes machines: a terraform.Driver.
+type driver interface {
 	Plan(ctx context.Context) (*terraform.Plan, error)
 	PlanDestroy(ctx context.Context) (*terraform.Plan, error)
 	Apply(ctx context.Context, p *terraform.Plan) error
 	Inventory(ctx context.Context) ([]terraform.Host, error)
 }
 
-var _ machineDriver = (*terraform.Driver)(nil)
+var _ driver = (*terraform.Driver)(nil)
 
 // Machines are the machines that Terraform makes for a cluster, with the plan of what it would change.
 type Machines struct {
 	cluster *config.Cluster
 	access  inventory.Access
-	driver  machineDriver
+	driver  driver
 	plan    *terraform.Plan
 	kept    inventory.Machines
 	// now are the machines that Terraform's state has.
@@ -47,37 +49,38 @@ type Machines struct {
 	say op.Say
 }
 
-// MachinesError is an error of Terraform with the exit code that belongs to it. Its way out is Terraform's.
-type MachinesError struct {
+// Error is an error of Terraform with the exit code that belongs to it. Its way out is Terraform's.
+type Error struct {
 	err  error
 	code int
 }
 
 // Error is Terraform's.
-func (e *MachinesError) Error() string { return e.err.Error() }
+func (e *Error) Error() string { return e.err.Error() }
 
 // Unwrap returns it.
-func (e *MachinesError) Unwrap() error { return e.err }
+func (e *Error) Unwrap() error { return e.err }
 
 // ExitCode is 5 for a locked state and 3 where nothing was begun.
-func (e *MachinesError) ExitCode() int { return e.code }
+func (e *Error) ExitCode() int { return e.code }
 
-func machinesError(err error) error {
+// withCode gives an error of Terraform its exit code.
+func withCode(err error) error {
 	var program *terraform.ProgramError
 	var locked *terraform.LockedError
 	var state *terraform.StateError
 	switch {
 	case errors.As(err, &locked):
-		return &MachinesError{err, 5}
+		return &Error{err, 5}
 	case errors.As(err, &program), errors.As(err, &state):
-		return &MachinesError{err, 3}
+		return &Error{err, 3}
 	}
 	return err
 }
 
-// TerraformOffer is what can be downloaded where an error of PlanMachines or PlanMachinesEnd is that there is no Terraform for the
+// Offer is what can be downloaded where an error of Plan or PlanEnd is that there is no Terraform for the
 // machines that jomctl makes; nil for any other error, and where the cluster file names the program.
-func TerraformOffer(c *config.Cluster, err error) *terraform.Offer {
+func Offer(c *config.Cluster, err error) *terraform.Offer {
 	var missing *terraform.ProgramError
 	if !errors.As(err, &missing) || missing.Named || !c.Target.FromTerraform() {
 		return nil
@@ -89,25 +92,25 @@ func TerraformOffer(c *config.Cluster, err error) *terraform.Offer {
 	return &offer
 }
 
-// PlanMachines looks at the machines of a cluster before its hosts are opened, and changes none. It is nil where the hosts are
+// Plan looks at the machines of a cluster before its hosts are opened, and changes none. It is nil where the hosts are
 // not jomctl's to make; hosts from the user's own Terraform are read and kept. What is wrong with Terraform or its state has
 // exit code 3, a locked state 5.
-func PlanMachines(ctx context.Context, c *config.Cluster, access inventory.Access) (*Machines, error) {
+func Plan(ctx context.Context, c *config.Cluster, access inventory.Access) (*Machines, error) {
 	if !inventory.FromTerraform(c) {
 		return nil, nil
 	}
 	if !c.Target.FromTerraform() {
-		return nil, machinesError(readHosts(ctx, c, access))
+		return nil, withCode(readHosts(ctx, c, access))
 	}
 	m, err := newMachines(ctx, c, access)
 	if err != nil {
-		return nil, machinesError(err)
+		return nil, withCode(err)
 	}
 	if err := m.refused(); err != nil {
 		return nil, err
 	}
 	if m.plan, err = m.driver.Plan(ctx); err != nil {
-		return nil, machinesError(err)
+		return nil, withCode(err)
 	}
 	if err := m.refuseLoss(); err != nil {
 		return nil, errors.Join(err, m.Discard())
@@ -150,7 +153,7 @@ func newMachines(ctx context.Context, c *config.Cluster, access inventory.Access
 		return nil, keptErr
 	}
 	m.kept = kept
-	start := func(have []terraform.Host) (machineDriver, error) {
+	start := func(have []terraform.Host) (driver, error) {
 		return terraform.New(ctx, terraform.Options{Dir: terraformDir(c), Target: string(c.Target), Variables: variables(c, key, have),
 			Backend: backend(c), Program: c.Resolve(c.Machines.Terraform), Progress: m.progress})
 	}

@@ -1,4 +1,4 @@
-package lifecycle
+package machines
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
 
@@ -66,7 +67,7 @@ func TestAKeyOfOnesOwn(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(c.Dir(), "mine.pub")))
 	require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "mine"), []byte("no key"), 0o600))
 	_, err = publicKey(c)
-	var refusal *Refusal
+	var refusal *op.Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Contains(t, refusal.Fix, "ssh-keygen -y -f ")
 }
@@ -168,6 +169,6 @@ func TestANewMachineIsPinnedAndWaitedFor(t *testing.T) {
 	o.Port = sshPort(t, key, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = meet(ctx, c, o, say)
+	_, err = meet(ctx, c, o, silent)
 	require.ErrorContains(t, err, "machine m1 was made, but cannot be logged in to")
 }
