@@ -53,17 +53,18 @@ func (u *Upgrade) Deploy(ctx context.Context, side upgrade.Side, say op.Say) err
 	if err != nil {
 		return err
 	}
-	files := start.files
+	files, shut := start.files, make(chan error, 1)
 	if side == upgrade.New {
 		if err := u.earlierHome(ctx, say); err != nil {
 			return err
 		}
-		if err := u.shutQueue(ctx); err != nil {
-			return err
-		}
 		files = withCasc(files, c.cascFile(), jenkins.ShutCasc(e.URL(), e.Cluster.Jenkins.App.AgentPort))
+		go func() { shut <- u.shutQueue(ctx) }() // nobody has a controller meanwhile
+	} else {
+		shut <- nil
 	}
-	if err := c.write(ctx, files); err != nil {
+	written := c.write(ctx, files)
+	if err := errors.Join(<-shut, written); err != nil {
 		return err
 	}
 	return u.watched(ctx, e, say, func(ctx context.Context) error { return e.rollOut(ctx, start.doc, say) })
