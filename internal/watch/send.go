@@ -91,6 +91,14 @@ func (h Webhook) Send(ctx context.Context, a Alert) error {
 	}
 }
 
+// stillPosts follows a redirect that keeps the alert. The others turn the POST into a GET without it, whose answer says nothing.
+func stillPosts(next *http.Request, before []*http.Request) error {
+	if next.Method != http.MethodPost || len(before) >= 10 {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
 // post tries once; again says that another try may help.
 func (h Webhook) post(ctx context.Context, data []byte) (again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, webhookTime)
@@ -101,7 +109,8 @@ func (h Webhook) post(ctx context.Context, data []byte) (again bool, err error) 
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "jomctl")
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{CheckRedirect: stillPosts}
+	response, err := client.Do(request)
 	if err != nil {
 		var of *url.Error
 		if errors.As(err, &of) {
@@ -114,6 +123,8 @@ func (h Webhook) post(ctx context.Context, data []byte) (again bool, err error) 
 	switch code := response.StatusCode; {
 	case code >= 200 && code < 300:
 		return false, nil
+	case code >= 300 && code < 400:
+		return false, fmt.Errorf("HTTP %d: it has moved to where a POST is not asked for; name its new address", code)
 	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
 		again = true
 	}
