@@ -41,7 +41,7 @@ func TestOddStoriesHaveTheirPhases(t *testing.T) {
 			map[Phase]int{Detection: 1250, Rescheduling: 1250, Image: 1250, Boot: 4000}},
 		"at the moment of the fault": {[]Sample{tasks(750, running("t1")), tasks(1000), up(Edge, 750, ""), down(Edge, 1000, ""), tasks(1000, staging("t2")), tasks(1000, running("t2")), up(Edge, 1000, "")}, nil,
 			map[Phase]int{Detection: 1000, Rescheduling: 1000, Image: 1000}},
-		"the old task is counted for long": {[]Sample{tasks(750, running("t1")), tasks(5000, running("t1"), staging("t2")), tasks(6000, running("t2")), up(Edge, 750, ""), down(Edge, 1250, ""), up(Edge, 8000, "")}, nil,
+		"the old task is counted for long": {[]Sample{tasks(750, running("t1")), tasks(2000, running("t1")), tasks(5000, running("t1"), staging("t2")), tasks(6000, running("t2")), up(Edge, 750, ""), down(Edge, 1250, ""), up(Edge, 8000, "")}, nil,
 			map[Phase]int{Detection: 5000, Rescheduling: 5000, Image: 6000, Boot: 8000}},
 		"the second try": {[]Sample{tasks(750, running("t1")), tasks(1250), tasks(2000, staging("t2")), tasks(3000), tasks(4000, staging("t3")), tasks(5000, running("t3")), down(Edge, 1250, ""), up(Edge, 8000, "")}, nil,
 			map[Phase]int{Detection: 1250, Rescheduling: 2000, Image: 5000, Boot: 8000}},

@@ -31,15 +31,17 @@ func (r *run) recover(ctx context.Context, say op.Say) error {
 	var failed *FailedError
 	if err != nil && errors.As(context.Cause(ctx), &failed) { // the time was up
 		down := r.down(time.Now().Add(-r.pace.Settle))
-		text := failed.Problem
-		if len(down) > 0 {
-			text += ": " + reasons(down)
-		} else if r.waits != "" {
-			text += ": " + r.waits
-		} else if !errors.Is(err, failed) {
-			text += ": " + err.Error()
+		why := []string{failed.Problem}
+		if r.waits != "" {
+			why = append(why, r.waits)
 		}
-		return &FailedError{r.scenario.Name, text}
+		if len(down) > 0 {
+			why = append(why, reasons(down))
+		}
+		if len(why) == 1 && !errors.Is(err, failed) {
+			why = append(why, err.Error())
+		}
+		return &FailedError{r.scenario.Name, strings.Join(why, ": ")}
 	}
 	return err
 }
