@@ -120,6 +120,7 @@ func decode(data []byte, file string) (*Cluster, *decoder) {
 // parse gives the one document of the text, or nil and a problem.
 func (d *decoder) parse(data []byte) (body ast.Node) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")) // the lexer counts a line that ends with both twice, after a comment
 	if !d.textual(data) {
 		return nil
 	}

@@ -160,6 +160,19 @@ func TestEmptySectionsAndAByteOrderMarkAreFine(t *testing.T) {
 	require.Equal(t, parse(t, threeLines), c)
 }
 
+// An editor on Windows ends lines otherwise, and each problem still names its line.
+func TestPlacesInAFileOfWindows(t *testing.T) {
+	for _, text := range []string{
+		"# a\n# b\n\nrelease: default # c\nlocal: {agents: many} # d\njenkinss: {}\n", "local:\n  # x\n\n  agents: many\n", "jenkins:\n  app:\n    mem: 5 # no unit\n\n  home: {path: /tmp/x}\n",
+		"jenkins:\n  admin:\n    user: |\n      a\n      b\n  app: {mem: 5}\n", "local: {ü: 1, agents: many} # 😀\nname: ci\n", "local: &a {agents: 2} # x\nrelease: *a # y\n", "# x\n---\n# y\nname: a\n", "# x\nlocal:\n\tagents: 2\n", "# x\na: [\n",
+	} {
+		_, want := Parse([]byte(threeLines+text), "c.yaml")
+		require.Error(t, want)
+		_, got := Parse([]byte(strings.ReplaceAll(threeLines+text, "\n", "\r\n")), "c.yaml")
+		require.EqualError(t, got, want.Error())
+	}
+}
+
 func TestLoadSaysWhyAFileCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Load(filepath.Join(dir, "none.yaml"))

@@ -18,18 +18,23 @@ var ErrWritten = errors.New("that part of it is not written as one line, or one 
 
 // File is the text of a cluster file while it is changed. After an error its text is as it was before.
 type File struct {
+	mark  string // a byte order mark, which the parser would take for a part of the first key
 	lines []string
 	body  *ast.MappingNode
 }
 
 // Parse reads a text. Its error is the parser's, or ErrWritten for a text that is no mapping.
 func Parse(text []byte) (*File, error) {
-	file, err := parser.ParseBytes(text, 0)
+	rest := strings.TrimPrefix(string(text), "\xef\xbb\xbf")
+	file, err := parser.ParseBytes([]byte(strings.ReplaceAll(rest, "\r\n", "\n")), 0) // it miscounts lines that end with both
 	if err != nil {
 		return nil, err
 	}
-	f := &File{lines: strings.Split(string(text), "\n")}
+	f := &File{mark: strings.TrimSuffix(string(text), rest), lines: strings.Split(rest, "\n")}
 	for _, doc := range file.Docs {
+		if f.body != nil && doc.Body != nil && doc.Body.Type() != ast.CommentType {
+			return nil, ErrWritten // no file of one cluster
+		}
 		switch body := doc.Body.(type) {
 		case *ast.MappingNode:
 			f.body = body
@@ -44,18 +49,25 @@ func Parse(text []byte) (*File, error) {
 }
 
 // Text is the text as it is now.
-func (e *File) Text() []byte { return []byte(strings.Join(e.lines, "\n")) }
+func (e *File) Text() []byte { return []byte(e.mark + strings.Join(e.lines, "\n")) }
 
 // Has says whether the text has a key at its top.
 func (e *File) Has(key string) bool { return value(e.body, key) != nil }
 
-// take makes the lines the text, if it can be read.
+// take makes the lines the text, if it can be read. New lines end as the others do.
 func (e *File) take(lines []string) error {
-	next, err := Parse([]byte(strings.Join(lines, "\n")))
-	if err == nil {
-		*e = *next
+	if strings.HasSuffix(e.lines[0], "\r") {
+		for i, line := range lines[:len(lines)-1] {
+			lines[i] = strings.TrimSuffix(line, "\r") + "\r"
+		}
 	}
-	return err
+	next, err := Parse([]byte(strings.Join(lines, "\n")))
+	if err != nil {
+		return ErrWritten // what the parser says is about a text that nobody wrote
+	}
+	next.mark = e.mark
+	*e = *next
+	return nil
 }
 
 // value is the node of a key in a mapping, nil where there is none.
@@ -183,7 +195,15 @@ func (e *File) SetWord(key, word, below string) error {
 			return ErrWritten
 		}
 		lines[at.Line-1] = string(line[:start]) + word + string(line[end:])
-		return e.take(lines)
+		next := *e
+		if err := next.take(lines); err != nil {
+			return err
+		}
+		if now, is := value(next.body, key).(ast.ScalarNode); !is || now.GetToken().Value != word {
+			return ErrWritten // it had an anchor, a list, a quoted quote
+		}
+		*e = next
+		return nil
 	}
 	node := value(e.body, below)
 	if node == nil {

@@ -119,3 +119,68 @@ func TestLinesAndWords(t *testing.T) {
 		require.ErrorIs(t, parse(t, text).SetLine("tuning", "tuning: {}"), edit.ErrWritten, text)
 	}
 }
+
+// A file of Windows stays one, down to its last line.
+func TestLineEndingsStay(t *testing.T) {
+	text := "name: ci\r\nhosts:\r\n  - {name: m1, address: 10.0.0.1, roles: [control]} # mine\r\ntuning: {agentPing: 1s}\r\n"
+	f := parse(t, text)
+	require.NoError(t, f.AddHosts([]config.Host{host("a1", "10.0.0.2")}))
+	require.NoError(t, f.SetWord("release", "new", "name"))
+	require.NoError(t, f.SetWord("name", "other", "name"))
+	require.NoError(t, f.SetLine("tuning", "tuning: {agentPing: 9s}"))
+	require.NoError(t, f.SetNumber("local", "agents", 3))
+	require.Equal(t, "name: other\r\nrelease: new\r\nhosts:\r\n  - {name: m1, address: 10.0.0.1, roles: [control]} # mine\r\n  - {name: a1, address: 10.0.0.2, roles: [mesos-agent]}\r\n"+
+		"tuning: {agentPing: 9s}\r\nlocal: {agents: 3}\r\n", string(f.Text()))
+	require.NotContains(t, string(f.Text()), "\r\r")
+}
+
+// What cannot be changed in its line is left to its author, and said so in words about the file, not about a text that nobody wrote.
+func TestWordsThatAreWrittenOtherwise(t *testing.T) {
+	for name, value := range map[string]string{
+		"nothing": "", "a mapping": " {a: b}", "a list": "\n  - a", "a block": " |\n  a", "an anchor": " &a default", "a quoted quote": " \"a\\\"b\"", "another quoted quote": " 'it''s'",
+		"two lines": " \"a\n  b\"",
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := "name: ci\nrelease:" + value + "\ntarget: local\n"
+			f := parse(t, text)
+			require.ErrorIs(t, f.SetWord("release", "new", "name"), edit.ErrWritten)
+			require.Equal(t, text, string(f.Text()))
+		})
+	}
+	f := parse(t, "{name: ci, target: local}\n")
+	require.ErrorIs(t, f.SetWord("release", "new", "name"), edit.ErrWritten)
+	f = parse(t, "name: ci\n...\n")
+	require.ErrorIs(t, f.SetNumber("local", "agents", 3), edit.ErrWritten, "behind the end of the document")
+	require.Equal(t, "name: ci\n...\n", string(f.Text()))
+	_, err := edit.Parse([]byte("name: ci\n---\nname: other\n"))
+	require.ErrorIs(t, err, edit.ErrWritten)
+	for text, want := range map[string]string{
+		"release:   \"old\"   # x": "release:   new   # x", "release: ~ # x": "release: new # x", "release: 1.10": "release: new", "release: 'ü' # ü": "release: new # ü", "release: a b # x": "release: new # x",
+		"release:\n  old": "release:\n  new", "\xef\xbb\xbfrelease: old": "\xef\xbb\xbfrelease: new",
+	} {
+		f := parse(t, text+"\nname: ci\n")
+		require.NoError(t, f.SetWord("release", "new", "name"), text)
+		require.Equal(t, want+"\nname: ci\n", string(f.Text()))
+	}
+}
+
+// Entries end where they end, whatever their last value is.
+func TestEntriesWithValuesOverSeveralLines(t *testing.T) {
+	const tail = "  # about a2\n  - {name: a2, address: 10.0.0.3}\n\n# And this.\nssh: {user: admin}\n"
+	for name, last := range map[string]string{
+		"nothing": "", "null": "    attributes:\n", "block": "    x: |\n      - one\n\n      # two\n      three\n", "quoted": "    x: \"a\n      b\"\n", "plain": "    x: a\n      b\n", "list": "    roles:\n    - control\n    - mesos-agent\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := "  - name: a1\n    address: 10.0.0.2\n" + last
+			f := parse(t, "hosts:\n"+first+tail)
+			require.NoError(t, f.RemoveHosts([]string{"a1"}))
+			require.Equal(t, "hosts:\n"+tail, string(f.Text()))
+			f = parse(t, "hosts:\n"+first+"\n# And this.\nssh: {user: admin}\n")
+			require.NoError(t, f.AddHosts([]config.Host{host("a3", "10.0.0.4")}))
+			require.Equal(t, "hosts:\n"+first+"  - {name: a3, address: 10.0.0.4, roles: [mesos-agent]}\n\n# And this.\nssh: {user: admin}\n", string(f.Text()))
+		})
+	}
+	f := parse(t, "hosts:\n  - {name: a1, address: 10.0.0.2}\n    # whatever comes\nssh: {user: admin}\n")
+	require.NoError(t, f.RemoveHosts([]string{"a1"}))
+	require.Equal(t, "hosts:\n    # whatever comes\nssh: {user: admin}\n", string(f.Text()), "a comment stays")
+}

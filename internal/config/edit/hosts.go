@@ -41,12 +41,29 @@ func (e *File) hosts() ([]entry, bool, error) {
 		}
 		line := e.lines[at.start]
 		at.indent = line[:len(line)-len(strings.TrimLeft(line, " "))]
+		at.end = e.endOf(at)
 		if len(all) > 0 && at.start < all[len(all)-1].end {
 			return nil, true, ErrWritten
 		}
 		all = append(all, at)
 	}
 	return all, true, nil
+}
+
+// endOf is the end of an entry whose last value may go over several lines, as a block of text: those are deeper than the dash.
+func (e *File) endOf(at entry) int {
+	end := at.end
+	for i := end; i < len(e.lines); i++ {
+		text := strings.TrimSpace(e.lines[i])
+		switch depth := len(e.lines[i]) - len(strings.TrimLeft(e.lines[i], " ")); {
+		case text == "": // within a block, or below the entry
+		case depth <= len(at.indent):
+			return end
+		case text[0] != '#':
+			end = i + 1
+		}
+	}
+	return end
 }
 
 // AddHosts adds hosts at the end of the list. ErrWritten is for a text without a list of one host per entry.
