@@ -13,6 +13,7 @@ import (
 	"github.com/jomctl/jomctl/internal/filesum"
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/war"
 	"github.com/jomctl/jomctl/provision/source"
 )
 
@@ -78,7 +79,7 @@ func (a *app) imageFiles(ctx context.Context, r imageRecipe, plans []source.Plan
 		return nil, err
 	}
 	// The cluster's own store has the war that the cluster runs.
-	stores := []fetch.Store{user, {Dir: filepath.Dir(filepath.Dir(lifecycle.WarCache(r.cluster, "x")))}}
+	stores := []fetch.Store{user, {Dir: filepath.Dir(filepath.Dir(war.CachePath(r.cluster, "x")))}}
 	var files []images.File
 	for _, plan := range plans {
 		name := strings.TrimPrefix(plan.Component, "plugin ")

@@ -14,7 +14,7 @@ import (
 	"github.com/jomctl/jomctl/bundles/fetch"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/filesum"
-	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/war"
 	"github.com/jomctl/jomctl/provision/source"
 )
 
@@ -140,7 +140,7 @@ func jenkinsPlace(c *config.Cluster, l source.Locked) (string, error) {
 			return "", fmt.Errorf("the pack was made for the %s, and %s names the %s: use the cluster file of the pack", l.Source, c.File, warSource(c))
 		}
 		if l.URL != "" {
-			return lifecycle.WarCache(c, l.SHA256), nil
+			return war.CachePath(c, l.SHA256), nil
 		}
 		return c.Resolve(c.Jenkins.War), nil
 	}

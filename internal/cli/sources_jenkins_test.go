@@ -10,7 +10,7 @@ import (
 
 	"github.com/jomctl/jomctl/bundles"
 	"github.com/jomctl/jomctl/internal/config"
-	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/war"
 	"github.com/jomctl/jomctl/provision/source"
 )
 
@@ -79,7 +79,7 @@ func TestADownloadedWarIsFoundByAnInstallation(t *testing.T) {
 	away.ok("sources", "unpack", b.path("all.tar"))
 	c, err := config.Load(away.path("cluster.yaml"))
 	require.NoError(t, err)
-	got, err := os.ReadFile(lifecycle.WarCache(c, hexSum("the war")))
+	got, err := os.ReadFile(war.CachePath(c, hexSum("the war")))
 	require.NoError(t, err)
 	require.Equal(t, "the war", string(got))
 

@@ -70,7 +70,7 @@ func (c controller) java() string {
 func (c controller) warThere() string {
 	switch {
 	case c.env.own == nil:
-		return c.war.path()
+		return c.war.Path()
 	case c.selfContained():
 		return filepath.Join(imageFiles, "jenkins.war")
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/lifecycle/war"
 	"github.com/jomctl/jomctl/internal/wholefile"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -32,7 +33,7 @@ const heapShare = 0.6
 // controller is everything of the controller that lies on disk beside its home.
 type controller struct {
 	env *Env
-	war war
+	war war.War
 	// dir is the folder of all this, home JENKINS_HOME.
 	dir, home string
 	// on are the hosts that the controller may run on, which have all this under the same paths. On target local they share
@@ -41,7 +42,7 @@ type controller struct {
 }
 
 func (e *Env) controller() controller {
-	c := controller{env: e, war: warOf(e.Cluster, e.Release), dir: filepath.Join(controllerBase(e.Cluster), "controller"), home: homePath(e.Cluster)}
+	c := controller{env: e, war: war.Of(e.Cluster, e.Release), dir: filepath.Join(controllerBase(e.Cluster), "controller"), home: homePath(e.Cluster)}
 	if h, ok := provision.HomeHost(e.Cluster); ok {
 		c.on = []host.Machine{e.Fleet.Machine(h.Name)}
 		return c
@@ -75,10 +76,10 @@ func homePath(c *config.Cluster) string {
 
 // version is the core that must come up; empty while a war that is not fetched yet is a release's own.
 func (c controller) version() string {
-	if !c.war.real() {
+	if !c.war.Real() {
 		return c.env.Release.Core.Version
 	}
-	if version, err := provision.WarVersion(c.war.path()); err == nil {
+	if version, err := provision.WarVersion(c.war.Path()); err == nil {
 		return version
 	}
 	return ""
@@ -214,7 +215,7 @@ func (c controller) run() home.Controller {
 	}
 	arguments := []string{"--httpListenAddress=$HOST", "--httpPort=$PORT0", "--webroot=" + c.webroot()}
 	argv := []string{c.program("standin"), "jenkins"}
-	if c.war.real() {
+	if c.war.Real() {
 		heap := int(math.Floor(float64(c.env.Cluster.Jenkins.App.Mem.MiB()) * heapShare))
 		argv = []string{c.java(), fmt.Sprintf("-Xmx%dm", heap), "-Djava.awt.headless=true"}
 		arguments = append([]string{"-jar", c.warThere()}, arguments...)
@@ -229,7 +230,7 @@ func (c controller) run() home.Controller {
 	out := home.Controller{Home: c.home, Seed: filepath.Join(c.dir, "seed"), Plugins: c.pluginsThere(),
 		Argv: append(append(argv, properties...), arguments...), URL: "http://$HOST:$PORT0", Owner: "$HOST:" + strconv.Itoa(provision.OwnerPort), AgentPort: true, BootSeconds: 60, MasterKey: c.masterKey(), History: c.history()}
 	switch {
-	case !c.war.real():
+	case !c.war.Real():
 	case c.selfContained():
 		out.PluginLockFile = filepath.Join(imageFiles, "plugins.json")
 	default:

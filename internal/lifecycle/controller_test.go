@@ -140,7 +140,7 @@ func TestARealWarRunsWithJavaAndItsPlugins(t *testing.T) {
 
 	pluginFile(t, plugins, "configuration-as-code", "2082.vdb_db_4622e9fa_")
 	require.Equal(t, []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}, c.run().Env)
-	require.NoError(t, c.war.fetch(t.Context(), quiet))
+	require.NoError(t, c.war.Fetch(t.Context(), quiet))
 	require.Equal(t, "2.568.2", c.version(), "what must come up is what the war says, not what the release says")
 }
 

@@ -22,10 +22,10 @@ type brought struct {
 
 // toBring are the war and the plugins that a controller on hosts of their own needs; none where its image has them.
 func (c controller) toBring() ([]brought, error) {
-	if c.env.own == nil || !c.war.real() || c.selfContained() {
+	if c.env.own == nil || !c.war.Real() || c.selfContained() {
 		return nil, nil
 	}
-	all := []brought{{from: c.war.path(), to: c.warThere()}}
+	all := []brought{{from: c.war.Path(), to: c.warThere()}}
 	given, err := c.givenPlugins()
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (e *Env) bringStep() op.Step {
 	}
 	return op.Step{ID: "controller-war", Title: "jenkins.war and plugins on the controller's hosts", Budget: time.Hour,
 		Probe: func(ctx context.Context) (op.State, error) {
-			if c.war.real() && !c.war.cached() || !e.own.known() {
+			if c.war.Real() && !c.war.Cached() || !e.own.known() {
 				return op.Later, nil
 			}
 			_, lacking, err := look(ctx)

@@ -40,7 +40,7 @@ func TestWarAndPluginsComeToTheControllersHosts(t *testing.T) {
 	pluginFile(t, plugins, "mesos", "2.0")
 	env.Cluster.Jenkins.War = "jenkins.war"
 	c := env.controller()
-	require.NoError(t, c.war.fetch(t.Context(), quiet))
+	require.NoError(t, c.war.Fetch(t.Context(), quiet))
 	local, err := host.NewLocal("a1", "127.0.0.1", t.TempDir(), "/bin/true")
 	require.NoError(t, err)
 	m := &taking{Local: local}

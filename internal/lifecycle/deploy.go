@@ -134,7 +134,7 @@ func (e *Env) readyStep(timeout time.Duration) op.Step {
 
 func (c controller) want() jenkins.Want {
 	want := jenkins.Want{Version: c.version(), AgentPort: c.env.Cluster.Jenkins.App.AgentPort, Secured: true}
-	if c.war.real() && !c.env.libmesos() { // which comes up without what it cannot load, and does not say so
+	if c.war.Real() && !c.env.libmesos() { // which comes up without what it cannot load, and does not say so
 		want.FrameworkID = c.env.frameworkID()
 	}
 	return want

@@ -18,6 +18,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/war"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -64,7 +65,7 @@ func Open(ctx context.Context, c *config.Cluster, access inventory.Access) (*Env
 // javaOfRelease picks the Java for a war that is not here yet: it will be the release's, whose Java versions are known.
 func (e *Env) javaOfRelease(ctx context.Context) {
 	program := &e.Programs.Jenkins
-	if program.Standin || program.Version != "" || !warOf(e.Cluster, e.Release).remote() {
+	if program.Standin || program.Version != "" || !war.Of(e.Cluster, e.Release).Remote() {
 		return
 	}
 	program.Version = e.Release.Core.Version

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +47,7 @@ func (e *Env) recipe(key wantedKey) (string, error) {
 	if key == madeController {
 		programs = append(programs, e.own.helpers.Jomhome)
 	}
-	if !c.war.real() {
+	if !c.war.Real() {
 		programs = append(programs, e.own.helpers.Standin)
 	}
 	for _, program := range programs {
@@ -58,8 +57,8 @@ func (e *Env) recipe(key wantedKey) (string, error) {
 		}
 		fmt.Fprintln(sum, filepath.Base(program.Path()), digest)
 	}
-	if key == madeController && c.war.real() {
-		if err := c.war.recipe(sum); err != nil {
+	if key == madeController && c.war.Real() {
+		if err := c.war.Recipe(sum); err != nil {
 			return "", err
 		}
 		if err := c.pluginDigest(sum); err != nil {
@@ -67,20 +66,6 @@ func (e *Env) recipe(key wantedKey) (string, error) {
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-// recipe tells a war by its checksum, or by size and time where it has none.
-func (w war) recipe(sum io.Writer) error {
-	if w.sha256 != "" {
-		_, err := fmt.Fprintln(sum, w.sha256)
-		return err
-	}
-	info, err := os.Stat(w.path())
-	if err != nil {
-		return fmt.Errorf("reading jenkins.war: %w", err)
-	}
-	_, err = fmt.Fprintln(sum, info.Size(), info.ModTime().Unix())
-	return err
 }
 
 // makeImage builds an image and sends it to the registry.
@@ -120,7 +105,7 @@ func (e *Env) makeImage(ctx context.Context, key wantedKey, say op.Say) (runImag
 func (e *Env) imageChain(key wantedKey, runtime images.Runtime) ([]images.Link, error) {
 	c := e.controller()
 	standin := ""
-	if !c.war.real() {
+	if !c.war.Real() {
 		standin = e.own.helpers.Standin.Path()
 	}
 	if key != madeController {
@@ -132,7 +117,7 @@ func (e *Env) imageChain(key wantedKey, runtime images.Runtime) ([]images.Link, 
 		return images.Controller(runtime, release)
 	}
 	var err error
-	if release.War, err = sealed(images.File{Source: c.war.path(), SHA256: c.war.sha256}); err != nil {
+	if release.War, err = sealed(images.File{Source: c.war.Path(), SHA256: c.war.SHA256}); err != nil {
 		return nil, err
 	}
 	if release.Plugins, err = c.imagePlugins(); err != nil {
@@ -159,7 +144,7 @@ func (c controller) imagePlugins() ([]images.File, error) {
 		return nil, err
 	}
 	locked := map[string]string{}
-	for _, file := range c.war.set.files {
+	for _, file := range c.war.Plugins.Files {
 		locked[file.Name] = file.SHA256
 	}
 	files := make([]images.File, 0, len(given))

@@ -179,7 +179,7 @@ func TestARealWarIsInTheImageWithTheLockOfItsPlugins(t *testing.T) {
 	require.Error(t, err, "the war is not fetched")
 	require.Equal(t, op.Later, probed(t, imageStepOf(t, env, "controller")))
 	c := env.controller()
-	require.NoError(t, c.war.fetch(t.Context(), quiet))
+	require.NoError(t, c.war.Fetch(t.Context(), quiet))
 	require.NoError(t, env.SettleImages(t.Context(), quiet))
 	var built []string
 	for ref, args := range engine.built {

@@ -59,16 +59,16 @@ func Install(e *Env, opts InstallOptions) op.Plan {
 func (e *Env) warStep() op.Step {
 	c := e.controller()
 	title := "jenkins.war is the stand-in's"
-	if c.war.real() {
+	if c.war.Real() {
 		title = "jenkins.war fetched and verified"
 	}
-	if c.war.set.dir != "" {
+	if c.war.Plugins.Dir != "" {
 		title = "jenkins.war and the plugins of the release fetched and verified"
 	}
 	return op.Step{ID: "war", Title: title,
-		Probe:   func(context.Context) (op.State, error) { return op.NeededUnless(!c.war.real() || c.war.cached()), nil },
-		Changes: func(context.Context) []string { return c.war.changes() },
-		Do:      c.war.fetch,
+		Probe:   func(context.Context) (op.State, error) { return op.NeededUnless(!c.war.Real() || c.war.Cached()), nil },
+		Changes: func(context.Context) []string { return c.war.Changes() },
+		Do:      c.war.Fetch,
 		Budget:  30 * time.Minute,
 	}
 }
@@ -113,7 +113,7 @@ func (e *Env) passwordStep() op.Step {
 // fileSteps lay down what the controller reads, and try what it needs besides the cluster.
 func (e *Env) fileSteps() []op.Step {
 	steps := []op.Step{e.filesStep()}
-	if e.own != nil && e.controller().war.real() {
+	if e.own != nil && e.controller().war.Real() {
 		steps = append(steps, e.bringStep())
 	}
 	if e.controller().shared() {
@@ -135,7 +135,7 @@ func (e *Env) filesStep() op.Step {
 			if e.own != nil && !e.controller().hashKept() || !e.own.known() {
 				return op.Later, nil
 			}
-			if c.war.real() && !c.war.cached() {
+			if c.war.Real() && !c.war.Cached() {
 				return op.Later, nil
 			}
 			files, err := c.files()

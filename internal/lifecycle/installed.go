@@ -9,6 +9,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
+	"github.com/jomctl/jomctl/internal/lifecycle/war"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/wholefile"
 	"github.com/jomctl/jomctl/provision"
@@ -67,7 +68,7 @@ func (e *Env) changed() ([]provision.Finding, error) {
 	}
 	d.Compare("components.mesos.source", kindOf(old.Components.Mesos.Source.Standin), kindOf(e.Cluster.Components.Mesos.Source.Standin), "neither reads what the other has kept")
 	d.Compare("components.marathon.source", kindOf(old.Components.Marathon.Source.Standin), kindOf(e.Cluster.Components.Marathon.Source.Standin), "neither reads what the other has kept")
-	d.Compare("jenkins.war", kindOf(!warOf(old, e.Release).real()), kindOf(!warOf(e.Cluster, e.Release).real()), "neither reads all of what the other has kept in the home")
+	d.Compare("jenkins.war", kindOf(!war.Of(old, e.Release).Real()), kindOf(!war.Of(e.Cluster, e.Release).Real()), "neither reads all of what the other has kept in the home")
 	d.Compare("jenkins.admin.user", was.Admin.User, is.Admin.User, "the account is in the home already; make further ones in Jenkins")
 	if len(d.Findings) == 0 {
 		d.Compare("jenkins.home", homePath(old), homePath(e.Cluster), "the home, with all jobs, stays where it is: keep its host the first Mesos agent, and jenkins.home as it was")

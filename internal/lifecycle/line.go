@@ -95,7 +95,7 @@ func (c controller) lineFindings() []provision.Finding {
 	if !c.env.libmesos() {
 		return findings
 	}
-	if !c.war.real() {
+	if !c.war.Real() {
 		add("the stand-in of Jenkins knows line http alone", "name a real jenkins.war with its plugins, or use `line: http`")
 		return findings
 	}
@@ -145,7 +145,7 @@ func (c controller) cascFindings() []provision.Finding {
 // cloudKept compares the cloud in config.xml, which Jenkins writes at each boot from what it has loaded, with the one that it was given.
 // With configuration as code there is nothing to compare: Ready reads back what that has made.
 func (c controller) cloudKept(ctx context.Context) error {
-	if !c.war.real() || c.byCasc() || len(c.on) == 0 {
+	if !c.war.Real() || c.byCasc() || len(c.on) == 0 {
 		return nil
 	}
 	cloud, err := c.env.cloud()

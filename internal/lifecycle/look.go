@@ -62,8 +62,8 @@ func (e *Env) Components() []Component {
 	if e.own != nil {
 		p = e.own.all()
 	}
-	jenkinsNote := c.war.source
-	if c.war.real() && c.war.sha256 == "" {
+	jenkinsNote := c.war.Source
+	if c.war.Real() && c.war.SHA256 == "" {
 		jenkinsNote += ", a war of your own: its checksum is not compared with the release's"
 	}
 	return []Component{

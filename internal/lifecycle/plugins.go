@@ -1,12 +1,10 @@
 package lifecycle
 
 import (
-	"archive/zip"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,17 +23,17 @@ const (
 
 // plugins is the folder of the plugins of a real war, or empty.
 func (c controller) plugins() string {
-	if !c.war.real() {
+	if !c.war.Real() {
 		return ""
 	}
 	if given := c.env.Cluster.Jenkins.Plugins; given != "" {
 		return c.env.Cluster.Resolve(given)
 	}
-	if c.war.set.dir != "" {
-		return c.war.set.dir
+	if c.war.Plugins.Dir != "" {
+		return c.war.Plugins.Dir
 	}
-	if !c.war.remote() {
-		beside := filepath.Join(filepath.Dir(c.war.source), "plugins")
+	if !c.war.Remote() {
+		beside := filepath.Join(filepath.Dir(c.war.Source), "plugins")
 		if info, err := os.Stat(beside); err == nil && info.IsDir() {
 			return beside
 		}
@@ -45,7 +43,7 @@ func (c controller) plugins() string {
 
 // hasPlugin says whether the plugin will be there: given, in the home already, or in the war.
 func (c controller) hasPlugin(name string) bool {
-	if !c.war.real() {
+	if !c.war.Real() {
 		return true
 	}
 	_, has := c.inventory().have[name]
@@ -60,13 +58,13 @@ type pluginInventory struct {
 
 func (c controller) inventory() pluginInventory {
 	all := pluginInventory{have: map[string]home.Plugin{}}
-	if c.war.set.dir != "" {
+	if c.war.Plugins.Dir != "" {
 		for _, plugin := range c.releasePlugins() {
 			all.have[plugin.Name] = plugin
 		}
 	}
 	for _, dir := range []string{c.plugins(), filepath.Join(c.home, "plugins")} {
-		if dir == c.war.set.dir {
+		if dir == c.war.Plugins.Dir {
 			continue // nothing, or known from the lock
 		}
 		entries, err := os.ReadDir(dir)
@@ -90,35 +88,12 @@ func (c controller) inventory() pluginInventory {
 			}
 		}
 	}
-	for _, name := range c.war.bundled() {
+	for _, name := range c.war.Bundled() {
 		if _, known := all.have[name]; !known {
 			all.have[name] = home.Plugin{Name: name}
 		}
 	}
 	return all
-}
-
-// bundled are the plugins that the war brings itself; their versions suit it.
-func (w war) bundled() []string {
-	archive, err := zip.OpenReader(w.source)
-	if err != nil {
-		archive, err = zip.OpenReader(w.path()) // the copy outlives the user's file
-	}
-	if err != nil {
-		return nil // a war that cannot be read is found elsewhere
-	}
-	defer archive.Close()
-	var names []string
-	for _, entry := range archive.File {
-		if dir := path.Dir(entry.Name); dir != "WEB-INF/plugins" && dir != "WEB-INF/detached-plugins" {
-			continue
-		}
-		base := path.Base(entry.Name)
-		if ext := path.Ext(base); ext == ".hpi" || ext == ".jpi" {
-			names = append(names, strings.TrimSuffix(base, ext))
-		}
-	}
-	return names
 }
 
 // pluginFindings says what keeps the Mesos plugin, and configuration as code where it is there, from being loaded. Jenkins
@@ -160,7 +135,7 @@ func (c controller) pluginFindings() []provision.Finding {
 		add(missing.problem, into+": "+missing.url)
 	}
 	// The cores of line libmesos have it built in.
-	if _, has := all.have[pluginIdentity]; !has && !c.env.libmesos() && (!c.war.remote() || c.war.cached()) {
+	if _, has := all.have[pluginIdentity]; !has && !c.env.libmesos() && (!c.war.Remote() || c.war.Cached()) {
 		add("the war does not bring the plugin "+pluginIdentity+", without which no build agent can connect", into+" with "+
 			"bouncycastle-api: "+c.pluginSource(pluginIdentity, "latest"))
 	}
@@ -237,6 +212,18 @@ func leadingNumbers(version string) []int {
 			break
 		}
 		all = append(all, n)
+	}
+	return all
+}
+
+// releasePlugins are the plugins that the release's folder has, or will have, as their lock describes them.
+func (c controller) releasePlugins() (all []home.Plugin) {
+	for _, locked := range c.env.Release.Lock.Plugins {
+		plugin := home.Plugin{File: filepath.Join(c.war.Plugins.Dir, locked.Name+".hpi"), Name: locked.Name, Version: locked.Version, Core: locked.RequiredCore}
+		for _, need := range locked.Needs {
+			plugin.Needs = append(plugin.Needs, home.Need{Name: need.Name, Version: need.Version, Optional: need.Optional})
+		}
+		all = append(all, plugin)
 	}
 	return all
 }

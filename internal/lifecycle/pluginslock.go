@@ -14,8 +14,8 @@ import (
 // core is the version of the war as far as it is known before anything is fetched; empty where it is not.
 func (c controller) core() string {
 	core := c.version()
-	if core == "" && c.war.real() && !c.war.remote() {
-		core, _ = provision.WarVersion(c.war.source) // that it cannot be read is found with the programs
+	if core == "" && c.war.Real() && !c.war.Remote() {
+		core, _ = provision.WarVersion(c.war.Source) // that it cannot be read is found with the programs
 	}
 	return core
 }
@@ -54,7 +54,7 @@ const shownPlugins = 20
 // no reason to refuse: a team may have its own.
 func (c controller) lockNotes() []string {
 	lock := c.env.Release.Lock
-	if !c.war.real() || lock == nil {
+	if !c.war.Real() || lock == nil {
 		return nil
 	}
 	if core := c.core(); core != lock.Core && (core != "" || c.env.Release.Core.Version != lock.Core) {
@@ -91,7 +91,7 @@ func first(names []string) string {
 // lockedPlugins are the plugins that must be loaded, nil where the cluster has plugins of its own or a stand-in runs.
 func (e *Env) lockedPlugins() []resolve.Plugin {
 	c := e.controller()
-	if c.standinHasPlugins() || c.war.set.dir != "" {
+	if c.standinHasPlugins() || c.war.Plugins.Dir != "" {
 		return e.Release.Lock.Plugins
 	}
 	return nil
@@ -99,7 +99,7 @@ func (e *Env) lockedPlugins() []resolve.Plugin {
 
 // standinHasPlugins says that a stand-in is told which plugins it has: those of the release's lock.
 func (c controller) standinHasPlugins() bool {
-	if c.war.real() || c.env.Release.Lock == nil {
+	if c.war.Real() || c.env.Release.Lock == nil {
 		return false
 	}
 	_, has := c.env.Release.Lock.Plugin(pluginMesos)

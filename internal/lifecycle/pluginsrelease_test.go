@@ -73,15 +73,15 @@ func TestTheReleasesPluginsComeWithItsWar(t *testing.T) {
 	require.True(t, controller.hasPlugin(pluginCasc))
 	require.Empty(t, controller.lockNotes())
 	w := controller.war
-	require.False(t, w.cached())
-	require.Len(t, w.changes(), 2)
-	require.Contains(t, w.changes()[1], "copy 4 plugins of the release")
+	require.False(t, w.Cached())
+	require.Len(t, w.Changes(), 2)
+	require.Contains(t, w.Changes()[1], "copy 4 plugins of the release")
 
-	require.NoError(t, w.fetch(t.Context(), quiet))
-	require.True(t, w.cached())
-	require.Empty(t, w.changes())
+	require.NoError(t, w.Fetch(t.Context(), quiet))
+	require.True(t, w.Cached())
+	require.Empty(t, w.Changes())
 	require.Len(t, s.asked, 5)
-	require.Equal(t, w.set.dir, controller.plugins())
+	require.Equal(t, w.Plugins.Dir, controller.plugins())
 	files, err := filepath.Glob(filepath.Join(controller.plugins(), "*.hpi"))
 	require.NoError(t, err)
 	require.Len(t, files, 4)
@@ -89,9 +89,9 @@ func TestTheReleasesPluginsComeWithItsWar(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, s.files["/mesos"], data)
 
-	require.NoError(t, os.RemoveAll(w.set.dir))
-	require.False(t, w.cached(), "the war alone is not enough")
-	require.NoError(t, w.fetch(t.Context(), quiet))
+	require.NoError(t, os.RemoveAll(w.Plugins.Dir))
+	require.False(t, w.Cached(), "the war alone is not enough")
+	require.NoError(t, w.Fetch(t.Context(), quiet))
 	require.Len(t, s.asked, 5, "what was downloaded once is kept")
 	info, err := os.Stat(files[0])
 	require.NoError(t, err)
@@ -102,40 +102,40 @@ func TestAPluginThatIsNotTheReleasesIsRefused(t *testing.T) {
 	s, c := newReleaseSite(t)
 	s.files["/metrics"] = []byte("malware")
 	w := environment(t, c).controller().war
-	err := w.fetch(t.Context(), quiet)
+	err := w.Fetch(t.Context(), quiet)
 	var refusal *Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Contains(t, err.Error(), sum([]byte("malware")))
-	require.False(t, w.cached())
-	require.NoDirExists(t, w.set.dir)
-	left, err := os.ReadDir(filepath.Dir(w.set.dir))
+	require.False(t, w.Cached())
+	require.NoDirExists(t, w.Plugins.Dir)
+	left, err := os.ReadDir(filepath.Dir(w.Plugins.Dir))
 	require.NoError(t, err)
 	require.Empty(t, left)
 	delete(s.files, "/metrics")
-	require.ErrorContains(t, w.fetch(t.Context(), quiet), "404")
+	require.ErrorContains(t, w.Fetch(t.Context(), quiet), "404")
 }
 
 func TestPluginsOfOnesOwnAreLeftAlone(t *testing.T) {
 	_, c := newReleaseSite(t)
-	before := environment(t, c).controller().war.set
-	require.NotEmpty(t, before.dir)
+	before := environment(t, c).controller().war.Plugins
+	require.NotEmpty(t, before.Dir)
 	c.Jenkins.Plugins = "./hpi"
-	require.Empty(t, environment(t, c).controller().war.set.dir)
+	require.Empty(t, environment(t, c).controller().war.Plugins.Dir)
 	c.Jenkins.Plugins, c.Jenkins.War = "", "./jenkins.war"
-	require.Empty(t, environment(t, c).controller().war.set.dir)
+	require.Empty(t, environment(t, c).controller().war.Plugins.Dir)
 	c.Jenkins.War, c.Release = "", "legacy"
-	require.Empty(t, environment(t, c).controller().war.set.dir, "an incomplete release brings none")
+	require.Empty(t, environment(t, c).controller().war.Plugins.Dir, "an incomplete release brings none")
 	require.NotEmpty(t, environment(t, c).controller().pluginFindings())
 }
 
 func TestAnotherLockIsAnotherFolder(t *testing.T) {
 	s, c := newReleaseSite(t)
 	before := environment(t, c).controller().war
-	require.NoError(t, before.fetch(t.Context(), quiet))
+	require.NoError(t, before.Fetch(t.Context(), quiet))
 	s.lock.Plugins[0].SHA256 = strings.Repeat("0", 64)
 	s.write(t, c)
 	after := environment(t, c).controller().war
-	require.NotEqual(t, before.set.dir, after.set.dir)
-	require.True(t, before.cached())
-	require.False(t, after.cached())
+	require.NotEqual(t, before.Plugins.Dir, after.Plugins.Dir)
+	require.True(t, before.Cached())
+	require.False(t, after.Cached())
 }

@@ -44,11 +44,11 @@ func (c controller) preflight() []provision.Finding {
 		findings = append(findings, provision.Finding{Subject: "jenkins.home.masterKey", Problem: "Jenkins " + version + " takes no master key from outside of its home; that came with " + firstWithMasterKey,
 			Fix: "leave masterKey out, or use a newer release"})
 	}
-	if !c.war.real() {
+	if !c.war.Real() {
 		return findings
 	}
 	findings = append(findings, c.pluginFindings()...)
-	return append(findings, c.war.preflight()...)
+	return append(findings, c.war.Preflight()...)
 }
 
 // Notes are what a user should know before saying yes.

@@ -79,7 +79,7 @@ func (e *Env) proofStep(opts ProofOptions) op.Step {
 	}
 	if opts.Sleep == 0 {
 		opts.Sleep = 5 * time.Second
-		if e.controller().war.real() {
+		if e.controller().war.Real() {
 			// Real build agents start a JVM each, seconds apart: shorter builds would miss each other.
 			opts.Sleep = 20 * time.Second
 		}
@@ -135,7 +135,7 @@ func (e *Env) prove(ctx context.Context, say op.Say, opts ProofOptions) error {
 // idleTime is how long an idle build agent really stays: whole minutes with the real plugin.
 func (e *Env) idleTime() time.Duration {
 	template := e.Cluster.Jenkins.Cloud.Templates[0]
-	if e.controller().war.real() {
+	if e.controller().war.Real() {
 		return jenkins.IdleTime(template)
 	}
 	return template.Idle.Duration()

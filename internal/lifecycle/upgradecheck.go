@@ -110,7 +110,7 @@ func (u *Upgrade) checkRelease(add func(subject, problem, fix string)) {
 		}
 	}
 	for _, problem := range u.New.Release.Audit() {
-		if !u.New.controller().war.real() {
+		if !u.New.controller().war.Real() {
 			break // a stand-in runs none of them
 		}
 		add("release "+u.New.Release.Name, problem, "`jomctl release check "+u.New.Cluster.Release+"`")
@@ -120,8 +120,8 @@ func (u *Upgrade) checkRelease(add func(subject, problem, fix string)) {
 // BringNear fetches and verifies war and plugins of the new release; on hosts of their own it makes its images, or brings its files there.
 func (u *Upgrade) BringNear(ctx context.Context, say op.Say) error {
 	war := u.New.controller().war
-	if war.real() && !war.cached() {
-		if err := war.fetch(ctx, say); err != nil {
+	if war.Real() && !war.Cached() {
+		if err := war.Fetch(ctx, say); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,7 @@ func usualDown(earlier []upgrade.State) time.Duration {
 }
 
 func (u *Upgrade) appChanges(ctx context.Context) ([]string, error) {
-	if c := u.New.controller(); u.New.own != nil && c.war.real() && !c.war.cached() {
+	if c := u.New.controller(); u.New.own != nil && c.war.Real() && !c.war.Cached() {
 		return []string{"another image or war: it is fetched and made beforehand"}, nil
 	}
 	doc, err := u.New.documentNow()
@@ -94,7 +94,7 @@ func (u *Upgrade) brokenLinks(ctx context.Context) (links []string, checked bool
 	var reports []linkcheck.Report
 	for _, e := range []*Env{u.Old, u.New} {
 		c := e.controller()
-		if !c.war.real() || !c.war.cached() || c.plugins() == "" {
+		if !c.war.Real() || !c.war.Cached() || c.plugins() == "" {
 			return []string{}, false, nil
 		}
 		java := e.Programs.Jenkins.Java.Major
@@ -105,7 +105,7 @@ func (u *Upgrade) brokenLinks(ctx context.Context) (links []string, checked bool
 		if err != nil {
 			return nil, false, err
 		}
-		report, err := linkcheck.Check(ctx, linkcheck.Input{War: c.war.path(), Plugins: plugins, Java: java})
+		report, err := linkcheck.Check(ctx, linkcheck.Input{War: c.war.Path(), Plugins: plugins, Java: java})
 		if err != nil {
 			return nil, false, fmt.Errorf("checking the links of release %s: %w", e.Release.Name, err)
 		}

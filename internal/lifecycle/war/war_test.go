@@ -1,10 +1,6 @@
-package lifecycle
+package war
 
 import (
-	"archive/zip"
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,58 +11,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/bundles"
-	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/op"
 )
-
-// warFile is a war with a manifest and further entries.
-func warFile(t *testing.T, version string, entries ...string) []byte {
-	t.Helper()
-	var buffer bytes.Buffer
-	archive := zip.NewWriter(&buffer)
-	manifest, err := archive.Create("META-INF/MANIFEST.MF")
-	require.NoError(t, err)
-	_, err = manifest.Write([]byte("Manifest-Version: 1.0\r\nJenkins-Version: " + version + "\r\n"))
-	require.NoError(t, err)
-	for _, entry := range entries {
-		_, err := archive.Create(entry)
-		require.NoError(t, err)
-	}
-	require.NoError(t, archive.Close())
-	return buffer.Bytes()
-}
-
-func sum(data []byte) string {
-	digest := sha256.Sum256(data)
-	return hex.EncodeToString(digest[:])
-}
-
-func quiet(string, ...any) {}
-
-// clusterWith is a local cluster in a folder of its own.
-func clusterWith(t *testing.T, more string) *config.Cluster {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "cluster.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("apiVersion: jomctl/v1\nname: ci\ntarget: local\n"+more), 0o600))
-	c, err := config.Load(file)
-	require.NoError(t, err)
-	return c
-}
 
 func TestAWarOfTheUsersOwnIsCopiedAndFetchedAgainWhenItChanges(t *testing.T) {
 	c := clusterWith(t, "jenkins: {war: ./mine.war}\n")
 	source := filepath.Join(c.Dir(), "mine.war")
 	require.NoError(t, os.WriteFile(source, warFile(t, "2.568.2"), 0o600))
-	w := warOf(c, &bundles.Release{})
-	require.True(t, w.real())
-	require.False(t, w.cached())
-	require.NoError(t, w.fetch(t.Context(), quiet))
-	require.True(t, w.cached())
+	w := Of(c, &bundles.Release{})
+	require.True(t, w.Real())
+	require.False(t, w.Cached())
+	require.NoError(t, w.Fetch(t.Context(), quiet))
+	require.True(t, w.Cached())
 
 	newer := time.Now().Add(time.Hour)
 	require.NoError(t, os.Chtimes(source, newer, newer))
-	require.False(t, w.cached(), "the user has put another war there")
+	require.False(t, w.Cached(), "the user has put another war there")
 	require.NoError(t, os.Remove(source))
-	require.True(t, w.cached(), "the copy outlives the file")
+	require.True(t, w.Cached(), "the copy outlives the file")
 }
 
 func TestADownloadMustHaveItsChecksum(t *testing.T) {
@@ -81,31 +43,31 @@ func TestADownloadMustHaveItsChecksum(t *testing.T) {
 	defer server.Close()
 	c := clusterWith(t, "jenkins: {war: \""+server.URL+"/jenkins.war\"}\n")
 
-	right := warOf(c, &bundles.Release{Core: bundles.Core{SHA256: sum(data)}})
-	require.NoError(t, right.fetch(t.Context(), quiet))
-	require.True(t, right.cached())
+	right := Of(c, &bundles.Release{Core: bundles.Core{SHA256: sum(data)}})
+	require.NoError(t, right.Fetch(t.Context(), quiet))
+	require.True(t, right.Cached())
 
-	wrong := warOf(c, &bundles.Release{Core: bundles.Core{SHA256: sum([]byte("another"))}})
-	err := wrong.fetch(t.Context(), quiet)
-	var refusal *Refusal
+	wrong := Of(c, &bundles.Release{Core: bundles.Core{SHA256: sum([]byte("another"))}})
+	err := wrong.Fetch(t.Context(), quiet)
+	var refusal *op.Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Contains(t, err.Error(), sum(data))
 	require.Equal(t, 3, refusal.ExitCode())
 	require.NotEmpty(t, refusal.Hint())
-	require.NoFileExists(t, wrong.path(), "nothing that is wrong gets the name")
-	leftovers, err := filepath.Glob(filepath.Join(filepath.Dir(wrong.path()), ".jenkins-*"))
+	require.NoFileExists(t, wrong.Path(), "nothing that is wrong gets the name")
+	leftovers, err := filepath.Glob(filepath.Join(filepath.Dir(wrong.Path()), ".jenkins-*"))
 	require.NoError(t, err)
 	require.Empty(t, leftovers)
 
 	c.Jenkins.War = server.URL + "/elsewhere.war"
-	require.ErrorContains(t, warOf(c, &bundles.Release{Core: bundles.Core{SHA256: sum([]byte("x"))}}).fetch(t.Context(), quiet), "404")
+	require.ErrorContains(t, Of(c, &bundles.Release{Core: bundles.Core{SHA256: sum([]byte("x"))}}).Fetch(t.Context(), quiet), "404")
 }
 
 func TestAFileThatIsNoWarIsRefused(t *testing.T) {
 	c := clusterWith(t, "jenkins: {war: ./mine.war}\n")
 	require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "mine.war"), []byte("<html>not found</html>"), 0o600))
-	err := warOf(c, &bundles.Release{}).fetch(t.Context(), quiet)
-	var refusal *Refusal
+	err := Of(c, &bundles.Release{}).Fetch(t.Context(), quiet)
+	var refusal *op.Refusal
 	require.ErrorAs(t, err, &refusal)
 }
 
@@ -114,9 +76,9 @@ func TestTheGivenChecksumOfAFileIsComparedBeforeAnythingIsTouched(t *testing.T) 
 	c := clusterWith(t, "jenkins: {war: ./mine.war, sha256: "+sum(data)+"}\n")
 	source := filepath.Join(c.Dir(), "mine.war")
 	require.NoError(t, os.WriteFile(source, data, 0o600))
-	require.Empty(t, warOf(c, &bundles.Release{}).preflight())
+	require.Empty(t, Of(c, &bundles.Release{}).Preflight())
 	require.NoError(t, os.WriteFile(source, append(data, 0), 0o600))
-	findings := warOf(c, &bundles.Release{}).preflight()
+	findings := Of(c, &bundles.Release{}).Preflight()
 	require.Len(t, findings, 1)
 	require.Contains(t, findings[0].Problem, "want "+sum(data))
 }
@@ -124,22 +86,22 @@ func TestTheGivenChecksumOfAFileIsComparedBeforeAnythingIsTouched(t *testing.T) 
 func TestPluginsOfTheWarAreSeen(t *testing.T) {
 	c := clusterWith(t, "jenkins: {war: ./mine.war}\n")
 	require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "mine.war"), warFile(t, "2.568.3", "WEB-INF/plugins/mesos.hpi", "WEB-INF/lib/git.jpi"), 0o600))
-	w := warOf(c, &bundles.Release{})
-	require.Equal(t, []string{"mesos"}, w.bundled(), "a jar of the war is no plugin")
+	w := Of(c, &bundles.Release{})
+	require.Equal(t, []string{"mesos"}, w.Bundled(), "a jar of the war is no plugin")
 }
 
 func TestAReleaseThatDoesNotKnowItsWarIsRefused(t *testing.T) {
 	c := clusterWith(t, "release: legacy\njenkins: {war: \"https://get.jenkins.io/war-stable/2.289.3/jenkins.war\"}\n")
 	release, err := bundles.Load("legacy")
 	require.NoError(t, err)
-	w := warOf(c, release)
-	findings := w.preflight()
+	w := Of(c, release)
+	findings := w.Preflight()
 	require.Len(t, findings, 1)
 	require.Contains(t, findings[0].Problem, "cannot be verified")
-	var refusal *Refusal
-	require.ErrorAs(t, w.fetch(t.Context(), quiet), &refusal, "nothing was asked of the server")
+	var refusal *op.Refusal
+	require.ErrorAs(t, w.Fetch(t.Context(), quiet), &refusal, "nothing was asked of the server")
 	c.Jenkins.SHA256 = sum([]byte("known by the user"))
-	require.Empty(t, warOf(c, release).preflight())
+	require.Empty(t, Of(c, release).Preflight())
 }
 
 func TestAWarThatWasBroughtIsNotDownloadedAgain(t *testing.T) {
@@ -150,17 +112,17 @@ func TestAWarThatWasBroughtIsNotDownloadedAgain(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(brought), 0o755))
 	require.NoError(t, os.WriteFile(brought, data, 0o600))
 	c := clusterWith(t, "jenkins: {war: \"http://127.0.0.1:1/jenkins.war\"}\n")
-	w := warOf(c, &bundles.Release{Core: bundles.Core{SHA256: sum(data)}})
-	require.NoError(t, w.fetch(t.Context(), quiet))
-	require.True(t, w.cached())
+	w := Of(c, &bundles.Release{Core: bundles.Core{SHA256: sum(data)}})
+	require.NoError(t, w.Fetch(t.Context(), quiet))
+	require.True(t, w.Cached())
 }
 
 func TestADownloadThatIsNoWarIsRefused(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("no war")) }))
 	defer server.Close()
 	c := clusterWith(t, "jenkins: {war: \""+server.URL+"/jenkins.war\", sha256: "+sum([]byte("no war"))+"}\n")
-	w := warOf(c, &bundles.Release{})
-	var refusal *Refusal
-	require.ErrorAs(t, w.fetch(t.Context(), quiet), &refusal)
-	require.False(t, w.cached())
+	w := Of(c, &bundles.Release{})
+	var refusal *op.Refusal
+	require.ErrorAs(t, w.Fetch(t.Context(), quiet), &refusal)
+	require.False(t, w.Cached())
 }
