@@ -47,19 +47,7 @@ func (e *Env) backupSteps() []op.Step {
 		e.strayTimersStep(),
 	}
 	for i, item := range s.c.timers() {
-		steps = append(steps, op.Step{ID: "backup-timer-" + s.c.on[i].Name(), Title: item.Title(), Budget: time.Minute,
-			Probe: func(ctx context.Context) (op.State, error) {
-				done, _, err := item.Probe(ctx)
-				return op.NeededUnless(done), err
-			},
-			Changes: func(ctx context.Context) []string {
-				_, changes, _ := item.Probe(ctx)
-				return changes
-			},
-			Do: func(ctx context.Context, _ op.Say) error {
-				_, err := item.Apply(ctx)
-				return err
-			}})
+		steps = append(steps, itemStep("backup-timer-"+s.c.on[i].Name(), item, time.Minute))
 	}
 	return steps
 }

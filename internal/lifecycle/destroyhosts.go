@@ -6,6 +6,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/provision"
 	"github.com/jomctl/jomctl/provision/hosts"
 )
 
@@ -31,13 +32,18 @@ func (e *Env) destroyHosts(opts DestroyOptions) op.Plan {
 func (e *Env) removeHostStep(h config.Host, opts DestroyOptions) op.Step {
 	m := e.own.remotes[h.Name]
 	item := hosts.NewRemoval(e.Cluster, h, m, e.own.keeper, opts.Home != "" && opts.Home == e.Cluster.Jenkins.Home.Path)
-	return op.Step{ID: "host-" + h.Name, Title: item.Title(), Budget: 5 * time.Minute,
+	return itemStep("host-"+h.Name, item, 5*time.Minute)
+}
+
+// itemStep is the step that makes an item of a host.
+func itemStep(id string, item provision.Item, budget time.Duration) op.Step {
+	return op.Step{ID: id, Title: item.Title(), Budget: budget,
 		Probe: func(ctx context.Context) (op.State, error) {
 			done, _, err := item.Probe(ctx)
 			return op.NeededUnless(done), err
 		},
 		Changes: func(ctx context.Context) []string {
-			_, changes, _ := item.Probe(ctx)
+			_, changes, _ := item.Probe(ctx) // the probe has said what is wrong
 			return changes
 		},
 		Do: func(ctx context.Context, _ op.Say) error {
