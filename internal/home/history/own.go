@@ -71,7 +71,7 @@ func (r *Run) attempt(ctx context.Context) (claim.Claimed, error) {
 		return claim.Claimed{}, err
 	}
 	decision := restore.Decide(s)
-	head, err := r.head(ctx, decision.Action, s.Main)
+	head, err := r.head(ctx, decision.Action, s)
 	if err != nil {
 		return claim.Claimed{}, err
 	}
@@ -103,7 +103,8 @@ func (r *Run) attempt(ctx context.Context) (claim.Claimed, error) {
 }
 
 // head is what the branch is to hold before the claim: the remote's, with commits of this host on top that were not pushed.
-func (r *Run) head(ctx context.Context, action restore.Action, main git.Hash) (git.Hash, error) {
+func (r *Run) head(ctx context.Context, action restore.Action, s restore.Situation) (git.Hash, error) {
+	main := s.Main
 	refs, err := r.repo.Refs(ctx)
 	if err != nil {
 		return main, err
@@ -119,8 +120,9 @@ func (r *Run) head(ctx context.Context, action restore.Action, main git.Hash) (g
 	if err != nil || behind || action != restore.Continue {
 		return main, err
 	}
-	// Both went on: somebody other than a controller pushed. Nobody's commits are lost, and the files stay the home's.
-	out, err := r.repo.Run(ctx, "commit-tree", "-m", "Keep the controller's files over commits made by others\n\n"+claim.Trailers(claim.Owner{Epoch: r.epoch.Number, Host: r.Host}),
+	// Both went on: somebody other than a controller pushed. Nobody's commits are lost, and the files stay the home's. The last epoch is still on: without
+	// ZooKeeper the history alone knows which that is.
+	out, err := r.repo.Run(ctx, "commit-tree", "-m", "Keep the controller's files over commits made by others\n\n"+claim.Trailers(claim.Owner{Epoch: max(r.epoch.Number, s.Owner.Epoch), Host: r.Host}),
 		"-p", local.String(), "-p", main.String(), local.String()+"^{tree}")
 	if err != nil {
 		return main, err
@@ -204,7 +206,7 @@ func (r *Run) claimLate(ctx context.Context, _ git.Hash) (claim.Claimed, error) 
 	if action := restore.Decide(s).Action; action != restore.Continue && action != restore.Adopt {
 		return claim.Claimed{}, fmt.Errorf("%w: %s", claim.ErrTaken, restore.Decide(s).Why)
 	}
-	head, err := r.head(ctx, restore.Continue, s.Main)
+	head, err := r.head(ctx, restore.Continue, s)
 	if err != nil {
 		return claim.Claimed{}, err
 	}

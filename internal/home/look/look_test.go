@@ -154,3 +154,33 @@ func TestTheRepositoryAloneKnowsWhatWasPushed(t *testing.T) {
 	_, err = repo.Answer(t.Context(), Question{Verb: Verify})
 	require.ErrorContains(t, err, "the repository alone")
 }
+
+// A person pushed while the repository was out of the controller's reach: both have gone on, nobody's commits are lost, and that is still one writer.
+func TestAHistoryInWhichAPersonPushedHasOneWriter(t *testing.T) {
+	home, c := kept(t)
+	run := &history.Run{Config: c, Home: home, Host: "one"}
+	require.NoError(t, run.Open(t.Context()))
+	run.Start()
+	require.NoError(t, os.Rename(c.Repository, c.Repository+".away"))
+	write(t, filepath.Join(home, "jobs/c/config.xml"), "<project>never pushed</project>")
+	require.Error(t, run.Close(t.Context()))
+	require.NoError(t, os.Rename(c.Repository+".away", c.Repository))
+	git := func(args ...string) string {
+		cmd := exec.Command("git", append([]string{"--git-dir", c.Repository, "-c", "user.name=p", "-c", "user.email=p@q"}, args...)...)
+		out, err := cmd.Output()
+		require.NoError(t, err, "%v", args)
+		return string(bytes.TrimSpace(out))
+	}
+	theirs := git("commit-tree", "-m", "A person's", "-p", "main", "main^{tree}")
+	git("update-ref", "refs/heads/main", theirs)
+
+	run = &history.Run{Config: c, Home: home, Host: "one"}
+	require.NoError(t, run.Open(t.Context()))
+	require.NoError(t, run.Close(t.Context()))
+	git("merge-base", "--is-ancestor", theirs, "main")
+	require.Equal(t, "<project>never pushed</project>", git("show", "main:jobs/c/config.xml"))
+	answer, err := over(t, home, c, Question{Verb: Verify})
+	require.NoError(t, err)
+	require.Empty(t, answer.Verdict.Problems)
+	require.True(t, answer.Verdict.Same && answer.Verdict.Pushed && answer.Verdict.OneWriter, "%+v", answer.Verdict)
+}
