@@ -290,7 +290,8 @@ func (t *tail) text() string {
 	}
 	const last = 4
 	for i, line := range lines {
-		if i >= len(lines)-last || strings.HasPrefix(line, "fatal: ") || strings.HasPrefix(line, "error: ") {
+		said := strings.TrimPrefix(line, "remote: ")
+		if i >= len(lines)-last || strings.HasPrefix(said, "fatal: ") || strings.HasPrefix(said, "error: ") {
 			told = append(told, line)
 		}
 	}
