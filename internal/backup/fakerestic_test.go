@@ -103,7 +103,12 @@ func copyHome(from, to string) error {
 		}
 		name, _ := filepath.Rel(from, path)
 		data, err := os.ReadFile(path)
-		return errors.Join(err, os.MkdirAll(filepath.Dir(filepath.Join(to, name)), 0o755), os.WriteFile(filepath.Join(to, name), data, 0o600))
+		info, infoErr := entry.Info()
+		if err = errors.Join(err, infoErr); err != nil {
+			return err
+		}
+		copied := filepath.Join(to, name)
+		return errors.Join(os.MkdirAll(filepath.Dir(copied), 0o755), os.WriteFile(copied, data, 0o600), os.Chtimes(copied, info.ModTime(), info.ModTime()))
 	})
 }
 
@@ -232,3 +237,6 @@ func (h *host) holds(times ...time.Time) {
 	}
 	require.NoError(h.t, os.WriteFile(filepath.Join(h.repo, "n"), []byte(strconv.Itoa(first+len(times)-1)), 0o600))
 }
+
+// first is the ID of the oldest backup.
+func (h *host) first() string { return fake{h.repo}.ids()[0] }
