@@ -55,7 +55,7 @@ func (d Docker) exec(ctx context.Context, log io.Writer, in io.Reader, args ...s
 		return "", ctx.Err()
 	case err != nil:
 		// Not wrapped: docker's exit code is not that of who calls.
-		return "", fmt.Errorf("%s %s: %v: %s", program, args[0], err, lastLines(said.String()+out.String(), 5))
+		return "", fmt.Errorf("%s %s: %v: %s", program, args[0], err, lastLines(out.String()+"\n"+said.String(), 5)) // what is wrong is said last
 	}
 	return out.String(), nil
 }
@@ -117,8 +117,17 @@ func (d Docker) Build(ctx context.Context, ref string, args map[string]string, c
 	return d.talk(ctx, context, append(command, "-")...)
 }
 
-// List gives the images whose names begin with Repository.
-func (d Docker) List(ctx context.Context) ([]Image, error) {
+// List gives the images whose names begin with Repository. Somebody else may remove one meanwhile, for which docker fails: then it looks again.
+func (d Docker) List(ctx context.Context) (images []Image, err error) {
+	for range 3 {
+		if images, err = d.list(ctx); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return images, err
+}
+
+func (d Docker) list(ctx context.Context) ([]Image, error) {
 	out, err := d.run(ctx, "image", "ls", "--no-trunc", "--filter", "reference="+Repository+"*", "--format", "{{.Repository}}:{{.Tag}}")
 	if err != nil || strings.TrimSpace(out) == "" {
 		return []Image{}, err

@@ -151,3 +151,28 @@ func TestAnOldDockerIsToldOfBuildKit(t *testing.T) {
 	t.Setenv("DOCKER_BUILDKIT", "0")
 	assert.NotContains(t, Docker{Program: "/bin/false"}.environment(t.Context(), []string{"build"}), "DOCKER_BUILDKIT=1")
 }
+
+// TestAListWhileSomebodyRemovesImages has a docker that names an image which is gone when it is asked about.
+func TestAListWhileSomebodyRemovesImages(t *testing.T) {
+	for gone, works := range map[int]bool{1: true, 9: false} {
+		dir := t.TempDir()
+		docker := filepath.Join(dir, "docker")
+		script := fmt.Sprintf(`#!/bin/sh
+case "$2" in
+ls) echo jomctl/agent:1 ;;
+inspect)
+	echo x >>%[1]s/asked
+	if [ "$(wc -l <%[1]s/asked)" -le %[2]d ]; then echo '[]'; echo 'Error: No such image: jomctl/agent:1' >&2; exit 1; fi
+	echo '[{"Id": "sha256:1", "RepoTags": ["jomctl/agent:1"]}]' ;;
+esac
+`, dir, gone)
+		require.NoError(t, os.WriteFile(docker, []byte(script), 0o700))
+		list, err := Docker{Program: docker}.List(t.Context())
+		if !works {
+			require.ErrorContains(t, err, "No such image: jomctl/agent:1", "what docker says is wrong comes last")
+			continue
+		}
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+	}
+}
