@@ -170,7 +170,11 @@ func (p *Prober) askMarathon(ctx context.Context) []Sample {
 		}
 		var body struct{ Tasks []AppTask }
 		// A Marathon without a leader answers 404 in HTML, too.
-		if err := json.Unmarshal(got.body, &body); err != nil || got.code != http.StatusOK && got.code != http.StatusNotFound {
+		err = json.Unmarshal(got.body, &body)
+		if err != nil && got.code == http.StatusOK {
+			return fmt.Errorf("not the JSON that was expected: %w", err)
+		}
+		if err != nil || got.code != http.StatusOK && got.code != http.StatusNotFound {
 			return fmt.Errorf("HTTP %d", got.code)
 		}
 		mu.Lock()
