@@ -89,7 +89,7 @@ func TestABrokenClusterDoesNotPass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			state, s, pace := t.TempDir(), scenarioOf(t, c.scenario), quickly()
-			s.Recovery, pace.Extra = time.Millisecond, 300*time.Millisecond
+			s.Recovery, pace.Extra = time.Millisecond, 2*time.Second // in which a busy machine has seen the fault
 			if c.recovers {
 				s.Recovery, pace.Extra = time.Minute, time.Minute
 			}
@@ -121,7 +121,7 @@ func TestAClusterThatStaysAwayIsAFailureAndTheFaultIsTakenBack(t *testing.T) {
 	s := scenarioOf(t, "mesos-agent-stopped")
 	s.Recovery = time.Millisecond
 	pace := quickly()
-	pace.Extra = 300 * time.Millisecond
+	pace.Extra = 2 * time.Second // in which a busy machine has seen the fault
 	journal, err := op.CreateJournal(state+"/journal", Verb)
 	require.NoError(t, err)
 	defer journal.Close()

@@ -150,9 +150,8 @@ func TestWhatIsLeftIsNotSaidToBeTakenBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f, state := &fake{undoFails: true}, t.TempDir()
 			s, pace := scenarioOf(t, "mesos-agent-stopped"), quickly()
-			s.Recovery, pace.Extra = time.Millisecond, 200*time.Millisecond
 			if name == "not recovered" {
-				s.Until = UntilRecovered
+				s.Recovery, pace.Extra, s.Until = time.Millisecond, 200*time.Millisecond, UntilRecovered
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
