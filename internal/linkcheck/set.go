@@ -5,12 +5,9 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"runtime"
 	"slices"
 	"sort"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // set is everything that one controller loads.
@@ -30,20 +27,6 @@ type set struct {
 	// jobs read the plugins, coreJobs what lies in the war: by then it is known what plugins link to.
 	jobs, coreJobs []job
 	wanted         map[symbol]bool
-}
-
-// job is a jar to be read, by one of the workers.
-type job func(ctx context.Context, w *worker) error
-
-// worker has what reading a jar needs, for one after the other.
-type worker struct {
-	classReader
-	jar, class bytes.Buffer
-	// links of the jar, with their numbers, and those of one class.
-	links   []link
-	numbers map[link]uint32
-	refs    []uint32
-	made    chunk[uint32]
 }
 
 // plugin is one plugin with its class loader.
@@ -100,10 +83,7 @@ func (s *set) read(ctx context.Context, in Input) error {
 	if err := s.addDetached(war); err != nil {
 		return err
 	}
-	workers := make(chan *worker, runtime.GOMAXPROCS(0))
-	for range cap(workers) {
-		workers <- &worker{classReader: classReader{names: s.names}, numbers: map[link]uint32{}}
-	}
+	workers := newWorkers(s.names)
 	if err := do(ctx, s.jobs, workers); err != nil {
 		return err
 	}
@@ -120,20 +100,6 @@ func (s *set) openFile(file string) (*archive, error) {
 		s.open = append(s.open, a)
 	}
 	return a, err
-}
-
-// do runs jobs, each with a worker of its own.
-func do(ctx context.Context, jobs []job, workers chan *worker) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(cap(workers))
-	for _, one := range jobs {
-		group.Go(func() error {
-			w := <-workers
-			defer func() { workers <- w }()
-			return one(ctx, w)
-		})
-	}
-	return group.Wait()
 }
 
 // want notes the names of the classes that plugins link to, and that their classes and those of the war itself stand on.
