@@ -8,11 +8,11 @@ import (
 
 func TestAHomeCopyIsOneThatWasKeptBesideTheHome(t *testing.T) {
 	for path, is := range map[string]bool{
-		"/srv/home.before-restore-20261101T020304Z":       true,
-		"/srv/home.before-rollback-20261101T020304Z":      true,
-		"/srv/home.failed-upgrade-20261101T020304Z":       true,
-		"/srv/home":                                       false,
-		"/srv/home.upgrades":                              false,
+		"/srv/home.before-restore-20261101T020304Z":  true,
+		"/srv/home.before-rollback-20261101T020304Z": true,
+		"/srv/home.failed-upgrade-20261101T020304Z":  true,
+		"/srv/home":          false,
+		"/srv/home.upgrades": false,
 		"/srv/home.before-restore-20261101T020304Z/jobs":  false,
 		"/srv/home.before-restore-yesterday":              false,
 		"/srv/home2.before-restore-20261101T020304Z":      false,
