@@ -91,9 +91,22 @@ func (c *chaos) step() error {
 	case n < 98:
 		c.person()
 	case !c.away:
-		c.eventually("a quiet moment, in which everything is pushed", func() bool { return c.engine.Status().Unpushed.IsZero() })
+		c.quiet()
 	}
 	return nil
+}
+
+// quiet waits for a moment in which everything is pushed, and tells what the engine says where there is none.
+func (c *chaos) quiet() {
+	c.t.Helper()
+	for end := time.Now().Add(patience); !c.engine.Status().Unpushed.IsZero(); {
+		require.True(c.t, time.Now().Before(end), "something stays unpushed: %+v; %v", c.engine.Status(), c.lastSaid())
+		select {
+		case err := <-c.ended:
+			c.t.Fatalf("the engine ended: %v", err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // flip takes the repository away, or brings it back.
@@ -178,7 +191,7 @@ func (c *chaos) settledWithout() {
 		return true
 	}
 	for end := time.Now().Add(patience); !same(); {
-		require.True(c.t, time.Now().Before(end), "%s; %+v; %v", wrong, c.engine.Status(), c.said)
+		require.True(c.t, time.Now().Before(end), "%s; %+v; %v", wrong, c.engine.Status(), c.lastSaid())
 		select {
 		case err := <-c.ended:
 			c.t.Fatalf("the engine ended: %v", err)

@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -76,7 +77,14 @@ func newWorld(t testing.TB, change ...func(*homesync.Options)) *world {
 func (w *world) say(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.said = append(w.said, format)
+	w.said = append(w.said, fmt.Sprintf(format, args...))
+}
+
+// lastSaid is what the engine said last.
+func (w *world) lastSaid() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.said[max(0, len(w.said)-5):])
 }
 
 func (w *world) clone() *git.Repo {
