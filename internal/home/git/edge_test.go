@@ -1,11 +1,13 @@
 package git_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -34,9 +36,47 @@ func TestALockThatWasLeftInTheRemoteIsNoOtherOwner(t *testing.T) {
 			err := repo.Push(t.Context(), git.Update{Ref: repo.Main(), Old: one, New: two}, git.Update{Ref: git.Owner, Old: one, New: one})
 			require.ErrorContains(t, err, "main.lock")
 			require.NotErrorIs(t, err, git.ErrMoved)
+			require.FileExists(t, lock, "a git process may hold it")
 			require.NoError(t, os.Remove(lock))
 			require.NoError(t, repo.Push(t.Context(), git.Update{Ref: repo.Main(), Old: one, New: two}, git.Update{Ref: git.Owner, Old: one, New: one}))
 		})
+	}
+}
+
+// What lost its machine in the middle of a push leaves its lock for good: it must not stop the history for good.
+func TestAnOldLockInARemoteOnAPathIsRemoved(t *testing.T) {
+	for name, hook := range map[string]bool{"directly": false, "by git": true} {
+		for _, ref := range []string{"refs/heads/main", git.Owner, "packed-refs"} {
+			t.Run(name+" "+ref, func(t *testing.T) {
+				remote, repo, one := pushed(t)
+				if hook {
+					require.NoError(t, os.WriteFile(filepath.Join(remote, "hooks", "post-receive"), []byte("#!/bin/sh\n"), 0o755)) // #nosec G306 -- a hook
+				}
+				at(t, remote, "update-ref", git.Owner, one.String())
+				var said []string
+				repo.Remote.Say = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+				two := edit(t, repo, one, git.Edit{Path: "f", Data: []byte("2")})
+				lock := filepath.Join(remote, ref+".lock")
+				require.NoError(t, os.WriteFile(lock, nil, 0o600))
+				updates := []git.Update{{Ref: repo.Main(), Old: one, New: two}, {Ref: git.Owner, Old: one, New: two}}
+				if ref == "packed-refs" { // which a push needs for a deletion alone
+					updates = append(updates, git.Update{Ref: git.Numbers, Old: one})
+					at(t, remote, "update-ref", git.Numbers, one.String())
+				}
+				require.ErrorContains(t, repo.Push(t.Context(), updates...), filepath.Base(lock))
+				require.FileExists(t, lock)
+				old := time.Now().Add(-git.LeftLock - time.Minute)
+				require.NoError(t, os.Chtimes(lock, old, old))
+				require.NoError(t, repo.Push(t.Context(), updates...))
+				require.Equal(t, two.String(), at(t, remote, "rev-parse", "main"))
+				require.NoFileExists(t, lock)
+				require.Len(t, said, 1)
+				require.Contains(t, said[0], lock+" was 11m")
+				left, err := filepath.Glob(filepath.Join(remote, "jomhome-*"))
+				require.NoError(t, err)
+				require.Empty(t, left)
+			})
+		}
 	}
 }
 

@@ -28,6 +28,10 @@ type Remote struct {
 	Key string
 	// KnownHosts is a file with the pinned host keys for SSH; no other key is accepted.
 	KnownHosts string
+	// LeftLock is how old a lock in a remote on a path is when it is taken for one that was left behind; 0 is the constant of that name.
+	LeftLock time.Duration
+	// Say, where set, is told what a person should know.
+	Say func(format string, args ...any)
 }
 
 // The refs of a history. Owner names the controller that may write Branch; Numbers holds the next build numbers.

@@ -105,10 +105,26 @@ var ErrMoved = errors.New("the remote's history moved on")
 
 // Push moves refs of the remote all together or not at all, each only if it still is what it is expected to be: that is
 // compared by the remote under the lock of the ref, for every ref that moves. After an error that is not ErrMoved the
-// push may have come through all the same; Remotes tells.
+// push may have come through all the same; Remotes tells. Locks that a git process left behind in a remote on a path
+// (LeftLock) are removed.
 func (r *Repo) Push(ctx context.Context, updates ...Update) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
+	err := r.push(ctx, updates)
+	if err == nil || !strings.Contains(err.Error(), ".lock'") {
+		return err
+	}
+	removed, failed := r.clearLeftLocks()
+	if failed != nil {
+		return fmt.Errorf("%w (removing what a killed git left: %w)", err, failed)
+	}
+	if removed {
+		return r.push(ctx, updates)
+	}
+	return err
+}
+
+func (r *Repo) push(ctx context.Context, updates []Update) error {
 	if done, err := r.deliver(ctx, updates); done || err != nil {
 		return err
 	}

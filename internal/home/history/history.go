@@ -211,9 +211,10 @@ func fileID(name string) string {
 
 // open opens the local repository, and makes it anew when a power failure has left it unreadable: it is a copy.
 func (r *Run) open(ctx context.Context) (*git.Repo, error) {
-	dir := r.Config.RepoDir()
+	dir, remote := r.Config.RepoDir(), r.Config.Remote()
+	remote.Say = r.Say
 	for range 2 {
-		repo, err := git.Open(ctx, dir, r.Config.Remote())
+		repo, err := git.Open(ctx, dir, remote)
 		if err == nil {
 			err = repo.Recover()
 		}

@@ -27,6 +27,9 @@ import (
 
 const patience = 2 * time.Minute
 
+// leftLock is longer than git ever holds a lock here, and short enough to wait for.
+const leftLock = 5 * time.Second
+
 // world is a home with a running engine, and the remote repository that it pushes to.
 type world struct {
 	t            testing.TB
@@ -89,7 +92,7 @@ func (w *world) lastSaid() []string {
 
 func (w *world) clone() *git.Repo {
 	w.t.Helper()
-	repo, err := git.Open(w.t.Context(), filepath.Join(w.t.TempDir(), "home.git"), git.Remote{URL: w.remote, Branch: "main"})
+	repo, err := git.Open(w.t.Context(), filepath.Join(w.t.TempDir(), "home.git"), git.Remote{URL: w.remote, Branch: "main", LeftLock: leftLock})
 	require.NoError(w.t, err)
 	return repo
 }
