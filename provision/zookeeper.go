@@ -18,6 +18,9 @@ func (f *Fleet) ZooKeeper(h config.Host) Service {
 	data, config := dir+"/data", dir+"/zoo.cfg"
 	s.Unit.Argv = []string{z.Java.Program(), fmt.Sprintf("-Xmx%dm", f.zooKeeperHeap(h)), "-XX:+ExitOnOutOfMemoryError",
 		"-Djava.net.preferIPv4Stack=true", "-Dzookeeper.log.dir=" + dir,
+		// A server that was chosen by a vote that others have taken back, as happens when several come back at once, would wait for
+		// them for initLimit (20 s) before the next vote: longer than the controller's lock bears. Known since ZooKeeper 3.6.
+		"-Dzookeeper.leader.maxTimeToWaitForEpoch=2000",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
 		"-cp", conf + ":" + z.Classpath, "org.apache.zookeeper.server.quorum.QuorumPeerMain", config}
 	s.Dirs = append(s.Dirs, data, conf)

@@ -211,7 +211,9 @@ func (i Removal) files(ctx context.Context, record *Record) error {
 }
 
 // homeOutside says that the home goes, and is not below the folder that goes anyway.
-func (i Removal) homeOutside() bool { return i.DropHome && i.Home != "" && !below(i.Host.Dir(), i.Home) }
+func (i Removal) homeOutside() bool {
+	return i.DropHome && i.Home != "" && !below(i.Host.Dir(), i.Home)
+}
 
 // home removes a home that was named, and what was kept beside it. A folder that others are mounted on is emptied and stays.
 func (i Removal) home(ctx context.Context, _ *Record) error {
