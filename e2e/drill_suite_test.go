@@ -79,9 +79,12 @@ func (b *bench) suite(t *testing.T, limit time.Duration, how ...string) ([]drill
 	if err := cmd.Run(); err != nil {
 		t.Logf("%v\n%s", err, errOut.String())
 	}
+	code := cmd.ProcessState.ExitCode()
 	var answer drillAnswer
-	require.NoError(t, json.Unmarshal(out.Bytes(), &answer), "%s", out.String())
-	return answer.Scenarios, cmd.ProcessState.ExitCode()
+	if err := json.Unmarshal(out.Bytes(), &answer); code == 0 || code == 4 { // one that has not gone through may end without an answer
+		require.NoError(t, err, "%s", out.String())
+	}
+	return answer.Scenarios, code
 }
 
 func load() string {
