@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,10 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/cluster"
-	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
-	"github.com/jomctl/jomctl/internal/lifecycle/record"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -112,7 +110,7 @@ func (f *fakeMaster) state() map[string]any {
 }
 
 func twoAgents(t *testing.T) (*Env, *fakeMaster) {
-	env := environment(t, clusterWith(t, ""))
+	env := environment(t, lifecycletest.Local(t, ""))
 	return env, newMaster(t, env, map[string]*fakeAgent{
 		"S1": {address: "127.0.10.21", cpus: 4, mem: 4096, app: "ci_jenkins.1"},
 		"S2": {address: "127.0.10.22", cpus: 4, mem: 4096},
@@ -173,7 +171,7 @@ func TestADrainIsTakenBackByRollback(t *testing.T) {
 	plan, err := DrainAgents(t.Context(), env, []string{"a2"}, DrainOptions{Timeout: time.Minute})
 	require.NoError(t, err)
 	require.NoError(t, run(t, plan))
-	require.NoError(t, plan.Stages[0].Steps[0].Undo(t.Context(), say))
+	require.NoError(t, plan.Stages[0].Steps[0].Undo(t.Context(), lifecycletest.Quiet))
 	require.Equal(t, []string{"DEACTIVATE_AGENT S2", "REACTIVATE_AGENT S2"}, master.called())
 }
 
@@ -190,7 +188,7 @@ func TestWhatCannotBeDrainedIsRefused(t *testing.T) {
 }
 
 func TestARemovalKeepsTheHomeAndWhatIsNeeded(t *testing.T) {
-	c := writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: local\nlocal: {agents: 3}\n")
+	c := lifecycletest.Local(t, "local: {agents: 3}\n")
 	change, err := clusterfile.RemoveAgents(c, []string{"a3"})
 	require.NoError(t, err)
 	env := environment(t, change.Cluster)
@@ -224,9 +222,7 @@ func TestADeadHostIsGivenUp(t *testing.T) {
 }
 
 func TestTheRemovedHostIsWhatTheInstallMayLack(t *testing.T) {
-	c := writtenCluster(t, ownHostsFile)
-	require.NoError(t, os.MkdirAll(c.StateDir(), 0o700))
-	require.NoError(t, os.WriteFile(record.InstalledFile(c.StateDir()), config.Show(c), 0o600))
+	c := lifecycletest.Installed(t, lifecycletest.OwnHosts)
 	change, err := clusterfile.RemoveAgents(c, []string{"a2"})
 	require.NoError(t, err)
 	env, err := lookHosts(change.Cluster, inventory.Access{})
@@ -240,7 +236,7 @@ func TestTheRemovedHostIsWhatTheInstallMayLack(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, findings)
 
-	require.NoError(t, change.Step().Do(t.Context(), say))
+	require.NoError(t, change.Step().Do(t.Context(), lifecycletest.Quiet))
 	again, err := clusterfile.RemoveAgents(change.Cluster, []string{"a2"})
 	require.NoError(t, err, "a removal that was cut off after the file was written goes on")
 	require.Empty(t, again.Changed)

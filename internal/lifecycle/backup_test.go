@@ -12,6 +12,7 @@ import (
 	"github.com/jomctl/jomctl/internal/backup"
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/home/claim"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/testkit"
 )
@@ -23,7 +24,7 @@ func backedUp(t *testing.T, more string) *Backups {
 		testkit.Missing(t, "restic (apt-get install restic)")
 	}
 	// Nothing listens on these addresses, so that Marathon is away.
-	env := environment(t, clusterWith(t, "local: {address: 127.97.7.0}\nbackup: {repository: ./backups, keep: {last: 1}}\n"+more))
+	env := environment(t, lifecycletest.Local(t, "local: {address: 127.97.7.0}\nbackup: {repository: ./backups, keep: {last: 1}}\n"+more))
 	b, err := env.Backups()
 	require.NoError(t, err)
 	for name, text := range map[string]string{"config.xml": "<hudson/>", "jobs/a/config.xml": "<project/>", "secrets/master.key": "x"} {
@@ -91,7 +92,7 @@ func TestABackupCountsWhenItWasRestoredAndRead(t *testing.T) {
 
 func TestARestoreInPlaceKeepsTheHomeThatWasThere(t *testing.T) {
 	b := backedUp(t, "jenkins: {scm: {repository: ./history.git}}\n")
-	_, err := b.Make(t.Context(), func(string, ...any) {})
+	_, err := b.Make(t.Context(), lifecycletest.Quiet)
 	require.NoError(t, err)
 	all, err := b.List(t.Context())
 	require.NoError(t, err)
@@ -132,29 +133,28 @@ func TestARestoreInPlaceKeepsTheHomeThatWasThere(t *testing.T) {
 
 func TestNeitherPasswordNorRepositoryIsMadeTwice(t *testing.T) {
 	b := backedUp(t, "")
-	say := func(string, ...any) {}
-	_, err := b.Make(t.Context(), say)
+	_, err := b.Make(t.Context(), lifecycletest.Quiet)
 	require.NoError(t, err)
 	require.NoError(t, os.Rename(b.Repository.PasswordFile, b.Repository.PasswordFile+".lost"))
-	_, err = b.Make(t.Context(), say)
+	_, err = b.Make(t.Context(), lifecycletest.Quiet)
 	refused(t, err, "is missing, and the repository")
 	require.NoFileExists(t, b.Repository.PasswordFile)
 	require.NoError(t, os.Rename(b.Repository.PasswordFile+".lost", b.Repository.PasswordFile))
 	require.NoError(t, os.Rename(b.Repository.Location, b.Repository.Location+".unmounted"))
-	_, err = b.Make(t.Context(), say)
+	_, err = b.Make(t.Context(), lifecycletest.Quiet)
 	refused(t, err, "1 backups were made to one")
 	require.NoDirExists(t, b.Repository.Location)
 }
 
 func TestWhereNoBackupsAre(t *testing.T) {
-	_, err := environment(t, clusterWith(t, "")).Backups()
+	_, err := environment(t, lifecycletest.Local(t, "")).Backups()
 	refused(t, err, "says nothing of backups")
-	_, err = environment(t, clusterWith(t, "backup: {repository: ./b, password: \"env:JOMCTL_NONESUCH\"}\n")).Backups()
+	_, err = environment(t, lifecycletest.Local(t, "backup: {repository: ./b, password: \"env:JOMCTL_NONESUCH\"}\n")).Backups()
 	refused(t, err, "JOMCTL_NONESUCH")
 	t.Setenv("JOMCTL_SUCH", "pw")
-	b, err := environment(t, clusterWith(t, "backup: {repository: \"sftp:me@host:b\", password: \"env:JOMCTL_SUCH\"}\n")).Backups()
+	b, err := environment(t, lifecycletest.Local(t, "backup: {repository: \"sftp:me@host:b\", password: \"env:JOMCTL_SUCH\"}\n")).Backups()
 	require.NoError(t, err)
 	require.Equal(t, []string{"sftp:me@host:b", "pw", ""}, []string{b.Repository.Location, b.Repository.Password, b.Repository.PasswordFile})
-	_, err = environment(t, clusterWith(t, "backup: {repository: ./b, key: \"env:JOMCTL_SUCH\"}\n")).Backups()
+	_, err = environment(t, lifecycletest.Local(t, "backup: {repository: ./b, key: \"env:JOMCTL_SUCH\"}\n")).Backups()
 	refused(t, err, "restic reads a file")
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 )
 
 func TestTheAdminOfARestoredHomeHasThePasswordOfTheCluster(t *testing.T) {
-	c := clusterWith(t, "")
+	c := lifecycletest.Local(t, "")
 	root := filepath.Join(t.TempDir(), "home [1]")
 	account := func(name, id, hash string) string {
 		file := filepath.Join(root, "users", name, "config.xml")

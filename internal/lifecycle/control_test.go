@@ -15,6 +15,8 @@ import (
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -45,8 +47,8 @@ func zooKeeperIDs(t *testing.T, c *controlChange) []string {
 }
 
 func TestOneControlHostBecomesThree(t *testing.T) {
-	before := installedCluster(t, controlFile(1))
-	change, err := clusterfile.AddControl(before, hostsOf("m2", "m3"))
+	before := lifecycletest.Installed(t, lifecycletest.ControlHosts(1))
+	change, err := clusterfile.AddControl(before, []clusterfile.NewHost{newHost("m2"), newHost("m3")})
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	require.Equal(t, []string{"zookeeper-m2", "zookeeper-m1", "zookeeper-m3"}, zooKeeperIDs(t, c), "one empty server alone is no majority, two would be")
@@ -58,8 +60,8 @@ func TestOneControlHostBecomesThree(t *testing.T) {
 }
 
 func TestThreeControlHostsBecomeFive(t *testing.T) {
-	before := installedCluster(t, controlFile(3))
-	change, err := clusterfile.AddControl(before, hostsOf("m4", "m5"))
+	before := lifecycletest.Installed(t, lifecycletest.ControlHosts(3))
+	change, err := clusterfile.AddControl(before, []clusterfile.NewHost{newHost("m4"), newHost("m5")})
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	c.zooKeeperLeader, c.masterLeader = "10.0.0.1", "10.0.0.2"
@@ -78,8 +80,8 @@ func TestThreeControlHostsBecomeFive(t *testing.T) {
 }
 
 func TestZooKeepersNumbersStay(t *testing.T) {
-	before := installedCluster(t, controlFile(3))
-	text := strings.Replace(controlFile(3), "  - {name: m2", "  - {name: m4, address: 10.0.1.4, roles: [control]}\n  - {name: m5, address: 10.0.1.5, roles: [control]}\n  - {name: m2", 1)
+	before := lifecycletest.Installed(t, lifecycletest.ControlHosts(3))
+	text := strings.Replace(lifecycletest.ControlHosts(3), "  - {name: m2", "  - {name: m4, address: 10.0.1.4, roles: [control]}\n  - {name: m5, address: 10.0.1.5, roles: [control]}\n  - {name: m2", 1)
 	require.NoError(t, os.WriteFile(before.File, []byte(text), 0o600))
 	now, err := config.Load(before.File)
 	require.NoError(t, err)
@@ -90,7 +92,7 @@ func TestZooKeepersNumbersStay(t *testing.T) {
 }
 
 func TestFewerControlHosts(t *testing.T) {
-	before := installedCluster(t, controlFile(5))
+	before := lifecycletest.Installed(t, lifecycletest.ControlHosts(5))
 	change, err := clusterfile.RemoveControl(before, []string{"m2", "m5"})
 	require.NoError(t, err)
 	c := compared(t, before, change)
@@ -106,15 +108,15 @@ func TestFewerControlHosts(t *testing.T) {
 	require.Equal(t, []string{"host-m2"}, ids(c.leavingStages()[0].Steps))
 	require.Contains(t, strings.Join(c.warnings(), "\n"), "m5 cannot be reached")
 
-	one := installedCluster(t, controlFile(3))
+	one := lifecycletest.Installed(t, lifecycletest.ControlHosts(3))
 	change, err = clusterfile.RemoveControl(one, []string{"m2", "m3"})
 	require.NoError(t, err)
 	require.Contains(t, compared(t, one, change).warnings()[0], "nothing bears its loss: while m1 is away")
 }
 
 func TestAReplacedControlHostMakesRoomFirst(t *testing.T) {
-	before := installedCluster(t, controlFile(3))
-	change, err := clusterfile.ReplaceControl(before, "m2", hostsOf("m9")[0])
+	before := lifecycletest.Installed(t, lifecycletest.ControlHosts(3))
+	change, err := clusterfile.ReplaceControl(before, "m2", newHost("m9"))
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	c.zooKeeperLeader, c.masterLeader = "10.0.0.1", "10.0.0.3"
@@ -126,8 +128,8 @@ func TestAReplacedControlHostMakesRoomFirst(t *testing.T) {
 }
 
 func TestTheFirstControlHostTakesTheAddressWithIt(t *testing.T) {
-	before := installedCluster(t, controlFile(3))
-	change, err := clusterfile.ReplaceControl(before, "m1", hostsOf("m9")[0])
+	before := lifecycletest.Installed(t, lifecycletest.ControlHosts(3))
+	change, err := clusterfile.ReplaceControl(before, "m1", newHost("m9"))
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	require.True(t, c.moved())
@@ -140,8 +142,8 @@ func TestTheFirstControlHostTakesTheAddressWithIt(t *testing.T) {
 		"registry.address in": "registry: {address: 10.0.0.1:5000}\n",
 		"image 10.0.0.1:5000/jenkins is in the registry of a control host that goes": "jenkins: {image: 10.0.0.1:5000/jenkins}\n",
 	} {
-		before := installedCluster(t, controlFile(3)+more)
-		change, err := clusterfile.ReplaceControl(before, "m1", hostsOf("m9")[0])
+		before := lifecycletest.Installed(t, lifecycletest.ControlHosts(3)+more)
+		change, err := clusterfile.ReplaceControl(before, "m1", newHost("m9"))
 		require.NoError(t, err)
 		env, err := lookHosts(change.Cluster, inventory.Access{})
 		require.NoError(t, err)
@@ -151,7 +153,7 @@ func TestTheFirstControlHostTakesTheAddressWithIt(t *testing.T) {
 }
 
 func TestAChangeNeedsTheOthers(t *testing.T) {
-	before := installedCluster(t, strings.ReplaceAll(controlFile(3), "10.0.0.", "127.0.99.")) // where nobody listens
+	before := lifecycletest.Installed(t, strings.ReplaceAll(lifecycletest.ControlHosts(3), "10.0.0.", "127.0.99.")) // where nobody listens
 	change, err := clusterfile.AddControl(before, []clusterfile.NewHost{{Name: "m4", Address: "127.0.99.4"}, {Name: "m5", Address: "127.0.99.5"}})
 	require.NoError(t, err)
 	env, err := lookHosts(change.Cluster, inventory.Access{})
@@ -159,7 +161,7 @@ func TestAChangeNeedsTheOthers(t *testing.T) {
 	_, err = env.controlChange(t.Context(), ControlOptions{Before: before})
 	require.ErrorContains(t, err, "that on m1 does not serve")
 
-	require.NoError(t, (&controlChange{env: env}).beginStep().Do(t.Context(), say))
+	require.NoError(t, (&controlChange{env: env}).beginStep().Do(t.Context(), lifecycletest.Quiet))
 	c, err := env.controlChange(t.Context(), ControlOptions{Before: before})
 	require.NoError(t, err, "a change that has begun is on its way, and its steps wait by themselves")
 	require.Len(t, c.joining, 2)
@@ -188,7 +190,7 @@ func supervised(t *testing.T, env *Env, name, role string) host.Machine {
 
 // TestTheOldLogIsForgottenOnce keeps a log that the masters have begun together.
 func TestTheOldLogIsForgottenOnce(t *testing.T) {
-	env := environment(t, clusterWith(t, "local: {control: 3, address: 127.0.91.0}\n"))
+	env := environment(t, lifecycletest.Local(t, "local: {control: 3, address: 127.0.91.0}\n"))
 	control := env.Cluster.HostsWith(config.RoleControl)
 	grow := &controlChange{env: env, staying: control[:1], joining: control[1:]}
 	log := filepath.Join(env.Fleet.Machine("c1").Dir(), provision.RoleMesosMaster, "work", "replicated_log")
@@ -205,7 +207,7 @@ func TestTheOldLogIsForgottenOnce(t *testing.T) {
 
 // TestAProgramThatGoesWaitsForTheOthersAndNeverComesBack also goes on where it has ended already.
 func TestAProgramThatGoesWaitsForTheOthersAndNeverComesBack(t *testing.T) {
-	env := environment(t, clusterWith(t, "local: {control: 3, address: 127.0.92.0}\n"))
+	env := environment(t, lifecycletest.Local(t, "local: {control: 3, address: 127.0.92.0}\n"))
 	c3, _ := env.Cluster.Host("c3")
 	shrink := &controlChange{env: env, was: env, leaving: []config.Host{c3}}
 	m := supervised(t, env, "c3", provision.RoleZooKeeper)
@@ -220,7 +222,7 @@ func TestAProgramThatGoesWaitsForTheOthersAndNeverComesBack(t *testing.T) {
 	state, err := step.Probe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, op.Needed, state)
-	require.NoError(t, step.Do(t.Context(), say))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 	require.Equal(t, 3, asked)
 	units, err := m.Units().List(t.Context())
 	require.NoError(t, err)
@@ -228,7 +230,7 @@ func TestAProgramThatGoesWaitsForTheOthersAndNeverComesBack(t *testing.T) {
 	state, err = step.Probe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, op.Done, state)
-	require.NoError(t, step.Do(t.Context(), say))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 	require.Equal(t, 3, asked, "what has ended is missed already")
 }
 
@@ -244,7 +246,7 @@ func TestAnAgentThatWasOutOfServiceStaysSo(t *testing.T) {
 	for range 2 {
 		for _, name := range []string{"a1", "a2"} {
 			h, _ := env.Cluster.Host(name)
-			require.NoError(t, c.restartAgent(t.Context(), h, parts, say))
+			require.NoError(t, c.restartAgent(t.Context(), h, parts, lifecycletest.Quiet))
 		}
 		master.change(func() { master.agents["S1"].off = true }) // as a run leaves it that is cut off between drain and restart
 	}
@@ -256,12 +258,16 @@ func TestAnAgentThatWasOutOfServiceStaysSo(t *testing.T) {
 }
 
 func TestAChangeThatHasEndedIsSeen(t *testing.T) {
-	c := installedCluster(t, controlFile(1))
-	change, err := clusterfile.AddControl(c, hostsOf("m8", "m9"))
+	c := lifecycletest.Installed(t, lifecycletest.ControlHosts(1))
+	change, err := clusterfile.AddControl(c, []clusterfile.NewHost{newHost("m8"), newHost("m9")})
 	require.NoError(t, err)
-	require.NoError(t, change.Step().Do(t.Context(), say))
-	installedAs(t, change.Cluster)
+	require.NoError(t, change.Step().Do(t.Context(), lifecycletest.Quiet))
+	require.NoError(t, record.WriteInstalled(change.Cluster))
 	require.True(t, ControlDone(change.Cluster, []string{"m8", "m9"}, nil))
 	require.False(t, ControlDone(change.Cluster, nil, []string{"m9"}))
 	require.False(t, ControlDone(c, []string{"m8"}, nil), "the file says something else")
+}
+
+func newHost(name string) clusterfile.NewHost {
+	return clusterfile.NewHost{Name: name, Address: "10.0.1." + name[1:]}
 }

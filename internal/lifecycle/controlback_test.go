@@ -11,12 +11,13 @@ import (
 
 	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
 func TestAChangeThatTouchedNoServerIsTakenBack(t *testing.T) {
-	before := installedCluster(t, strings.ReplaceAll(controlFile(1), "10.0.0.", "127.0.99.")) // where nobody listens
+	before := lifecycletest.Installed(t, strings.ReplaceAll(lifecycletest.ControlHosts(1), "10.0.0.", "127.0.99.")) // where nobody listens
 	text, err := os.ReadFile(before.File)
 	require.NoError(t, err)
 	change, err := clusterfile.AddControl(before, []clusterfile.NewHost{{Name: "m2", Address: "127.0.99.2"}, {Name: "m3", Address: "127.0.99.3"}})

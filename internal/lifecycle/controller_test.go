@@ -11,6 +11,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/home"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -49,7 +50,7 @@ func document(t *testing.T, c controller) map[string]any {
 }
 
 func TestThePasswordIsGeneratedOnceAndStaysSecret(t *testing.T) {
-	c := clusterWith(t, "")
+	c := lifecycletest.Local(t, "")
 	env := environment(t, c)
 	path, _ := c.Jenkins.Admin.Password.Path(c)
 	info, err := os.Stat(path)
@@ -74,7 +75,7 @@ func TestThePasswordIsGeneratedOnceAndStaysSecret(t *testing.T) {
 }
 
 func TestTheFilesAreTheSameAtEveryLook(t *testing.T) {
-	c := environment(t, clusterWith(t, "")).controller()
+	c := environment(t, lifecycletest.Local(t, "")).controller()
 	files, err := c.files()
 	require.NoError(t, err)
 	write(t, files)
@@ -92,7 +93,7 @@ func TestTheFilesAreTheSameAtEveryLook(t *testing.T) {
 }
 
 func TestAChangedCloudChangesTheAppAndNothingElse(t *testing.T) {
-	cluster := clusterWith(t, "")
+	cluster := lifecycletest.Local(t, "")
 	files, err := environment(t, cluster).controller().files()
 	require.NoError(t, err)
 	write(t, files)
@@ -106,20 +107,20 @@ func TestAChangedCloudChangesTheAppAndNothingElse(t *testing.T) {
 }
 
 func TestTheAppIsPinnedToItsHome(t *testing.T) {
-	doc := document(t, environment(t, clusterWith(t, "")).controller())
+	doc := document(t, environment(t, lifecycletest.Local(t, "")).controller())
 	require.Equal(t, []any{[]any{"hostname", "CLUSTER", "127.0.10.21"}}, doc["constraints"])
 	require.Contains(t, doc["cmd"], `exec '/opt/j/it'\''s/jomhome' run --config '`)
 
-	own := document(t, environment(t, clusterWith(t, "jenkins: {app: {constraints: [[hostname, LIKE, 127.0.10.22]]}}\n")).controller())
+	own := document(t, environment(t, lifecycletest.Local(t, "jenkins: {app: {constraints: [[hostname, LIKE, 127.0.10.22]]}}\n")).controller())
 	require.Equal(t, []any{[]any{"hostname", "LIKE", "127.0.10.22"}}, own["constraints"])
 
-	shared := document(t, environment(t, clusterWith(t, "jenkins: {home: {type: shared, path: /srv/home}}\n")).controller())
+	shared := document(t, environment(t, lifecycletest.Local(t, "jenkins: {home: {type: shared, path: /srv/home}}\n")).controller())
 	require.Empty(t, shared["constraints"])
 }
 
 func TestARealWarRunsWithJavaAndItsPlugins(t *testing.T) {
-	cluster := clusterWith(t, "jenkins: {war: ./jenkins.war, app: {mem: 2000MiB}}\n")
-	require.NoError(t, os.WriteFile(filepath.Join(cluster.Dir(), "jenkins.war"), warFile(t, "2.568.2", "WEB-INF/detached-plugins/instance-identity.hpi"), 0o600))
+	cluster := lifecycletest.Local(t, "jenkins: {war: ./jenkins.war, app: {mem: 2000MiB}}\n")
+	require.NoError(t, os.WriteFile(filepath.Join(cluster.Dir(), "jenkins.war"), lifecycletest.War(t, "2.568.2", "WEB-INF/detached-plugins/instance-identity.hpi"), 0o600))
 	env := environment(t, cluster)
 	findings := env.Preflight()
 	require.Len(t, findings, 1)
@@ -140,12 +141,12 @@ func TestARealWarRunsWithJavaAndItsPlugins(t *testing.T) {
 
 	pluginFile(t, plugins, "configuration-as-code", "2082.vdb_db_4622e9fa_")
 	require.Equal(t, []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}, c.run().Env)
-	require.NoError(t, c.war.Fetch(t.Context(), quiet))
+	require.NoError(t, c.war.Fetch(t.Context(), lifecycletest.Quiet))
 	require.Equal(t, "2.568.2", c.version(), "what must come up is what the war says, not what the release says")
 }
 
 func TestTheControllerFileIsOneThatJomhomeTakes(t *testing.T) {
-	c := environment(t, clusterWith(t, "")).controller()
+	c := environment(t, lifecycletest.Local(t, "")).controller()
 	files, err := c.files()
 	require.NoError(t, err)
 	write(t, files)
@@ -158,7 +159,7 @@ func TestTheControllerFileIsOneThatJomhomeTakes(t *testing.T) {
 }
 
 func TestWhatTargetLocalCannotCarryIsRefused(t *testing.T) {
-	env := environment(t, clusterWith(t, "jenkins: {cloud: {line: libmesos, templates: [{label: x, image: \"repo/agent:1\"}]}}\n"))
+	env := environment(t, lifecycletest.Local(t, "jenkins: {cloud: {line: libmesos, templates: [{label: x, image: \"repo/agent:1\"}]}}\n"))
 	var subjects []string
 	for _, finding := range env.Preflight() {
 		require.NotEmpty(t, finding.Fix)
@@ -166,17 +167,17 @@ func TestWhatTargetLocalCannotCarryIsRefused(t *testing.T) {
 	}
 	require.Equal(t, []string{"jenkins.cloud.templates[0]", "jenkins.cloud.line", "jenkins.cloud.line"}, subjects)
 
-	c := clusterWith(t, "")
+	c := lifecycletest.Local(t, "")
 	c.Target = config.TargetAWS
 	_, err := Look(c)
 	require.ErrorContains(t, err, "the machines of cluster ci are not known yet")
-	c = clusterWith(t, "release: nonesuch\n")
+	c = lifecycletest.Local(t, "release: nonesuch\n")
 	_, err = open(c, provision.Programs{})
 	require.ErrorContains(t, err, `release "nonesuch" is not shipped`)
 }
 
 func TestWhatIsNotActedUponIsSaid(t *testing.T) {
-	env := environment(t, clusterWith(t, "jenkins: {scm: {repository: /srv/git/home}}\nbackup: {repository: /srv/backup}\n"))
+	env := environment(t, lifecycletest.Local(t, "jenkins: {scm: {repository: /srv/git/home}}\nbackup: {repository: /srv/backup}\n"))
 	notes := strings.Join(env.Notes(), "\n")
 	require.NotContains(t, notes, "jenkins.scm", "target local keeps the history")
 	require.Contains(t, notes, "backup is acted upon by `jomctl backup`, and nothing runs that by itself")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -35,12 +36,12 @@ func TestWarAndPluginsComeToTheControllersHosts(t *testing.T) {
 	env.Cluster.Images = nil // a plain process
 	dir := env.Cluster.Dir()
 	plugins := filepath.Join(dir, "plugins")
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "jenkins.war"), warFile(t, "2.568.2"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "jenkins.war"), lifecycletest.War(t, "2.568.2"), 0o600))
 	require.NoError(t, os.Mkdir(plugins, 0o700))
 	pluginFile(t, plugins, "mesos", "2.0")
 	env.Cluster.Jenkins.War = "jenkins.war"
 	c := env.controller()
-	require.NoError(t, c.war.Fetch(t.Context(), quiet))
+	require.NoError(t, c.war.Fetch(t.Context(), lifecycletest.Quiet))
 	local, err := host.NewLocal("a1", "127.0.0.1", t.TempDir(), "/bin/true")
 	require.NoError(t, err)
 	m := &taking{Local: local}
@@ -54,7 +55,7 @@ func TestWarAndPluginsComeToTheControllersHosts(t *testing.T) {
 		require.NoError(t, err)
 		m.took = nil
 		for _, one := range lacking {
-			require.NoError(t, c.bring(t.Context(), one, all, quiet))
+			require.NoError(t, c.bring(t.Context(), one, all, lifecycletest.Quiet))
 		}
 		return m.took
 	}

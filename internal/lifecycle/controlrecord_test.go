@@ -11,6 +11,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -18,8 +19,8 @@ import (
 // begun is a change whose file is written and whose record is kept, as it is when it is cut off.
 func begun(t *testing.T) (before *config.Cluster, c *controlChange) {
 	t.Helper()
-	before = installedCluster(t, controlFile(1))
-	change, err := clusterfile.AddControl(before, hostsOf("m2", "m3"))
+	before = lifecycletest.Installed(t, lifecycletest.ControlHosts(1))
+	change, err := clusterfile.AddControl(before, []clusterfile.NewHost{newHost("m2"), newHost("m3")})
 	require.NoError(t, err)
 	c = compared(t, before, change)
 	c.drained = []string{"a1"}
@@ -27,8 +28,8 @@ func begun(t *testing.T) (before *config.Cluster, c *controlChange) {
 	state, err := step.Probe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, op.Needed, state)
-	require.NoError(t, step.Do(t.Context(), say))
-	require.NoError(t, change.Step().Do(t.Context(), say))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
+	require.NoError(t, change.Step().Do(t.Context(), lifecycletest.Quiet))
 	return before, c
 }
 
@@ -61,7 +62,7 @@ func TestAChangeThatWasCutOffIsRemembered(t *testing.T) {
 	require.False(t, ControlDone(c.env.Cluster, nil, nil))
 	end := c.endStep()
 	require.Len(t, end.Changes(t.Context()), 2)
-	require.NoError(t, end.Do(t.Context(), say))
+	require.NoError(t, end.Do(t.Context(), lifecycletest.Quiet))
 	for _, step := range []op.Step{end, c.beginStep()} {
 		state, err := step.Probe(t.Context())
 		require.NoError(t, err)
@@ -83,7 +84,7 @@ func TestADestroyKnowsTheHostsThatWereToJoin(t *testing.T) {
 	plan := Destroy(env, DestroyOptions{})
 	require.Equal(t, []string{"host-m1", "host-m2", "host-m3"}, ids(plan.Stages[2].Steps))
 	files := plan.Stages[3].Steps[0]
-	require.NoError(t, files.Do(t.Context(), say))
+	require.NoError(t, files.Do(t.Context(), lifecycletest.Quiet))
 	require.NoFileExists(t, record.ControlChangeFile(before.StateDir()))
 	all, err = record.WithJoining(installed)
 	require.NoError(t, err)
@@ -103,12 +104,12 @@ func TestADamagedRecordStopsEverything(t *testing.T) {
 }
 
 func TestADestroyDoesNotAskAHostThatWasGivenUp(t *testing.T) {
-	before := installedCluster(t, controlFile(3))
-	change, err := clusterfile.ReplaceControl(before, "m1", hostsOf("m9")[0])
+	before := lifecycletest.Installed(t, lifecycletest.ControlHosts(3))
+	change, err := clusterfile.ReplaceControl(before, "m1", newHost("m9"))
 	require.NoError(t, err)
 	c := compared(t, before, change)
 	c.dead["m1"] = os.ErrDeadlineExceeded
-	require.NoError(t, c.beginStep().Do(t.Context(), say))
+	require.NoError(t, c.beginStep().Do(t.Context(), lifecycletest.Quiet))
 	all, err := record.WithJoining(before)
 	require.NoError(t, err)
 	require.Equal(t, "m2, m3, m9", record.ControlNames(all))
@@ -119,7 +120,7 @@ func TestADestroyDoesNotAskAHostThatWasGivenUp(t *testing.T) {
 // TestThePlanOfAChange is made of one that was cut off, for which nothing needs to run.
 func TestThePlanOfAChange(t *testing.T) {
 	local := func(count string) *config.Cluster {
-		return clusterWith(t, "local: {control: "+count+", address: 127.0.93.0}\n")
+		return lifecycletest.Local(t, "local: {control: "+count+", address: 127.0.93.0}\n")
 	}
 	for _, way := range []struct{ from, to, first, gone string }{
 		{"1", "3", "zookeeper-c2", ""},
@@ -131,7 +132,7 @@ func TestThePlanOfAChange(t *testing.T) {
 		env := environment(t, now)
 		c, err := env.compareControl(ControlOptions{Before: before})
 		require.NoError(t, err)
-		require.NoError(t, c.beginStep().Do(t.Context(), say))
+		require.NoError(t, c.beginStep().Do(t.Context(), lifecycletest.Quiet))
 		if way.gone != "" {
 			require.NoError(t, os.MkdirAll(env.hostsDir()+"/c4", 0o700))
 		}
@@ -154,13 +155,13 @@ func TestThePlanOfAChange(t *testing.T) {
 }
 
 func TestAControllerThatWasMovedRegistersWithItsFirstBuild(t *testing.T) {
-	before := installedCluster(t, strings.ReplaceAll(controlFile(3), "10.0.0.", "127.0.99.")) // where nobody listens
+	before := lifecycletest.Installed(t, strings.ReplaceAll(lifecycletest.ControlHosts(3), "10.0.0.", "127.0.99.")) // where nobody listens
 	for name, want := range map[string]string{"m1": "Proof", "m2": "Controller"} {
 		change, err := clusterfile.ReplaceControl(before, name, clusterfile.NewHost{Name: "m9", Address: "127.0.99.9"})
 		require.NoError(t, err)
 		env, err := lookHosts(change.Cluster, inventory.Access{})
 		require.NoError(t, err)
-		require.NoError(t, (&controlChange{env: env}).beginStep().Do(t.Context(), say))
+		require.NoError(t, (&controlChange{env: env}).beginStep().Do(t.Context(), lifecycletest.Quiet))
 		opts := ControlOptions{Before: before, Install: InstallOptions{LeaseHeld: func() bool { return false }}}
 		_, _, err = env.ControlPlan(t.Context(), change, opts)
 		require.ErrorContains(t, err, "cannot be reached")

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -32,7 +33,7 @@ func TestDestroyLeavesNoEmptyFolderOfSecrets(t *testing.T) {
 			state, err := step.Probe(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, op.Needed, state)
-			require.NoError(t, step.Do(t.Context(), func(string, ...any) {}))
+			require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 			state, err = step.Probe(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, op.Done, state)
@@ -47,7 +48,7 @@ func TestDestroyLeavesNoEmptyFolderOfSecrets(t *testing.T) {
 			state, err = step.Probe(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, op.Needed, state)
-			require.NoError(t, step.Do(t.Context(), func(string, ...any) {}))
+			require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 			require.NoDirExists(t, secrets)
 		})
 	}
@@ -65,12 +66,12 @@ func TestThePasswordStaysWithAHomeThatStays(t *testing.T) {
 		"a home in the state folder":      {"", DestroyOptions{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cluster := clusterWith(t, "")
+			cluster := lifecycletest.Local(t, "")
 			cluster.Jenkins.Home.Path = c.home
 			env := environment(t, cluster)
 			password, _ := cluster.Jenkins.Admin.Password.Path(cluster)
 			require.FileExists(t, password)
-			require.NoError(t, env.filesGoneStep(c.opts).Do(t.Context(), func(string, ...any) {}))
+			require.NoError(t, env.filesGoneStep(c.opts).Do(t.Context(), lifecycletest.Quiet))
 			if c.remains {
 				require.FileExists(t, password)
 			} else {
@@ -89,7 +90,7 @@ func TestAHomeOutsideGoesWhenItIsNamedAndWhatWasKeptOfItToo(t *testing.T) {
 			for _, folder := range []string{home, copied, other} {
 				require.NoError(t, os.MkdirAll(filepath.Join(folder, "jobs"), 0o700))
 			}
-			c := clusterWith(t, "")
+			c := lifecycletest.Local(t, "")
 			c.Jenkins.Home.Path = home
 			var opts DestroyOptions
 			if named {
@@ -97,7 +98,7 @@ func TestAHomeOutsideGoesWhenItIsNamedAndWhatWasKeptOfItToo(t *testing.T) {
 			}
 			step := environment(t, c).filesGoneStep(opts)
 			require.Equal(t, named, slices.Contains(step.Changes(t.Context()), "remove "+home))
-			require.NoError(t, step.Do(t.Context(), func(string, ...any) {}))
+			require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 			require.DirExists(t, filepath.Join(other, "jobs"))
 			if named {
 				require.NoDirExists(t, home)

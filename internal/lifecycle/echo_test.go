@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 )
 
 // echo is a document that was given to a real Marathon 1.11.26, and the app that it showed then.
@@ -42,7 +43,7 @@ func TestASecondInstallSeesNoChangeInWhatMarathonShows(t *testing.T) {
 	}
 
 	// The controller's own document, with all the fields that any app was shown with and its list of checks as completed.
-	doc := document(t, environment(t, clusterWith(t, "")).controller())
+	doc := document(t, environment(t, lifecycletest.Local(t, "")).controller())
 	app := maps.Clone(added)
 	for _, theirs := range []string{"args", "fetch", "user", "acceptedResourceRoles"} { // somebody had asked for them
 		delete(app, theirs)

@@ -8,14 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/home"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 )
 
 func TestTheHomesHistoryIsTheControllersToKeep(t *testing.T) {
-	c := environment(t, clusterWith(t, "")).controller()
+	c := environment(t, lifecycletest.Local(t, "")).controller()
 	require.Nil(t, c.history())
 	require.Empty(t, c.historyFindings())
 
-	env := environment(t, clusterWith(t, "jenkins: {scm: {repository: ./history.git, key: file:sync.key}}\n"))
+	env := environment(t, lifecycletest.Local(t, "jenkins: {scm: {repository: ./history.git, key: file:sync.key}}\n"))
 	c = env.controller()
 	h := c.history()
 	require.NoError(t, h.Check())
@@ -43,7 +44,7 @@ func TestTheHomesHistoryIsTheControllersToKeep(t *testing.T) {
 	require.Empty(t, c.historyFindings())
 
 	t.Setenv("SYNC_KEY", "x")
-	env = environment(t, clusterWith(t, "jenkins: {scm: {repository: ./history.git, key: env:SYNC_KEY}}\n"))
+	env = environment(t, lifecycletest.Local(t, "jenkins: {scm: {repository: ./history.git, key: env:SYNC_KEY}}\n"))
 	require.Contains(t, env.controller().historyFindings()[0].Fix, "file:PATH")
 	require.Equal(t, "git@git.example", sshHost("git@git.example:ci/home.git"))
 	require.Equal(t, "ssh://git.example:22", sshHost("ssh://git.example:22/ci/home.git"))

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -81,7 +82,7 @@ func TestAnInstallStopsAtAnImageThatNobodyHasPushed(t *testing.T) {
 	step := imageStepOf(t, env, controller)
 	require.Equal(t, op.Needed, probed(t, step))
 	require.Contains(t, step.Changes(t.Context())[0], "take "+controller+" as sha256:")
-	require.NoError(t, step.Do(t.Context(), quiet))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 	require.Equal(t, op.Done, probed(t, step))
 	run, err := env.runs(env.wantsController())
 	require.NoError(t, err)
@@ -91,14 +92,14 @@ func TestAnInstallStopsAtAnImageThatNobodyHasPushed(t *testing.T) {
 	step = imageStepOf(t, env, agent)
 	require.Equal(t, op.Needed, probed(t, step))
 	require.Equal(t, []string{"ends here until somebody has pushed " + agent}, step.Changes(t.Context()))
-	err = step.Do(t.Context(), quiet)
+	err = step.Do(t.Context(), lifecycletest.Quiet)
 	var refusal *Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, "the cluster's registry has no "+agent, refusal.Problem)
 	require.Contains(t, refusal.Fix, "docker save "+agent+" | ssh admin@10.0.0.2 'sudo docker load")
 
 	pushTo(t, agent, "")
-	require.NoError(t, step.Do(t.Context(), quiet))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 	all, err := env.RunImages()
 	require.NoError(t, err)
 	require.Len(t, all, 2)
@@ -112,7 +113,7 @@ func TestAnInstallStopsAtAnImageThatNobodyHasPushed(t *testing.T) {
 	step = imageStepOf(t, env, controller)
 	require.Equal(t, op.Needed, probed(t, step))
 	require.Contains(t, step.Changes(t.Context())[0], "is another image now")
-	require.NoError(t, step.Do(t.Context(), quiet))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 	run, err = env.runs(env.wantsController())
 	require.NoError(t, err)
 	require.Equal(t, 1500, run.User, "it brings war and plugins itself")
@@ -126,19 +127,19 @@ func TestImagesOfOthersAreAskedForOnce(t *testing.T) {
 	env.Cluster.Jenkins.Cloud.Templates = []config.Template{{Image: image}}
 	step := imageStepOf(t, env, image)
 	require.Equal(t, op.Needed, probed(t, step))
-	require.NoError(t, step.Do(t.Context(), quiet))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 	other.Close()
 	require.Equal(t, op.Done, probed(t, step), "a cluster can be looked at without them")
 
 	gone := other.Listener.Addr().String() + "/gone:1"
 	env.Cluster.Jenkins.Cloud.Templates[0].Image = gone
 	var refusal *Refusal
-	require.ErrorAs(t, imageStepOf(t, env, gone).Do(t.Context(), quiet), &refusal)
+	require.ErrorAs(t, imageStepOf(t, env, gone).Do(t.Context(), lifecycletest.Quiet), &refusal)
 	require.Contains(t, refusal.Problem, "the digest of the image "+gone)
 	require.Contains(t, refusal.Fix, "REPOSITORY@sha256:DIGEST")
 	byDigest := other.Listener.Addr().String() + "/gone@sha256:" + strings.Repeat("0", 64)
 	env.Cluster.Jenkins.Cloud.Templates[0].Image = byDigest
-	require.NoError(t, imageStepOf(t, env, byDigest).Do(t.Context(), quiet), "its hosts may reach what this machine does not")
+	require.NoError(t, imageStepOf(t, env, byDigest).Do(t.Context(), lifecycletest.Quiet), "its hosts may reach what this machine does not")
 	require.NotEqual(t, address, byDigest)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 )
 
 func TestARegistryWithAnAccount(t *testing.T) {
@@ -56,7 +57,7 @@ func TestARegistryWithAnAccount(t *testing.T) {
 	require.NoError(t, os.WriteFile(docker, []byte("#!/bin/sh\necho \"$@\" >>"+said+"\n"), 0o700))
 	for image, want := range map[string]string{found.Ref: "--config " + m.Dir() + "/docker pull " + found.Ref, "other.example/x@" + digest.String(): "pull other.example/x@" + digest.String()} {
 		require.NoError(t, os.WriteFile(said, nil, 0o600))
-		require.NoError(t, env.Pull(t.Context(), m, image, quiet))
+		require.NoError(t, env.Pull(t.Context(), m, image, lifecycletest.Quiet))
 		text, err := os.ReadFile(said)
 		require.NoError(t, err)
 		require.Equal(t, want, strings.TrimSpace(string(text)))

@@ -22,6 +22,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/host/hostfake"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 	"github.com/jomctl/jomctl/provision/hosts"
@@ -109,7 +110,7 @@ func TestAnInstallMakesItsImages(t *testing.T) {
 	require.Equal(t, op.Needed, probed(t, step))
 	require.Equal(t, []string{"make the image of the controller on debian:trixie-slim, and send it to " + address}, step.Changes(t.Context()))
 
-	require.NoError(t, env.SettleImages(t.Context(), quiet))
+	require.NoError(t, env.SettleImages(t.Context(), lifecycletest.Quiet))
 	all, err := env.RunImages()
 	require.NoError(t, err)
 	require.Len(t, all, 3)
@@ -118,7 +119,7 @@ func TestAnInstallMakesItsImages(t *testing.T) {
 	}
 	require.Equal(t, 3, engine.pushed)
 	require.Equal(t, op.Done, probed(t, step))
-	require.NoError(t, env.SettleImages(t.Context(), quiet))
+	require.NoError(t, env.SettleImages(t.Context(), lifecycletest.Quiet))
 	require.Equal(t, 3, engine.pushed, "what is there is not sent again")
 	templates, err := env.templates()
 	require.NoError(t, err)
@@ -131,7 +132,7 @@ func TestAnInstallMakesItsImages(t *testing.T) {
 
 func TestAnotherReleaseHasImagesOfItsOwn(t *testing.T) {
 	env, engine, _ := making(t)
-	require.NoError(t, env.SettleImages(t.Context(), quiet))
+	require.NoError(t, env.SettleImages(t.Context(), lifecycletest.Quiet))
 	before, err := env.runs(madeController)
 	require.NoError(t, err)
 
@@ -140,7 +141,7 @@ func TestAnotherReleaseHasImagesOfItsOwn(t *testing.T) {
 	require.NoError(t, err)
 	_, err = other.runs(madeController)
 	require.ErrorIs(t, err, errNoImages, "never that of another release")
-	require.NoError(t, other.SettleImages(t.Context(), quiet))
+	require.NoError(t, other.SettleImages(t.Context(), lifecycletest.Quiet))
 	after, err := other.runs(madeController)
 	require.NoError(t, err)
 	require.NotEqual(t, before.Ref, after.Ref)
@@ -155,7 +156,7 @@ func TestAnotherReleaseHasImagesOfItsOwn(t *testing.T) {
 	step := imageStepOf(t, env, "controller")
 	require.Equal(t, op.Needed, probed(t, step))
 	engine.broken = errors.New("E: Package 'make' has no installation candidate")
-	err = step.Do(t.Context(), quiet)
+	err = step.Do(t.Context(), lifecycletest.Quiet)
 	var coder interface{ ExitCode() int }
 	require.ErrorAs(t, err, &coder)
 	require.Equal(t, 3, coder.ExitCode())
@@ -171,7 +172,7 @@ func TestAnotherReleaseHasImagesOfItsOwn(t *testing.T) {
 func TestARealWarIsInTheImageWithTheLockOfItsPlugins(t *testing.T) {
 	env, engine, _ := making(t)
 	dir := env.Cluster.Dir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "jenkins.war"), warFile(t, "2.568.2"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "jenkins.war"), lifecycletest.War(t, "2.568.2"), 0o600))
 	env.Cluster.Jenkins.War = "jenkins.war"
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "plugins"), 0o700))
 	pluginFile(t, filepath.Join(dir, "plugins"), "mesos", "2.0")
@@ -179,8 +180,8 @@ func TestARealWarIsInTheImageWithTheLockOfItsPlugins(t *testing.T) {
 	require.Error(t, err, "the war is not fetched")
 	require.Equal(t, op.Later, probed(t, imageStepOf(t, env, "controller")))
 	c := env.controller()
-	require.NoError(t, c.war.Fetch(t.Context(), quiet))
-	require.NoError(t, env.SettleImages(t.Context(), quiet))
+	require.NoError(t, c.war.Fetch(t.Context(), lifecycletest.Quiet))
+	require.NoError(t, env.SettleImages(t.Context(), lifecycletest.Quiet))
 	var built []string
 	for ref, args := range engine.built {
 		if strings.HasPrefix(ref, "jomctl/controller:") {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 )
 
 // dockerHost is a host with a docker that has the images in its folder, and what it was asked for in the file log.
@@ -85,7 +86,7 @@ func TestPullTellsHowFarItIs(t *testing.T) {
 func TestAPullThatFailsSaysWhy(t *testing.T) {
 	env, address := withRegistry(t)
 	m, _, _ := dockerHost(t, "echo 'no space left on device' >&2; exit 1")
-	err := env.Pull(context.Background(), m, address+"/agent@sha256:"+strings.Repeat("0", 64), quiet)
+	err := env.Pull(context.Background(), m, address+"/agent@sha256:"+strings.Repeat("0", 64), lifecycletest.Quiet)
 	require.ErrorContains(t, err, "pull "+address+"/agent@sha256:0000")
 	require.ErrorContains(t, err, "no space left on device")
 }
@@ -121,7 +122,7 @@ func TestWhoseAHomeIs(t *testing.T) {
 	path := is(other, homeForeign)
 	require.NotEmpty(t, path)
 	var refusal *Refusal
-	require.ErrorAs(t, env.giveHome(t.Context(), c, m, quiet), &refusal)
+	require.ErrorAs(t, env.giveHome(t.Context(), c, m, lifecycletest.Quiet), &refusal)
 	require.Contains(t, refusal.Problem, "is not this cluster's")
 	require.Contains(t, refusal.Fix, "`chown -R "+c.owner()+" "+c.home+"` on a1")
 	require.NoError(t, os.MkdirAll(filepath.Join(c.home, ".jomctl"), 0o755))

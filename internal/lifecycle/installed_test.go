@@ -11,11 +11,10 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
-
-func say(string, ...any) {}
 
 // recorded does what an install does before it starts anything.
 func recorded(t *testing.T, c *config.Cluster) {
@@ -24,7 +23,7 @@ func recorded(t *testing.T, c *config.Cluster) {
 	state, err := step.Probe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, op.Needed, state)
-	require.NoError(t, step.Do(t.Context(), say))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 	state, err = step.Probe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, op.Done, state)
@@ -57,7 +56,7 @@ func TestWhatCannotBeChangedOnALivingClusterIsRefused(t *testing.T) {
 		"real Jenkins":   {"name: ci\njenkins: {war: /srv/jenkins.war}\n", "jenkins.war: real", "set it back to stand-in"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := clusterWith(t, "")
+			c := lifecycletest.Local(t, "")
 			recorded(t, c)
 			findings := environment(t, edited(t, c, test.text)).Preflight()
 			require.NotEmpty(t, findings)
@@ -74,7 +73,7 @@ func TestWhatCanBeChangedIsNotRefused(t *testing.T) {
 		"name: ci\njenkins: {app: {mem: 2GiB, cpus: 2}, cloud: {templates: [{label: big}]}}\n",
 		"name: ci\nhosts: [{name: c1, address: 127.0.10.10, roles: [control]}, {name: a1, address: 127.0.10.21, roles: [mesos-agent]}, {name: new, address: 127.0.10.40, roles: [mesos-agent]}]\n",
 	} {
-		c := clusterWith(t, "")
+		c := lifecycletest.Local(t, "")
 		recorded(t, c)
 		findings, err := environment(t, edited(t, c, text)).changed()
 		require.NoError(t, err)
@@ -83,7 +82,7 @@ func TestWhatCanBeChangedIsNotRefused(t *testing.T) {
 }
 
 func TestTheRecordIsReadWithoutTheFile(t *testing.T) {
-	c := clusterWith(t, "jenkins: {admin: {password: file:pass}}\n")
+	c := lifecycletest.Local(t, "jenkins: {admin: {password: file:pass}}\n")
 	_, err := record.Installed(c.File)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	recorded(t, c)
@@ -101,7 +100,7 @@ func TestTheRecordIsReadWithoutTheFile(t *testing.T) {
 }
 
 func TestWhatTheFileNoLongerHasIsStoppedAndRemoved(t *testing.T) {
-	c := clusterWith(t, "local: {agents: 3}\n")
+	c := lifecycletest.Local(t, "local: {agents: 3}\n")
 	env := environment(t, c)
 	require.Empty(t, env.leftoverStages())
 	executable, err := os.Executable()
@@ -124,7 +123,7 @@ func TestWhatTheFileNoLongerHasIsStoppedAndRemoved(t *testing.T) {
 	require.Len(t, stages[0].Steps, 1)
 	step := stages[0].Steps[0]
 	require.Contains(t, step.Changes(t.Context())[0], "host a3")
-	require.NoError(t, step.Do(t.Context(), say))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 	state, err := step.Probe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, op.Done, state)
@@ -136,12 +135,12 @@ func TestWhatTheFileNoLongerHasIsStoppedAndRemoved(t *testing.T) {
 }
 
 func TestAHostWithTheHomeIsNeverRemoved(t *testing.T) {
-	c := clusterWith(t, "")
+	c := lifecycletest.Local(t, "")
 	home := filepath.Join(c.StateDir(), "hosts", "old", "jenkins_home")
 	require.NoError(t, os.MkdirAll(home, 0o755))
 	c.Jenkins.Home.Path = home
 	env := environment(t, c)
 	step := env.leftoverStages()[0].Steps[0]
-	require.ErrorContains(t, step.Do(t.Context(), say), "the home "+home+" is there")
+	require.ErrorContains(t, step.Do(t.Context(), lifecycletest.Quiet), "the home "+home+" is there")
 	require.DirExists(t, home)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/provision/source"
@@ -29,7 +30,7 @@ func locksOf(t *testing.T, c *config.Cluster, apt string) *ownHosts {
 }
 
 func TestTheLockOfWhatIsInstalledIsKept(t *testing.T) {
-	c := clusterWith(t, "")
+	c := lifecycletest.Local(t, "")
 	recorded(t, c)
 	lock, err := record.InstalledLock(c)
 	require.NoError(t, err)
@@ -84,7 +85,7 @@ func TestWhatAPlanBrings(t *testing.T) {
 }
 
 func TestOnlyWhatChangesIsBrought(t *testing.T) {
-	c := clusterWith(t, "")
+	c := lifecycletest.Local(t, "")
 	o := locksOf(t, c, "mesos=1.11.0-1")
 	p := &Platform{Old: &Env{Cluster: c, own: o}, New: &Env{Cluster: c, own: o}, Store: &platform.Store{}}
 	require.Empty(t, p.changing(platform.New))

@@ -11,6 +11,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -79,7 +80,7 @@ func TestWhyALineCannotBeInstalled(t *testing.T) {
 		"the stand-in of Jenkins knows line http alone":       func(c *config.Cluster) { c.Jenkins.War = "standin" },
 		"line libmesos needs a real Mesos":                    func(c *config.Cluster) { c.Components.Mesos.Source = config.Source{Standin: true} },
 		"link to what no core after 2.289.3 has, and the war is 2.303.1": func(c *config.Cluster) {
-			require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "jenkins.war"), warFile(t, "2.303.1"), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "jenkins.war"), lifecycletest.War(t, "2.303.1"), 0o600))
 		},
 	} {
 		c, _ := libmesosCluster(t)

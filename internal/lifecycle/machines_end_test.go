@@ -8,6 +8,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/machines"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
@@ -16,16 +17,16 @@ import (
 // onDeadMachines is a cluster on addresses of this machine at which nobody listens, as it is after an install.
 func onDeadMachines(t *testing.T) *config.Cluster {
 	t.Helper()
-	c := writtenCluster(t, threeMachines)
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
 	var list inventory.Machines
-	for i, h := range m1a1a2() {
+	for i, h := range lifecycletest.ThreeMachines() {
 		h.Address, h.Port = []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"}[i], 1
 		list.Hosts = append(list.Hosts, h)
 	}
 	require.NoError(t, list.Write(c))
 	env, err := Look(c)
 	require.NoError(t, err)
-	require.NoError(t, env.recordStep().Do(t.Context(), say))
+	require.NoError(t, env.recordStep().Do(t.Context(), lifecycletest.Quiet))
 	return c
 }
 
@@ -51,7 +52,7 @@ func TestMachinesThatDoNotAnswerAreRemovedAllTheSame(t *testing.T) {
 	for _, path := range []string{inventory.File(c), record.InstalledFile(c.StateDir())} {
 		assert.NoFileExists(t, path)
 	}
-	fresh := writtenCluster(t, threeMachines)
+	fresh := lifecycletest.Written(t, lifecycletest.OnMachines)
 	plan, err = DestroyMachines(t.Context(), fresh, access, none)
 	require.NoError(t, err)
 	preview, err := op.Preview(t.Context(), plan)

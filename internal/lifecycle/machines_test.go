@@ -10,23 +10,24 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
 
 func TestKeptMachinesGiveHostsTheirAddresses(t *testing.T) {
-	c := writtenCluster(t, threeMachines)
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
 	_, err := Look(c)
 	require.ErrorContains(t, err, "the machines of cluster ci are not known yet")
 	var refusal interface{ ExitCode() int }
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, 3, refusal.ExitCode())
 
-	require.NoError(t, inventory.Machines{Hosts: m1a1a2()[:2]}.Write(c))
+	require.NoError(t, inventory.Machines{Hosts: lifecycletest.ThreeMachines()[:2]}.Write(c))
 	_, err = Look(c)
 	require.ErrorContains(t, err, "no machines yet for the hosts [a2]")
 
-	require.NoError(t, inventory.Machines{Hosts: m1a1a2()}.Write(c))
+	require.NoError(t, inventory.Machines{Hosts: lifecycletest.ThreeMachines()}.Write(c))
 	info, err := os.Stat(inventory.File(c))
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
@@ -42,11 +43,11 @@ func TestKeptMachinesGiveHostsTheirAddresses(t *testing.T) {
 }
 
 func TestTheRecordIsAValidFileWithoutWhatTerraformGave(t *testing.T) {
-	c := writtenCluster(t, threeMachines)
-	require.NoError(t, inventory.Machines{Hosts: m1a1a2()}.Write(c))
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
+	require.NoError(t, inventory.Machines{Hosts: lifecycletest.ThreeMachines()}.Write(c))
 	env, err := Look(c)
 	require.NoError(t, err)
-	require.NoError(t, env.recordStep().Do(t.Context(), say))
+	require.NoError(t, env.recordStep().Do(t.Context(), lifecycletest.Quiet))
 	text, err := os.ReadFile(record.InstalledFile(c.StateDir()))
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "10.0.0.")
@@ -60,27 +61,17 @@ func TestTheRecordIsAValidFileWithoutWhatTerraformGave(t *testing.T) {
 
 func TestHostsOfOnesOwnTerraform(t *testing.T) {
 	const text = "apiVersion: jomctl/v1\nname: ci\ntarget: hosts\nhostsFrom: {terraform: infra, output: hosts}\n"
-	c := writtenCluster(t, text)
+	c := lifecycletest.Written(t, text)
 	_, err := Look(c)
 	require.ErrorContains(t, err, "not known yet")
-	both := machine("m1", "10.0.0.11", "control", "mesos-agent")
+	both := lifecycletest.Machine("m1", "10.0.0.11", "control", "mesos-agent")
 	require.NoError(t, inventory.Machines{Hosts: []terraform.Host{both}}.Write(c))
 	env, err := Look(c)
 	require.NoError(t, err)
 	assert.Equal(t, 8088, c.Jenkins.App.HTTPPort, "Marathon has the other")
-	require.NoError(t, env.recordStep().Do(t.Context(), say))
+	require.NoError(t, env.recordStep().Do(t.Context(), lifecycletest.Quiet))
 	old, err := record.Installed(c.File)
 	require.NoError(t, err)
 	assert.Equal(t, c.Hosts, old.Hosts)
 	assert.NotContains(t, string(config.Show(inventory.Declared(c))), "10.0.0.11")
-}
-
-const threeMachines = "apiVersion: jomctl/v1\nname: ci\ntarget: docker\n"
-
-func machine(name, address string, roles ...string) terraform.Host {
-	return terraform.Host{Name: name, Address: address, Roles: roles, User: "admin", Port: 22}
-}
-
-func m1a1a2() []terraform.Host {
-	return []terraform.Host{machine("m1", "10.0.0.11", "control"), machine("a1", "10.0.0.12", "mesos-agent"), machine("a2", "10.0.0.13", "mesos-agent")}
 }

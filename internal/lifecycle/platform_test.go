@@ -12,6 +12,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/platform"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/testkit"
@@ -37,7 +38,7 @@ func mesosFrom(dir string) string {
 
 func TestAnInstallDoesNotChangeVersionsThatRun(t *testing.T) {
 	old, patched := mesosTree(t, "1.10.0"), mesosTree(t, "1.11.0")
-	c := edited(t, clusterWith(t, ""), mesosFrom(old))
+	c := edited(t, lifecycletest.Local(t, ""), mesosFrom(old))
 	recorded(t, c)
 	look := func(dir string) []provision.Finding {
 		now := edited(t, c, mesosFrom(dir))
@@ -69,7 +70,7 @@ func TestAnInstallDoesNotChangeVersionsThatRun(t *testing.T) {
 }
 
 func TestThePlatformRecordsWhatIsProven(t *testing.T) {
-	c := edited(t, clusterWith(t, ""), mesosFrom("/opt/mesos-1.10"))
+	c := edited(t, lifecycletest.Local(t, ""), mesosFrom("/opt/mesos-1.10"))
 	recorded(t, c)
 	now := c.Clone()
 	now.Components.Mesos.Source.Path, now.Components.ZooKeeper.Source = "/opt/mesos-1.11", config.Source{Path: "/opt/zk"}
@@ -85,7 +86,7 @@ func TestThePlatformRecordsWhatIsProven(t *testing.T) {
 }
 
 func TestThePlatformIsOfTheTargetThatIsInstalled(t *testing.T) {
-	c := clusterWith(t, "")
+	c := lifecycletest.Local(t, "")
 	_, err := OpenPlatform(t.Context(), c, &platform.Store{}, inventory.Access{})
 	var refusal *Refusal
 	require.ErrorAs(t, err, &refusal)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 )
 
 // pluginFile writes a plugin with further lines in its manifest.
@@ -34,8 +35,8 @@ func pluginFile(t *testing.T, dir, name, version string, more ...string) {
 // realWar is a cluster with a war of the user's own, and the folder of its plugins.
 func realWar(t *testing.T, version string, entries ...string) (c *config.Cluster, plugins string) {
 	t.Helper()
-	c = clusterWith(t, "jenkins: {war: ./jenkins.war, plugins: ./hpi}\n")
-	require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "jenkins.war"), warFile(t, version, entries...), 0o600))
+	c = lifecycletest.Local(t, "jenkins: {war: ./jenkins.war, plugins: ./hpi}\n")
+	require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "jenkins.war"), lifecycletest.War(t, version, entries...), 0o600))
 	return c, filepath.Join(c.Dir(), "hpi")
 }
 
@@ -109,7 +110,7 @@ func TestClearlyOlder(t *testing.T) {
 func TestTheCloudIsReadBackFromARealController(t *testing.T) {
 	c, _ := realWar(t, "2.568.2")
 	require.Equal(t, "jenkins-ci-e1", environment(t, c).controller().want().FrameworkID)
-	require.Empty(t, environment(t, clusterWith(t, "")).controller().want().FrameworkID)
+	require.Empty(t, environment(t, lifecycletest.Local(t, "")).controller().want().FrameworkID)
 }
 
 func TestACloudWithoutConfigurationAsCodeIsMergedAtEachStart(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jomctl/jomctl/bundles/resolve"
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 )
 
 // releaseSite serves a war and plugins, and keeps a release of them beside the cluster file.
@@ -26,7 +27,7 @@ type releaseSite struct {
 func newReleaseSite(t *testing.T) (*releaseSite, *config.Cluster) {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	s := &releaseSite{files: map[string][]byte{"/jenkins.war": warFile(t, "2.568.3")}, lock: resolve.Lock{Core: "2.568.3"}}
+	s := &releaseSite{files: map[string][]byte{"/jenkins.war": lifecycletest.War(t, "2.568.3")}, lock: resolve.Lock{Core: "2.568.3"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.asked = append(s.asked, r.URL.Path)
 		data, ok := s.files[r.URL.Path]
@@ -47,10 +48,10 @@ func newReleaseSite(t *testing.T) (*releaseSite, *config.Cluster) {
 		pluginFile(t, dir, name, "2.0")
 		data, err := os.ReadFile(filepath.Join(dir, name+".hpi"))
 		require.NoError(t, err)
-		s.files["/"+name], plugin.SHA256, plugin.Size = data, sum(data), int64(len(data))
+		s.files["/"+name], plugin.SHA256, plugin.Size = data, lifecycletest.SHA256(data), int64(len(data))
 		s.lock.Plugins = append(s.lock.Plugins, plugin)
 	}
-	c := clusterWith(t, "release: ./mine\n")
+	c := lifecycletest.Local(t, "release: ./mine\n")
 	s.write(t, c)
 	c.Jenkins.War = ""
 	return s, c
@@ -60,7 +61,7 @@ func (s *releaseSite) write(t *testing.T, c *config.Cluster) {
 	t.Helper()
 	dir := filepath.Join(c.Dir(), "mine")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	bundle := "name: mine\ncore: {version: 2.568.3, url: '" + s.url + "/jenkins.war', sha256: " + sum(s.files["/jenkins.war"]) + "}\njava: [21]\nline: http\ntemplate: app.json.tmpl\n"
+	bundle := "name: mine\ncore: {version: 2.568.3, url: '" + s.url + "/jenkins.war', sha256: " + lifecycletest.SHA256(s.files["/jenkins.war"]) + "}\njava: [21]\nline: http\ntemplate: app.json.tmpl\n"
 	for name, text := range map[string]string{"bundle.yaml": bundle, "plugins.lock": s.lock.String()} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
@@ -77,7 +78,7 @@ func TestTheReleasesPluginsComeWithItsWar(t *testing.T) {
 	require.Len(t, w.Changes(), 2)
 	require.Contains(t, w.Changes()[1], "copy 4 plugins of the release")
 
-	require.NoError(t, w.Fetch(t.Context(), quiet))
+	require.NoError(t, w.Fetch(t.Context(), lifecycletest.Quiet))
 	require.True(t, w.Cached())
 	require.Empty(t, w.Changes())
 	require.Len(t, s.asked, 5)
@@ -91,7 +92,7 @@ func TestTheReleasesPluginsComeWithItsWar(t *testing.T) {
 
 	require.NoError(t, os.RemoveAll(w.Plugins.Dir))
 	require.False(t, w.Cached(), "the war alone is not enough")
-	require.NoError(t, w.Fetch(t.Context(), quiet))
+	require.NoError(t, w.Fetch(t.Context(), lifecycletest.Quiet))
 	require.Len(t, s.asked, 5, "what was downloaded once is kept")
 	info, err := os.Stat(files[0])
 	require.NoError(t, err)
@@ -102,17 +103,17 @@ func TestAPluginThatIsNotTheReleasesIsRefused(t *testing.T) {
 	s, c := newReleaseSite(t)
 	s.files["/metrics"] = []byte("malware")
 	w := environment(t, c).controller().war
-	err := w.Fetch(t.Context(), quiet)
+	err := w.Fetch(t.Context(), lifecycletest.Quiet)
 	var refusal *Refusal
 	require.ErrorAs(t, err, &refusal)
-	require.Contains(t, err.Error(), sum([]byte("malware")))
+	require.Contains(t, err.Error(), lifecycletest.SHA256([]byte("malware")))
 	require.False(t, w.Cached())
 	require.NoDirExists(t, w.Plugins.Dir)
 	left, err := os.ReadDir(filepath.Dir(w.Plugins.Dir))
 	require.NoError(t, err)
 	require.Empty(t, left)
 	delete(s.files, "/metrics")
-	require.ErrorContains(t, w.Fetch(t.Context(), quiet), "404")
+	require.ErrorContains(t, w.Fetch(t.Context(), lifecycletest.Quiet), "404")
 }
 
 func TestPluginsOfOnesOwnAreLeftAlone(t *testing.T) {
@@ -131,7 +132,7 @@ func TestPluginsOfOnesOwnAreLeftAlone(t *testing.T) {
 func TestAnotherLockIsAnotherFolder(t *testing.T) {
 	s, c := newReleaseSite(t)
 	before := environment(t, c).controller().war
-	require.NoError(t, before.Fetch(t.Context(), quiet))
+	require.NoError(t, before.Fetch(t.Context(), lifecycletest.Quiet))
 	s.lock.Plugins[0].SHA256 = strings.Repeat("0", 64)
 	s.write(t, c)
 	after := environment(t, c).controller().war

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/cluster"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 )
 
 // marathon is a Marathon with the one app that a deployment of 0/0 is stuck on, until it is restarted by force.
@@ -69,7 +70,7 @@ func rolling(t *testing.T, m *marathon) *Env {
 	t.Helper()
 	server := httptest.NewServer(m)
 	t.Cleanup(server.Close)
-	env := environment(t, clusterWith(t, ""))
+	env := environment(t, lifecycletest.Local(t, ""))
 	env.Marathon = cluster.Marathon{URLs: []string{server.URL}}
 	return env
 }
@@ -77,7 +78,7 @@ func rolling(t *testing.T, m *marathon) *Env {
 func TestARolloutReplacesADeploymentThatAnEarlierRunLeft(t *testing.T) {
 	m := &marathon{version: "2026-01-01T00:00:01.000Z", held: true, task: map[string]string{"id": "old", "state": "TASK_RUNNING", "version": "2026-01-01T00:00:01.000Z", "health": "true"}}
 	env := rolling(t, m)
-	require.NoError(t, env.rollOut(t.Context(), []byte(`{"id":"/ci/jenkins","cmd":"new"}`), say))
+	require.NoError(t, env.rollOut(t.Context(), []byte(`{"id":"/ci/jenkins","cmd":"new"}`), lifecycletest.Quiet))
 	require.Equal(t, []string{"refused", "PUT /v2/apps/ci/jenkins"}, m.begun)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -15,7 +16,7 @@ import (
 const authenticated = "components:\n  mesos: {authentication: true}\n  marathon: {basicAuth: {}}\n"
 
 func TestSecretsAreGeneratedAndServicesWaitForThem(t *testing.T) {
-	c := clusterWith(t, authenticated)
+	c := lifecycletest.Local(t, authenticated)
 	e := environment(t, c)
 	master := e.serviceSteps(provision.RoleMesosMaster)[0]
 	state, err := master.Probe(t.Context())
@@ -29,7 +30,7 @@ func TestSecretsAreGeneratedAndServicesWaitForThem(t *testing.T) {
 	require.Equal(t, "Admin password in file:.jomctl/secrets/admin, and 3 more secrets", step.Title)
 	require.Equal(t, []string{"generate file:.jomctl/secrets/mesos-agent (mode 0600)", "generate file:.jomctl/secrets/mesos-marathon (mode 0600)",
 		"generate file:.jomctl/secrets/marathon (mode 0600)"}, step.Changes(t.Context()))
-	require.NoError(t, step.Do(t.Context(), say))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
 	state, err = step.Probe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, op.Done, state)
@@ -55,7 +56,7 @@ func TestSecretsAreGeneratedAndServicesWaitForThem(t *testing.T) {
 }
 
 func TestSecretsThatNobodyWouldTakeAreFound(t *testing.T) {
-	c := clusterWith(t, "components:\n  mesos: {authentication: true}\n  marathon: {basicAuth: {password: env:JOMCTL_TEST_NOT_SET}}\n")
+	c := lifecycletest.Local(t, "components:\n  mesos: {authentication: true}\n  marathon: {basicAuth: {password: env:JOMCTL_TEST_NOT_SET}}\n")
 	e := environment(t, c)
 	findings := e.secretFindings()
 	require.Len(t, findings, 1)
@@ -74,7 +75,7 @@ func TestSecretsThatNobodyWouldTakeAreFound(t *testing.T) {
 }
 
 func TestAGeneratedSecretIsNeverTakenForAFlag(t *testing.T) {
-	c := clusterWith(t, "")
+	c := lifecycletest.Local(t, "")
 	for range 300 { // one in 64 would begin with a dash
 		require.NoError(t, generate(c.Jenkins.Admin.Password, c))
 		value, err := c.Jenkins.Admin.Password.Resolve(c)
@@ -87,7 +88,7 @@ func TestAGeneratedSecretIsNeverTakenForAFlag(t *testing.T) {
 }
 
 func TestWithoutAuthenticationNothingIsGeneratedButTheAdminsPassword(t *testing.T) {
-	c := clusterWith(t, "")
+	c := lifecycletest.Local(t, "")
 	require.Equal(t, []config.Secret{"file:.jomctl/secrets/admin"}, c.Generated())
 	require.Equal(t, "Admin password in file:.jomctl/secrets/admin", environment(t, c).passwordStep().Title)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/host/hostfake"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -19,7 +20,7 @@ import (
 func TestUpgradeRehearsesOnAHostAsTheControllerRuns(t *testing.T) {
 	env, _, address := making(t)
 	env.Cluster.Jenkins.Admin.Password = config.Secret("file:" + filepath.Join(t.TempDir(), "admin"))
-	require.NoError(t, env.SettleImages(t.Context(), quiet))
+	require.NoError(t, env.SettleImages(t.Context(), lifecycletest.Quiet))
 	u := &Upgrade{New: env}
 	const dir = "/var/lib/jomctl/jenkins_home.upgrades/r/rehearsal"
 	_, files, err := u.rehearsalOf(dir, "http://127.0.0.1:20001")
@@ -76,7 +77,7 @@ func TestUpgradeChecksTheHostsForRoom(t *testing.T) {
 
 func TestUpgradeAsksTwoHostsForTheRegistryAndAllForTheImages(t *testing.T) {
 	env, _, address := making(t)
-	require.NoError(t, env.SettleImages(t.Context(), quiet))
+	require.NoError(t, env.SettleImages(t.Context(), lifecycletest.Quiet))
 	u := &Upgrade{New: env, Store: &upgrade.Store{}}
 	m := env.Fleet.Machine("a1").(*hostfake.Machine)
 	reached, missing := true, ""

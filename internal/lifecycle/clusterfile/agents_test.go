@@ -8,12 +8,13 @@ import (
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/config/edit"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
 func TestAnAgentIsWrittenIntoTheFileOfItsAuthor(t *testing.T) {
-	c := writtenCluster(t, ownHostsFile)
+	c := lifecycletest.Written(t, lifecycletest.OwnHosts)
 	change, err := AddAgents(c, []NewHost{{Name: "a3", Address: "10.0.0.4", Attributes: map[string]string{"rack": "r3"}}})
 	require.NoError(t, err)
 	require.Equal(t, []string{"+ - {name: a3, address: 10.0.0.4, roles: [mesos-agent], attributes: {rack: r3}}"}, change.Changed)
@@ -45,7 +46,7 @@ func TestAnAgentIsWrittenIntoTheFileOfItsAuthor(t *testing.T) {
 }
 
 func TestAFileThatIsWrittenOtherwiseIsNotTouched(t *testing.T) {
-	c := writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: hosts\nhosts: [{name: m1, address: 10.0.0.1, roles: [control]}, {name: a1, address: 10.0.0.2, roles: [mesos-agent]}]\n")
+	c := lifecycletest.Written(t, "apiVersion: jomctl/v1\nname: ci\ntarget: hosts\nhosts: [{name: m1, address: 10.0.0.1, roles: [control]}, {name: a1, address: 10.0.0.2, roles: [mesos-agent]}]\n")
 	_, err := AddAgents(c, []NewHost{{Name: "a2", Address: "10.0.0.3"}})
 	var refusal *op.Refusal
 	require.ErrorAs(t, err, &refusal)
@@ -62,7 +63,7 @@ func TestTheNumberOfLocalAgentsIsChangedWhereItStands(t *testing.T) {
 		"block, others": {"local:\n  control: 1\n  address: 127.0.66.0\n", "local:\n  agents: 3\n  control: 1\n  address: 127.0.66.0\n", "local:\n  agents: 1\n  control: 1\n  address: 127.0.66.0\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := writtenCluster(t, head+test.text)
+			c := lifecycletest.Written(t, head+test.text)
 			added, err := AddAgents(c, []NewHost{{Name: "a3"}})
 			require.NoError(t, err)
 			require.Equal(t, head+test.added, string(added.text))
@@ -75,7 +76,7 @@ func TestTheNumberOfLocalAgentsIsChangedWhereItStands(t *testing.T) {
 }
 
 func TestLocalAgentsComeAndGoInTheirOrder(t *testing.T) {
-	c := writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: local\nlocal: {agents: 3}\n")
+	c := lifecycletest.Local(t, "local: {agents: 3}\n")
 	_, err := AddAgents(c, []NewHost{{Name: "a9"}})
 	require.ErrorContains(t, err, "a4")
 	_, err = RemoveAgents(c, []string{"a2"})
@@ -88,7 +89,7 @@ func TestLocalAgentsComeAndGoInTheirOrder(t *testing.T) {
 }
 
 func TestAControlHostIsWrittenInPlaceOfADeadOne(t *testing.T) {
-	c := writtenCluster(t, `apiVersion: jomctl/v1
+	c := lifecycletest.Written(t, `apiVersion: jomctl/v1
 name: ci
 target: hosts
 hosts:

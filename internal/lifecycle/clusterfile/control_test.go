@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 )
@@ -32,32 +33,32 @@ func TestControlHostsComeAndGoByTwo(t *testing.T) {
 
 func TestAddedControlHostsAreWrittenOnce(t *testing.T) {
 	for _, count := range []int{1, 3} {
-		c := installedCluster(t, controlFile(count))
-		change, err := AddControl(c, hostsOf("m8", "m9"))
+		c := lifecycletest.Installed(t, lifecycletest.ControlHosts(count))
+		change, err := AddControl(c, []NewHost{newHost("m8"), newHost("m9")})
 		require.NoError(t, err)
 		require.Len(t, change.Cluster.HostsWith(config.RoleControl), count+2)
 		require.Contains(t, string(change.text), "# the home")
 
 		require.NoError(t, os.WriteFile(c.File, change.text, 0o600))
-		again, err := AddControl(change.Cluster, hostsOf("m8", "m9"))
+		again, err := AddControl(change.Cluster, []NewHost{newHost("m8"), newHost("m9")})
 		require.NoError(t, err, "a run that was cut off goes on")
 		require.Empty(t, again.Changed)
-		_, err = AddControl(change.Cluster, []NewHost{{Name: "m8", Address: "10.9.9.9"}, hostsOf("m9")[0]})
+		_, err = AddControl(change.Cluster, []NewHost{{Name: "m8", Address: "10.9.9.9"}, newHost("m9")})
 		require.ErrorContains(t, err, "m8 is in")
 	}
-	c := installedCluster(t, controlFile(1))
-	_, err := AddControl(c, hostsOf("m2"))
+	c := lifecycletest.Installed(t, lifecycletest.ControlHosts(1))
+	_, err := AddControl(c, []NewHost{newHost("m2")})
 	require.ErrorContains(t, err, "bear no more failures")
 	for _, name := range []string{"a1", "m1"} {
-		_, err = AddControl(c, hostsOf("m2", name))
+		_, err = AddControl(c, []NewHost{newHost("m2"), newHost(name)})
 		require.ErrorContains(t, err, name+" is in the cluster already")
 	}
-	_, err = AddControl(writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: docker\n"), hostsOf("m2", "m3"))
+	_, err = AddControl(lifecycletest.Written(t, "apiVersion: jomctl/v1\nname: ci\ntarget: docker\n"), []NewHost{newHost("m2"), newHost("m3")})
 	require.ErrorContains(t, err, "Terraform's")
 }
 
 func TestTheNumberOfLocalControlHostsChanges(t *testing.T) {
-	c := writtenCluster(t, "apiVersion: jomctl/v1\nname: ci\ntarget: local\n")
+	c := lifecycletest.Local(t, "")
 	for _, news := range [][]NewHost{{{Name: "c2"}, {Name: "c3"}}, {{Name: "c4"}, {Name: "c5"}}} {
 		change, err := AddControl(c, news)
 		require.NoError(t, err)
@@ -77,7 +78,7 @@ func TestTheNumberOfLocalControlHostsChanges(t *testing.T) {
 }
 
 func TestRemovedControlHostsLeaveTheFile(t *testing.T) {
-	c := installedCluster(t, controlFile(5))
+	c := lifecycletest.Installed(t, lifecycletest.ControlHosts(5))
 	change, err := RemoveControl(c, []string{"m1", "m3"})
 	require.NoError(t, err)
 	require.Equal(t, "m2, m4, m5", record.ControlNames(change.Cluster))
@@ -94,29 +95,31 @@ func TestRemovedControlHostsLeaveTheFile(t *testing.T) {
 		_, err := RemoveControl(c, names)
 		require.ErrorContains(t, err, want)
 	}
-	both := installedCluster(t, strings.Replace(controlFile(3), "3, roles: [control]", "3, roles: [control, mesos-agent]", 1))
+	both := lifecycletest.Installed(t, strings.Replace(lifecycletest.ControlHosts(3), "3, roles: [control]", "3, roles: [control, mesos-agent]", 1))
 	_, err = RemoveControl(both, []string{"m2", "m3"})
 	require.ErrorContains(t, err, "m3 is a Mesos agent, too")
 }
 
 func TestAReplacementStandsInThePlaceOfTheOldHost(t *testing.T) {
 	for at, name := range []string{"m1", "m2"} {
-		c := installedCluster(t, controlFile(3))
-		change, err := ReplaceControl(c, name, hostsOf("m9")[0])
+		c := lifecycletest.Installed(t, lifecycletest.ControlHosts(3))
+		change, err := ReplaceControl(c, name, newHost("m9"))
 		require.NoError(t, err)
 		require.Equal(t, "m9", change.Cluster.Hosts[at].Name, "its number in the ensemble goes by its place")
 		require.NoError(t, os.WriteFile(c.File, change.text, 0o600))
-		again, err := ReplaceControl(change.Cluster, name, hostsOf("m9")[0])
+		again, err := ReplaceControl(change.Cluster, name, newHost("m9"))
 		require.NoError(t, err, "a run that was cut off goes on")
 		require.Empty(t, again.Changed)
 	}
-	c := installedCluster(t, controlFile(3))
+	c := lifecycletest.Installed(t, lifecycletest.ControlHosts(3))
 	for name, want := range map[string]string{"a1": "no control host a1", "m7": "no control host m7"} {
-		_, err := ReplaceControl(c, name, hostsOf("m9")[0])
+		_, err := ReplaceControl(c, name, newHost("m9"))
 		require.ErrorContains(t, err, want)
 	}
 	_, err := ReplaceControl(c, "m2", NewHost{Name: "a1", Address: "10.0.0.50"})
 	require.ErrorContains(t, err, "a1 is in")
-	_, err = ReplaceControl(installedCluster(t, controlFile(1)), "m1", hostsOf("m9")[0])
+	_, err = ReplaceControl(lifecycletest.Installed(t, lifecycletest.ControlHosts(1)), "m1", newHost("m9"))
 	require.ErrorContains(t, err, "where there are three or five")
 }
+
+func newHost(name string) NewHost { return NewHost{Name: name, Address: "10.0.1." + name[1:]} }

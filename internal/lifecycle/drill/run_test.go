@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -209,7 +210,7 @@ func TestAKilledDrillIsTakenBackByTheNextRun(t *testing.T) {
 		f.mu.Lock()
 		made := len(f.ever)
 		f.mu.Unlock()
-		_, err := Undo(t.Context(), f, state, func(string, ...any) {})
+		_, err := Undo(t.Context(), f, state, lifecycletest.Quiet)
 		require.NoError(t, err)
 		require.Empty(t, f.inForce, "killed at record %d", cut)
 		log, err := op.LastRun(state + "/journal")
@@ -277,7 +278,7 @@ func TestWhatCannotBeTakenBackStaysWrittenDown(t *testing.T) {
 	require.True(t, there)
 	require.Len(t, active.Faults, 1)
 	f.undoFails = false
-	count, err := Undo(t.Context(), f, state, func(string, ...any) {})
+	count, err := Undo(t.Context(), f, state, lifecycletest.Quiet)
 	require.NoError(t, err)
 	require.Equal(t, 1, count)
 	require.Empty(t, f.inForce)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/probe"
 	"github.com/jomctl/jomctl/internal/status"
@@ -183,7 +184,7 @@ func TestWhatIsLeftIsNotSaidToBeTakenBack(t *testing.T) {
 			f.mu.Lock()
 			f.undoFails, f.never = false, false
 			f.mu.Unlock()
-			count, err := Undo(t.Context(), f, state, func(string, ...any) {})
+			count, err := Undo(t.Context(), f, state, lifecycletest.Quiet)
 			require.NoError(t, err)
 			require.Equal(t, 1, count)
 			require.Empty(t, f.inForce)
@@ -197,7 +198,7 @@ func TestUndoTriesEveryFault(t *testing.T) {
 	faults := []Injection{{Kind: StopUnit, Host: "c1", Unit: "zk"}, {Kind: StopUnit, Host: "c2", Unit: "zk"}, {Kind: Cut, Host: "a1", Peers: []string{"10.0.0.1"}, Port: 22}}
 	require.NoError(t, Active{Scenario: "x", Began: time.Now(), Faults: faults}.write(state))
 	f := &fake{away: "c2"}
-	count, err := Undo(t.Context(), f, state, func(string, ...any) {})
+	count, err := Undo(t.Context(), f, state, lifecycletest.Quiet)
 	require.Equal(t, 3, count)
 	require.ErrorContains(t, err, "taking back kill -STOP zk on c2: the host is away")
 	require.Equal(t, []string{"no packets between a1 and 10.0.0.1 port 22", "kill -STOP zk on c1"}, f.undone, "the last fault first, and those after the failure, too")
@@ -208,7 +209,7 @@ func TestUndoTriesEveryFault(t *testing.T) {
 	require.Equal(t, []string{"kill -STOP zk on c2"}, left.Said, "a status says what is left")
 
 	require.NoError(t, os.WriteFile(activeFile(state), []byte("{"), 0o600))
-	_, err = Undo(t.Context(), f, state, func(string, ...any) {})
+	_, err = Undo(t.Context(), f, state, lifecycletest.Quiet)
 	require.ErrorContains(t, err, "active.json", "what cannot be read is not taken for nothing")
 }
 

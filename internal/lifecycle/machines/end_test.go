@@ -10,15 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
 
 func TestMachinesAreRemovedWithWhatIsKnownOfThem(t *testing.T) {
-	c := onMachines(t, threeMachines)
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
 	_, err := publicKey(c)
 	require.NoError(t, err)
-	require.NoError(t, inventory.Machines{Hosts: m1a1a2()}.Write(c))
+	require.NoError(t, inventory.Machines{Hosts: lifecycletest.ThreeMachines()}.Write(c))
 	require.NoError(t, inventory.Complete(c))
 	require.NoError(t, os.MkdirAll(terraformDir(c), 0o700))
 	f := &cloud{plan: terraform.Plan{Destroy: []string{`terraform_data.host["m1"]`}}}
@@ -48,7 +49,7 @@ func TestMachinesAreRemovedWithWhatIsKnownOfThem(t *testing.T) {
 func TestStepsOnGoneMachinesAreDone(t *testing.T) {
 	asked := 0
 	step := op.Step{ID: "host-a1", Probe: func(context.Context) (op.State, error) { asked++; return op.Needed, nil }}
-	m := &Machines{cluster: onMachines(t, threeMachines), plan: &terraform.Plan{}}
+	m := &Machines{cluster: lifecycletest.Written(t, lifecycletest.OnMachines), plan: &terraform.Plan{}}
 	plan := m.End([]op.Stage{{Name: "Mesos agents", Steps: []op.Step{step}}})
 	require.Len(t, plan.Stages, 3)
 	state, err := plan.Stages[0].Steps[0].Probe(t.Context())
@@ -62,10 +63,10 @@ func TestStepsOnGoneMachinesAreDone(t *testing.T) {
 }
 
 func TestTheEndOfMachinesIsForTerraformsTargets(t *testing.T) {
-	m, err := PlanEnd(t.Context(), onMachines(t, "apiVersion: jomctl/v1\nname: ci\ntarget: local\n"), inventory.Access{})
+	m, err := PlanEnd(t.Context(), lifecycletest.Local(t, ""), inventory.Access{})
 	require.NoError(t, err)
 	require.Nil(t, m)
-	c := onMachines(t, threeMachines+"machines: {terraform: /nonexistent/terraform}\n")
+	c := lifecycletest.Written(t, lifecycletest.OnMachines+"machines: {terraform: /nonexistent/terraform}\n")
 	require.NoError(t, os.MkdirAll(terraformDir(c), 0o700))
 	_, err = PlanEnd(t.Context(), c, inventory.Access{})
 	require.ErrorContains(t, err, "there is no terraform at")

@@ -21,12 +21,13 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
 
 func TestAKeyIsGeneratedOnce(t *testing.T) {
-	c := onMachines(t, threeMachines)
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
 	line, err := publicKey(c)
 	require.NoError(t, err)
 	again, err := publicKey(c)
@@ -46,12 +47,12 @@ func TestAKeyIsGeneratedOnce(t *testing.T) {
 }
 
 func TestAKeyOfOnesOwn(t *testing.T) {
-	c := onMachines(t, threeMachines+"ssh: {identityFile: mine}\n")
+	c := lifecycletest.Written(t, lifecycletest.OnMachines+"ssh: {identityFile: mine}\n")
 	_, err := publicKey(c)
 	require.ErrorContains(t, err, "read the SSH key")
 	require.NoFileExists(t, inventory.IdentityFile(c), "what the user names is not generated")
 
-	own := onMachines(t, threeMachines)
+	own := lifecycletest.Written(t, lifecycletest.OnMachines)
 	line, err := publicKey(own)
 	require.NoError(t, err)
 	private, err := os.ReadFile(inventory.IdentityFile(own))
@@ -73,7 +74,7 @@ func TestAKeyOfOnesOwn(t *testing.T) {
 }
 
 func TestKeysOfAnAddressAreForgotten(t *testing.T) {
-	c := onMachines(t, threeMachines)
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
 	public, _, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	key, err := ssh.NewPublicKey(public)
@@ -143,10 +144,10 @@ func sshPort(t *testing.T, key string, n int32) int {
 }
 
 func TestANewMachineIsPinnedAndWaitedFor(t *testing.T) {
-	c := onMachines(t, threeMachines)
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
 	key, err := publicKey(c)
 	require.NoError(t, err)
-	made := machine("m1", "127.0.0.1")
+	made := lifecycletest.Machine("m1", "127.0.0.1")
 	made.Port = sshPort(t, key, 2)
 	o := inventory.Machines{Hosts: []terraform.Host{made}}.Options(c, config.Host{Name: "m1", Address: "127.0.0.1"}, inventory.Access{}, nil)
 	public, _, err := ed25519.GenerateKey(rand.Reader)
@@ -169,6 +170,6 @@ func TestANewMachineIsPinnedAndWaitedFor(t *testing.T) {
 	o.Port = sshPort(t, key, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = meet(ctx, c, o, silent)
+	_, err = meet(ctx, c, o, lifecycletest.Quiet)
 	require.ErrorContains(t, err, "machine m1 was made, but cannot be logged in to")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,38 +13,17 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision/terraform"
 )
-
-const threeMachines = "apiVersion: jomctl/v1\nname: ci\ntarget: docker\n"
-
-// onMachines is a cluster in a folder of its own.
-func onMachines(t *testing.T, text string) *config.Cluster {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "cluster.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	c, err := config.Load(file)
-	require.NoError(t, err)
-	return c
-}
-
-func silent(string, ...any) {}
 
 // installed records the cluster as an install does, on the machines that are kept.
 func installed(t *testing.T, c *config.Cluster) {
 	t.Helper()
 	require.NoError(t, inventory.Complete(c))
 	require.NoError(t, record.WriteInstalled(c))
-}
-
-func machine(name, address string, roles ...string) terraform.Host {
-	return terraform.Host{Name: name, Address: address, Roles: roles, User: "admin", Port: 22}
-}
-
-func m1a1a2() []terraform.Host {
-	return []terraform.Host{machine("m1", "10.0.0.11", "control"), machine("a1", "10.0.0.12", "mesos-agent"), machine("a2", "10.0.0.13", "mesos-agent")}
 }
 
 // cloud is Terraform with machines that are names.
@@ -87,9 +65,9 @@ func machinesOf(c *config.Cluster, f *cloud, refuses func(string) error, met *[]
 }
 
 func TestOnlyMachinesThatAreMadeAreMet(t *testing.T) {
-	c := onMachines(t, threeMachines)
-	require.NoError(t, inventory.Machines{Hosts: m1a1a2()[:1]}.Write(c))
-	f := &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a1"]`, `terraform_data.host["a2"]`, `openstack_networking_floatingip_v2.host["m1"]`}}, hosts: m1a1a2()}
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
+	require.NoError(t, inventory.Machines{Hosts: lifecycletest.ThreeMachines()[:1]}.Write(c))
+	f := &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a1"]`, `terraform_data.host["a2"]`, `openstack_networking_floatingip_v2.host["m1"]`}}, hosts: lifecycletest.ThreeMachines()}
 	f.applying = func() error {
 		kept, err := inventory.Read(c)
 		require.NoError(t, err)
@@ -108,7 +86,7 @@ func TestOnlyMachinesThatAreMadeAreMet(t *testing.T) {
 	assert.ElementsMatch(t, []string{"a1 10.0.0.12", "a2 10.0.0.13"}, met)
 
 	met = nil
-	again := machinesOf(c, &cloud{hosts: m1a1a2()}, nil, &met)
+	again := machinesOf(c, &cloud{hosts: lifecycletest.ThreeMachines()}, nil, &met)
 	preview, err := op.Preview(t.Context(), again.Plan())
 	require.NoError(t, err)
 	require.False(t, preview.Empty(), "a machine was not met, though Terraform has nothing to do")
@@ -116,13 +94,13 @@ func TestOnlyMachinesThatAreMadeAreMet(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a2 10.0.0.13"}, met)
 
-	preview, err = op.Preview(t.Context(), machinesOf(c, &cloud{hosts: m1a1a2()}, nil, &met).Plan())
+	preview, err = op.Preview(t.Context(), machinesOf(c, &cloud{hosts: lifecycletest.ThreeMachines()}, nil, &met).Plan())
 	require.NoError(t, err)
 	require.True(t, preview.Empty())
 }
 
 func TestAFailedApplyIsGoneOnWith(t *testing.T) {
-	c := onMachines(t, threeMachines)
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
 	f := &cloud{plan: terraform.Plan{Create: []string{`aws_instance.host["m1"]`}}, applying: func() error {
 		return &terraform.LockedError{Dir: "x", ID: "7"}
 	}}
@@ -139,8 +117,8 @@ func TestAFailedApplyIsGoneOnWith(t *testing.T) {
 }
 
 func TestAClusterThatLivesKeepsItsMachines(t *testing.T) {
-	c := onMachines(t, threeMachines)
-	require.NoError(t, inventory.Machines{Hosts: m1a1a2()}.Write(c))
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
+	require.NoError(t, inventory.Machines{Hosts: lifecycletest.ThreeMachines()}.Write(c))
 	installed(t, c)
 	for address, lost := range map[string]bool{`terraform_data.host["a1"]`: true, `terraform_data.host["a9"]`: false,
 		`aws_vpc_security_group_ingress_rule.admin["a1"]`: false, `openstack_compute_instance_v2.host["m1"]`: true} {
@@ -149,15 +127,15 @@ func TestAClusterThatLivesKeepsItsMachines(t *testing.T) {
 			require.Equal(t, lost, err != nil, "%s: %v", address, err)
 		}
 	}
-	require.NoError(t, os.WriteFile(c.File, []byte(threeMachines+"machines: {agents: 1}\n"), 0o600))
+	require.NoError(t, os.WriteFile(c.File, []byte(lifecycletest.OnMachines+"machines: {agents: 1}\n"), 0o600))
 	fewer, err := config.Load(c.File)
 	require.NoError(t, err)
 	var met []string
-	require.ErrorContains(t, machinesOf(fewer, &cloud{hosts: m1a1a2()}, nil, &met).refused(), "without a2")
-	require.NoError(t, os.WriteFile(c.File, []byte(threeMachines+"machines: {agents: 3}\n"), 0o600))
+	require.ErrorContains(t, machinesOf(fewer, &cloud{hosts: lifecycletest.ThreeMachines()}, nil, &met).refused(), "without a2")
+	require.NoError(t, os.WriteFile(c.File, []byte(lifecycletest.OnMachines+"machines: {agents: 3}\n"), 0o600))
 	more, err := config.Load(c.File)
 	require.NoError(t, err)
-	require.NoError(t, machinesOf(more, &cloud{hosts: m1a1a2()}, nil, &met).refused())
+	require.NoError(t, machinesOf(more, &cloud{hosts: lifecycletest.ThreeMachines()}, nil, &met).refused())
 }
 
 func TestErrorsOfTerraformHaveTheirExitCodes(t *testing.T) {
@@ -173,17 +151,17 @@ func TestErrorsOfTerraformHaveTheirExitCodes(t *testing.T) {
 	}
 	plain := errors.New("x")
 	require.Equal(t, plain, withCode(plain))
-	c := onMachines(t, threeMachines+"machines: {terraform: /nonexistent/terraform}\n")
+	c := lifecycletest.Written(t, lifecycletest.OnMachines+"machines: {terraform: /nonexistent/terraform}\n")
 	_, err := Plan(t.Context(), c, inventory.Access{})
 	require.ErrorContains(t, err, "there is no terraform at /nonexistent/terraform")
-	none, err := Plan(t.Context(), onMachines(t, "apiVersion: jomctl/v1\nname: ci\ntarget: local\n"), inventory.Access{})
+	none, err := Plan(t.Context(), lifecycletest.Local(t, ""), inventory.Access{})
 	require.NoError(t, err)
 	require.Nil(t, none)
 	require.NoError(t, none.Discard())
 }
 
 func TestNotesAboutAddresses(t *testing.T) {
-	inside := m1a1a2()
+	inside := lifecycletest.ThreeMachines()
 	m := &Machines{kept: inventory.Machines{Hosts: inside}, notes: []string{"b", "a"}}
 	require.Equal(t, []string{"a", "b"}, m.Notes())
 	inside[0].SSHAddress = "198.51.100.7"
@@ -191,31 +169,31 @@ func TestNotesAboutAddresses(t *testing.T) {
 }
 
 func TestAMachineThatIsGoneIsMadeAgain(t *testing.T) {
-	c := onMachines(t, threeMachines)
-	require.NoError(t, inventory.Machines{Hosts: m1a1a2()}.Write(c))
+	c := lifecycletest.Written(t, lifecycletest.OnMachines)
+	require.NoError(t, inventory.Machines{Hosts: lifecycletest.ThreeMachines()}.Write(c))
 	installed(t, c)
 	var met []string
-	m := machinesOf(c, &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a1"]`}}, hosts: m1a1a2()}, nil, &met)
+	m := machinesOf(c, &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a1"]`}}, hosts: lifecycletest.ThreeMachines()}, nil, &met)
 	require.NoError(t, m.refused())
 	require.NoError(t, m.refuseLoss(), "there is nothing left to lose")
 	require.Contains(t, strings.Join(m.changes(), "\n"), "a1 belonged to the cluster and is gone")
-	require.NoError(t, m.make(t.Context(), silent))
+	require.NoError(t, m.make(t.Context(), lifecycletest.Quiet))
 	require.Equal(t, []string{"a1 10.0.0.12"}, met, "its new key is pinned")
 
-	m = machinesOf(c, &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a3"]`}}, hosts: m1a1a2()}, nil, &met)
+	m = machinesOf(c, &cloud{plan: terraform.Plan{Create: []string{`terraform_data.host["a3"]`}}, hosts: lifecycletest.ThreeMachines()}, nil, &met)
 	require.NotContains(t, strings.Join(m.changes(), "\n"), "is gone", "a new one was never there")
 }
 
 func TestHostsOfOnesOwnTerraformStayWhereTheyAre(t *testing.T) {
-	c := onMachines(t, "apiVersion: jomctl/v1\nname: ci\ntarget: hosts\nhostsFrom: {terraform: infra, output: hosts}\n")
-	both := machine("m1", "10.0.0.11", "control", "mesos-agent")
+	c := lifecycletest.Written(t, "apiVersion: jomctl/v1\nname: ci\ntarget: hosts\nhostsFrom: {terraform: infra, output: hosts}\n")
+	both := lifecycletest.Machine("m1", "10.0.0.11", "control", "mesos-agent")
 	require.NoError(t, inventory.Machines{Hosts: []terraform.Host{both}}.Write(c))
 	installed(t, c)
 	both.Address = "10.0.0.99"
 	require.NoError(t, inventory.Machines{Hosts: []terraform.Host{both}}.Fill(c))
 	require.ErrorContains(t, unmoved(c), "hosts.m1.address: 10.0.0.99: the host is installed at 10.0.0.11")
 
-	err := inventory.Machines{Hosts: []terraform.Host{machine("m1", "10.0.0.11", "boss")}}.Fill(c)
+	err := inventory.Machines{Hosts: []terraform.Host{lifecycletest.Machine("m1", "10.0.0.11", "boss")}}.Fill(c)
 	require.ErrorContains(t, err, "gives hosts that cannot be used")
 	require.ErrorContains(t, err, "must be one of control, mesos-agent")
 
