@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jomctl/jomctl/internal/lifecycle/progress"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
@@ -87,7 +88,7 @@ func Expected(parts []Part) time.Duration {
 
 // Plan is the whole upgrade: ZooKeeper, Mesos masters, Marathon, Mesos agents, as far as they have another version.
 func Plan(c Cluster, s *Store, opts Options) op.Plan {
-	u := &run{c: c, s: s, o: opts}
+	u := &run{c: c, s: s, o: opts, times: progress.Recorder{Times: &s.State.Times, Now: opts.now, Save: s.Save}}
 	stages := []op.Stage{
 		{Name: "Beforehand", Steps: []op.Step{u.near()}},
 		{Name: "Window", Steps: []op.Step{u.window()}},
@@ -102,6 +103,8 @@ type run struct {
 	c Cluster
 	s *Store
 	o Options
+	// times are those of the state.
+	times progress.Recorder
 }
 
 func title(role string) string {

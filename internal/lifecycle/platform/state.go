@@ -1,18 +1,15 @@
 package platform
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/jsonlines"
+	"github.com/jomctl/jomctl/internal/lifecycle/progress"
 	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
-	"github.com/jomctl/jomctl/internal/wholefile"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -50,9 +47,7 @@ type State struct {
 	Parts []Part    `json:"parts"`
 	// Bound is the window that the run began in, nil where it may take any time.
 	Bound *upgrade.Bound `json:"bound,omitempty"`
-	// Begun and Ended are when steps were begun and done, by their ids.
-	Begun map[string]time.Time `json:"begun"`
-	Ended map[string]time.Time `json:"ended"`
+	progress.Times
 	// Proven are the roles whose instances have all changed and serve: they stay, whatever comes after.
 	Proven []string `json:"proven,omitempty"`
 	// Drained are the hosts that somebody had drained before: they stay so.
@@ -71,12 +66,12 @@ func (s State) Disturbed() bool {
 
 // begun says that an instance of the part was touched.
 func (s State) begun(part Part) bool {
-	return slices.ContainsFunc(part.Hosts, func(host string) bool { return has(s.Begun, stepOf(part.Role, host)) }) || has(s.Begun, stepStop)
+	return slices.ContainsFunc(part.Hosts, func(host string) bool { return s.HasBegun(stepOf(part.Role, host)) }) || s.HasBegun(stepStop)
 }
 
 // half says that a part is between its versions.
 func (s State) half(part Part) bool {
-	return slices.ContainsFunc(part.Hosts, func(host string) bool { return has(s.Begun, stepOf(part.Role, host)) }) && !slices.Contains(s.Proven, part.Role)
+	return slices.ContainsFunc(part.Hosts, func(host string) bool { return s.HasBegun(stepOf(part.Role, host)) }) && !slices.Contains(s.Proven, part.Role)
 }
 
 // Changed are the components of which every part is proven.
@@ -93,8 +88,6 @@ func (s State) Changed() []string {
 	return all
 }
 
-func has(times map[string]time.Time, step string) bool { return !times[step].IsZero() }
-
 func stepOf(role, host string) string { return role + "-" + host }
 
 // Store keeps the state of the newest run of a cluster in a folder.
@@ -105,38 +98,27 @@ type Store struct {
 
 // Open reads the state of the last run; one that never was is the zero State.
 func Open(dir string) (*Store, error) {
-	s := &Store{Dir: dir}
-	data, err := os.ReadFile(s.path())
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &s.State)
-	}
+	state, err := progress.Read[State](dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of the last upgrade of the platform: %w", err)
 	}
-	return s, nil
+	return &Store{Dir: dir, State: state}, nil
 }
 
 // Begin starts a new run. The first step's record writes it.
 func (s *Store) Begin(state State) {
-	state.Begun, state.Ended = map[string]time.Time{}, map[string]time.Time{}
+	state.Times = progress.NewTimes()
 	s.State = state
 }
 
 // Folder is where the run keeps what it needs for the way back.
 func (s *Store) Folder() string { return filepath.Join(s.Dir, s.State.Run) }
 
-func (s *Store) path() string { return filepath.Join(s.Dir, "run.json") }
-
 // Save puts the state on the disk.
 func (s *Store) Save() error {
-	data, err := json.MarshalIndent(s.State, "", "  ")
+	err := os.MkdirAll(s.Folder(), 0o700)
 	if err == nil {
-		if err = os.MkdirAll(s.Folder(), 0o700); err == nil {
-			err = wholefile.Write(s.path(), append(data, '\n'), 0o600)
-		}
+		err = progress.Write(s.Dir, s.State)
 	}
 	if err == nil && s.State.Outcome != "" {
 		err = s.remember()

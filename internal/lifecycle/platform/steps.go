@@ -23,33 +23,9 @@ const (
 	provenSteps = "-proven"
 )
 
-// step is a step whose being done is what the state says. do is called again after every cut, until it has ended once.
+// step is a step whose being done is what the state says.
 func (u *run) step(id, title string, changes []string, do func(context.Context, op.Say) error) op.Step {
-	return op.Step{ID: id, Title: title,
-		Changes: func(context.Context) []string { return changes },
-		Probe: func(context.Context) (op.State, error) {
-			if has(u.s.State.Ended, id) {
-				return op.Done, nil
-			}
-			return op.Needed, nil
-		},
-		Do: func(ctx context.Context, say op.Say) error {
-			if err := u.mark(u.s.State.Begun, id); err != nil {
-				return err
-			}
-			if err := do(ctx, say); err != nil {
-				return err
-			}
-			return u.mark(u.s.State.Ended, id)
-		}}
-}
-
-// mark notes a time once.
-func (u *run) mark(times map[string]time.Time, id string) error {
-	if !has(times, id) {
-		times[id] = u.o.now().UTC()
-	}
-	return u.s.Save()
+	return u.times.Step(op.Step{ID: id, Title: title, Changes: func(context.Context) []string { return changes }}, do)
 }
 
 // gated is a step that begins only as long as the way back still fits into the window. One that has begun is not ended by the reserve: half
@@ -74,7 +50,7 @@ func (u *run) gated(id, title string, limit time.Duration, changes []string, do 
 // undo makes a step's undoing, which does nothing where this run has not begun the step, or where its part is proven and stays.
 func (u *run) undo(step op.Step, part Part, do func(context.Context, op.Say) error) op.Step {
 	step.Undo = func(ctx context.Context, say op.Say) error {
-		if !has(u.s.State.Begun, step.ID) {
+		if !u.s.State.HasBegun(step.ID) {
 			return nil
 		}
 		if slices.Contains(u.s.State.Proven, part.Role) {

@@ -13,12 +13,12 @@ func (u *upgrade) stop() op.Step {
 	step := u.gated(stepStop, "Old version stopped, and gone", stopLimit, func(ctx context.Context, say op.Say) error {
 		// Builds are still asked for while nothing starts. Where a run was cut off the controller may be gone, and the list is there.
 		work, err := u.c.Work(ctx)
-		if err != nil && !has(u.s.State.Ended, listed) {
+		if err != nil && !u.s.State.HasEnded(listed) {
 			return err
 		}
 		if err == nil {
 			u.s.State.Work.Queued = work.Queued
-			if err := u.mark(u.s.State.Ended, listed); err != nil {
+			if err := u.times.End(listed); err != nil {
 				return err
 			}
 		}
@@ -93,7 +93,7 @@ func (u *upgrade) open() op.Step {
 		if err := u.c.Open(ctx, say); err != nil {
 			return err
 		}
-		if err := u.mark(u.s.State.Begun, opened); err != nil {
+		if err := u.times.Begin(opened); err != nil {
 			return err
 		}
 		return u.c.Loud(ctx)
@@ -104,7 +104,7 @@ func (u *upgrade) open() op.Step {
 			if err := u.c.Loud(ctx); err != nil {
 				return err
 			}
-			return u.mark(u.s.State.Ended, stepOpen)
+			return u.times.End(stepOpen)
 		}
 		return load.Do(ctx, say)
 	}

@@ -1,16 +1,14 @@
 package upgrade
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/jomctl/jomctl/internal/jsonlines"
+	"github.com/jomctl/jomctl/internal/lifecycle/progress"
 	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
@@ -34,9 +32,7 @@ type State struct {
 	Began time.Time `json:"began"`
 	// Bound is the window that the run began in, nil where it may take any time.
 	Bound *Bound `json:"bound,omitempty"`
-	// Begun and Ended are when steps were begun and done, by their ids.
-	Begun map[string]time.Time `json:"begun"`
-	Ended map[string]time.Time `json:"ended"`
+	progress.Times
 	// FirstBackup was rehearsed on, Backup is the last one before the stop.
 	FirstBackup string    `json:"firstBackup,omitempty"`
 	Backup      string    `json:"backup,omitempty"`
@@ -84,10 +80,10 @@ const (
 )
 
 // Windowed says that the old version was disturbed, so that the run has to be gone on with or taken back.
-func (s State) Windowed() bool { return s.Outcome == "" && has(s.Begun, stepAnnounce) }
+func (s State) Windowed() bool { return s.Outcome == "" && s.HasBegun(stepAnnounce) }
 
 // Opened says that builds run on the new version: there is no way back but a downgrade.
-func (s State) Opened() bool { return has(s.Begun, opened) }
+func (s State) Opened() bool { return s.HasBegun(opened) }
 
 // Down is how long there was no controller, 0 where that is not known.
 func (s State) Down() time.Duration {
@@ -98,35 +94,26 @@ func (s State) Down() time.Duration {
 	return to.Sub(from)
 }
 
-func has(times map[string]time.Time, step string) bool { return !times[step].IsZero() }
-
 // Store keeps the state of the run of a cluster in a folder, and what earlier runs have left.
 type Store struct {
 	Dir   string
 	State State
 }
 
-const stateFile, historyFile = "run.json", "history.jsonl"
+const historyFile = "history.jsonl"
 
 // Open reads the state of the last run; one that never was is the zero State.
 func Open(dir string) (*Store, error) {
-	s := &Store{Dir: dir}
-	data, err := os.ReadFile(filepath.Join(dir, stateFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &s.State)
-	}
+	state, err := progress.Read[State](dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of the last upgrade: %w", err)
 	}
-	return s, nil
+	return &Store{Dir: dir, State: state}, nil
 }
 
 // Begin starts a new run. The first step's record writes it.
 func (s *Store) Begin(state State) {
-	state.Begun, state.Ended = map[string]time.Time{}, map[string]time.Time{}
+	state.Times = progress.NewTimes()
 	s.State = state
 }
 
@@ -135,11 +122,7 @@ func (s *Store) Folder() string { return filepath.Join(s.Dir, s.State.Run) }
 
 // Save puts the state on the disk.
 func (s *Store) Save() error {
-	data, err := json.MarshalIndent(s.State, "", "  ")
-	if err != nil {
-		return fmt.Errorf("writing the state of the upgrade: %w", err)
-	}
-	if err := write(filepath.Join(s.Dir, stateFile), append(data, '\n')); err != nil {
+	if err := progress.Write(s.Dir, s.State); err != nil {
 		return fmt.Errorf("writing the state of the upgrade: %w", err)
 	}
 	return nil

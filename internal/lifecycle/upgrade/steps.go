@@ -35,34 +35,9 @@ const (
 	listed = "listed"
 )
 
-// step is a step whose being done is what the state says: what it does cannot be seen in the world afterwards. do is called again after
-// every cut, until it has ended once.
+// step is a step whose being done is what the state says: what it does cannot be seen in the world afterwards.
 func (u *upgrade) step(id, title string, do func(context.Context, op.Say) error) op.Step {
-	return op.Step{ID: id, Title: title,
-		Changes: func(context.Context) []string { return u.o.Changes[id] },
-		Probe: func(context.Context) (op.State, error) {
-			if has(u.s.State.Ended, id) {
-				return op.Done, nil
-			}
-			return op.Needed, nil
-		},
-		Do: func(ctx context.Context, say op.Say) error {
-			if err := u.mark(u.s.State.Begun, id); err != nil {
-				return err
-			}
-			if err := do(ctx, say); err != nil {
-				return err
-			}
-			return u.mark(u.s.State.Ended, id)
-		}}
-}
-
-// mark notes a time once.
-func (u *upgrade) mark(times map[string]time.Time, id string) error {
-	if !has(times, id) {
-		times[id] = u.o.now().UTC()
-	}
-	return u.s.Save()
+	return u.times.Step(op.Step{ID: id, Title: title, Changes: func(context.Context) []string { return u.o.Changes[id] }}, do)
 }
 
 // gated is a step between the announcement and the open queue: it begins only as long as the way back still fits into the window, and
@@ -107,7 +82,7 @@ func because(ctx context.Context, err error) error {
 // undo makes a step's undoing, which does nothing where this run has not begun the step.
 func (u *upgrade) undo(step op.Step, do func(context.Context, op.Say) error) op.Step {
 	step.Undo = func(ctx context.Context, say op.Say) error {
-		if !has(u.s.State.Begun, step.ID) {
+		if !u.s.State.HasBegun(step.ID) {
 			return nil
 		}
 		if err := do(ctx, say); err != nil {
@@ -166,7 +141,7 @@ func (u *upgrade) window() op.Step {
 		return nil
 	})
 	return u.undo(step, func(context.Context, op.Say) error {
-		if !has(u.s.State.Begun, stepAnnounce) {
+		if !u.s.State.HasBegun(stepAnnounce) {
 			return nil
 		}
 		return u.s.close(RolledBack)

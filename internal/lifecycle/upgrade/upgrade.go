@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jomctl/jomctl/internal/lifecycle/progress"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -145,7 +146,7 @@ func (o Options) now() time.Time {
 // Plan is the whole upgrade. Each stage is left only through its gates; up to the step `open` everything can be taken back, and from
 // there on the run only goes forward.
 func Plan(c Cluster, s *Store, opts Options) op.Plan {
-	u := &upgrade{c: c, s: s, o: opts}
+	u := &upgrade{c: c, s: s, o: opts, times: progress.Recorder{Times: &s.State.Times, Now: opts.now, Save: s.Save}}
 	return op.Plan{Verb: Verb, Stages: []op.Stage{
 		{Name: "Beforehand", Steps: []op.Step{u.near(), u.firstBackup(), u.rehearse()}},
 		{Name: "Window", Steps: []op.Step{u.window()}},
@@ -159,4 +160,6 @@ type upgrade struct {
 	c Cluster
 	s *Store
 	o Options
+	// times are those of the state.
+	times progress.Recorder
 }
