@@ -37,7 +37,7 @@ func (u *Upgrade) Check(ctx context.Context) []upgrade.Reason {
 	} else if err := u.backups.Repository.Ready(); err != nil && (u.backups.known() || !errors.Is(err, backup.ErrWrongPassword)) { // the first backup makes the password
 		add("backup", err.Error(), hint(err, "see docs/backup.md"))
 	}
-	if _, err := u.left(ctx, backup.VerbSpace); err != nil {
+	if err := u.left(ctx, backup.VerbSpace, u.space); err != nil {
 		add("backup", err.Error(), hint(err, "make room: the way back needs it"))
 	}
 	for _, finding := range u.New.findings {

@@ -32,34 +32,29 @@ func (u *Upgrade) here(run string) backup.Left {
 	return backup.Left{Home: u.home(), Folder: filepath.Join(u.Store.Dir, run), Own: func(string) (func(), error) { return u.backups.own() }}
 }
 
-// left asks the home for one of the verbs of backup.Left: here, or on the host that has it.
-func (u *Upgrade) left(ctx context.Context, verb string) (backup.Reply, error) {
-	run := u.Store.State.Run
-	if u.Old.own != nil {
-		return u.backups.ask(ctx, backup.Request{Verb: verb, Run: run, Known: u.earlierRun()})
+// there asks the host that has the home for one of the verbs of backup.Left.
+func (u *Upgrade) there(ctx context.Context, verb string) (backup.Reply, error) {
+	return u.backups.ask(ctx, backup.Request{Verb: verb, Run: u.Store.State.Run, Known: u.earlierRun()})
+}
+
+// left does something with the home of this run: here, or by its verb on the host that has it.
+func (u *Upgrade) left(ctx context.Context, verb string, here func(backup.Left) error) error {
+	if u.Old.own == nil {
+		return here(u.here(u.Store.State.Run))
 	}
-	reply, l := backup.Reply{}, u.here(run)
-	var err error
-	switch verb {
-	case backup.VerbNote:
-		err = l.Note()
-	case backup.VerbKeep:
-		reply.Count, err = l.Keep()
-	case backup.VerbTouched:
-		reply.Touched, err = l.Touched()
-	case backup.VerbUntouched:
-		err = l.Untouched()
-	case backup.VerbShut:
-		err = l.Shut()
-	case backup.VerbSpace:
-		err = l.Space(u.backups.Set)
-		if earlier := u.earlierRun(); err == nil && earlier != "" && !u.here(earlier).Known() {
-			err = &Refusal{Problem: u.here(earlier).Folder + " is gone, which has what changed after the last backup of the home of then", Fix: "`jomctl restore` brings back the backup alone"}
-		}
-	default:
-		err = fmt.Errorf("nobody knows %q", verb)
+	_, err := u.there(ctx, verb)
+	return err
+}
+
+// space looks for room, and for what a way back to an earlier release needs.
+func (u *Upgrade) space(l backup.Left) error {
+	if err := l.Space(u.backups.Set); err != nil {
+		return err
 	}
-	return reply, err
+	if earlier := u.earlierRun(); earlier != "" && !u.here(earlier).Known() {
+		return &Refusal{Problem: u.here(earlier).Folder + " is gone, which has what changed after the last backup of the home of then", Fix: "`jomctl restore` brings back the backup alone"}
+	}
+	return nil
 }
 
 // earlierRun is the run that left the home that a way back to an earlier release goes to, empty where there is none.
@@ -144,15 +139,22 @@ func pushed(status homesync.Status) error {
 
 // Listing notes the files that the last backup is made of.
 func (u *Upgrade) Listing(ctx context.Context) error {
-	_, err := u.left(ctx, backup.VerbNote)
-	return err
+	return u.left(ctx, backup.VerbNote, backup.Left.Note)
 }
 
 // Keep copies what the old version has written since, and the two files that a bad boot destroys.
 func (u *Upgrade) Keep(ctx context.Context, say op.Say) error {
-	reply, err := u.left(ctx, backup.VerbKeep)
-	if err == nil && reply.Count > 0 {
-		say("%d files that changed after the backup are kept, too", reply.Count)
+	count := 0
+	var err error
+	if u.Old.own == nil {
+		count, err = u.here(u.Store.State.Run).Keep()
+	} else {
+		var reply backup.Reply
+		reply, err = u.there(ctx, backup.VerbKeep)
+		count = reply.Count
+	}
+	if err == nil && count > 0 {
+		say("%d files that changed after the backup are kept, too", count)
 	}
 	return err
 }
@@ -162,26 +164,27 @@ func (u *Upgrade) closeThere(ctx context.Context) error {
 	if u.Old.own == nil {
 		return nil
 	}
-	_, err := u.left(ctx, backup.VerbClose)
+	_, err := u.there(ctx, backup.VerbClose)
 	return err
 }
 
 // Touched compares the home with what Keep saw.
 func (u *Upgrade) Touched(ctx context.Context) (bool, error) {
-	reply, err := u.left(ctx, backup.VerbTouched)
+	if u.Old.own == nil {
+		return u.here(u.Store.State.Run).Touched()
+	}
+	reply, err := u.there(ctx, backup.VerbTouched)
 	return reply.Touched, err
 }
 
 // Untouched puts the queue back.
 func (u *Upgrade) Untouched(ctx context.Context) error {
-	_, err := u.left(ctx, backup.VerbUntouched)
-	return err
+	return u.left(ctx, backup.VerbUntouched, backup.Left.Untouched)
 }
 
 // shutQueue takes the queue out of the home. Keep has a copy.
 func (u *Upgrade) shutQueue(ctx context.Context) error {
-	_, err := u.left(ctx, backup.VerbShut)
-	return err
+	return u.left(ctx, backup.VerbShut, backup.Left.Shut)
 }
 
 // Ahead restores, beside the home, the one that the old version left.
