@@ -264,58 +264,6 @@ func (p *Platform) packageName(e *Env, plan source.Plan) string {
 	return plan.Package
 }
 
-// otherHostVersions is otherVersions on hosts of their own: what was installed there tells its version. Other builds of the same version, and
-// what does not run, are an install's.
-func (e *Env) otherHostVersions(ctx context.Context) ([]provision.Finding, error) {
-	if e.own.known() {
-		return nil, nil
-	}
-	var findings []provision.Finding
-	for _, role := range platformRoles() {
-		for _, h := range e.Cluster.Hosts {
-			finding, err := e.otherHostVersion(ctx, role, h)
-			if err != nil {
-				return nil, err
-			}
-			if finding != nil && !slices.ContainsFunc(findings, func(one provision.Finding) bool { return one.Subject == finding.Subject }) {
-				findings = append(findings, *finding)
-			}
-		}
-	}
-	return findings, nil
-}
-
-func (e *Env) otherHostVersion(ctx context.Context, role string, h config.Host) (*provision.Finding, error) {
-	o, component := e.own, componentOf(role)
-	plan, has := o.plan(h.Name, component)
-	control := role != provision.RoleMesosAgent
-	if !has || plan.Kind == source.KindStandin || plan.Free() || control && !h.Is(config.RoleControl) || !control && !h.Is(config.RoleMesosAgent) {
-		return nil, nil //nolint:nilnil // nothing to find
-	}
-	wanted := o.fetched(plan)
-	if locked, seen := o.wants[planKey(plan)]; seen && wanted.Locked.Component == "" {
-		wanted.Locked = locked
-	}
-	programs, there, same, err := o.installer.Had(ctx, host.Looking(o.remotes[h.Name]), plan, wanted)
-	from, to := programs.Version, versionIn(plan, wanted)
-	if err != nil || !there || same || platform.Same(from, to) {
-		return nil, err
-	}
-	status, err := o.remotes[h.Name].Units().Status(ctx, role)
-	if err != nil || !status.Active {
-		return nil, err
-	}
-	said := func(version string) string {
-		if version == "" {
-			return "a version that is not known"
-		}
-		return version
-	}
-	return &provision.Finding{Subject: "components." + component + ".source",
-		Problem: fmt.Sprintf("%s runs on %s, and %s is wanted: an install would change all hosts at once", said(from), h.Name, said(to)),
-		Fix:     "run `jomctl " + platform.Verb + "`, which goes one by one and can be taken back, or set it back"}, nil
-}
-
 // refresh finds the programs of a host as they are installed now, of which some may be the new ones and some the old ones: both sides
 // describe their services by them.
 func (p *Platform) refresh(ctx context.Context, name string) error {
