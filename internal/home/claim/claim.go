@@ -76,7 +76,7 @@ func Take(ctx context.Context, repo *git.Repo, seen map[string]git.Hash, head gi
 	if err != nil {
 		return Claimed{}, err
 	}
-	title := fmt.Sprintf("Controller epoch %d starts on %s", me.Epoch, me.Host)
+	title := starts(me)
 	message := title + "\n\n" + Trailers(me)
 	owner, err := repo.Commit(ctx, git.Commit{Ref: nextOwner, Force: true, Parent: seen[git.Owner], Message: message, When: me.Started}, func(c *git.Changes) error {
 		c.Write(ownerFile, append(text, '\n'), false)
@@ -124,6 +124,17 @@ func Take(ctx context.Context, repo *git.Repo, seen map[string]git.Hash, head gi
 		}
 	}
 	return claimed, nil
+}
+
+// Begin begins an epoch in the local repository alone, while the remote is out of reach: what the controller commits until it can claim the history then
+// follows a commit that says so, too. head is what the local branch is at; Begin returns what it is at then.
+func Begin(ctx context.Context, repo *git.Repo, head git.Hash, me Owner) (git.Hash, error) {
+	message := starts(me) + " while its repository is out of reach\n\n" + Trailers(me)
+	return repo.Commit(ctx, git.Commit{Ref: repo.Main(), Parent: head, Message: message, When: me.Started}, nil)
+}
+
+func starts(me Owner) string {
+	return fmt.Sprintf("Controller epoch %d starts on %s", me.Epoch, me.Host)
 }
 
 // Trailers end the message of each commit of an owner.

@@ -28,11 +28,12 @@ type site struct {
 	t         *testing.T
 	remote    string
 	zookeeper []string
+	lock      string // in ZooKeeper
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{t: t, remote: filepath.Join(t.TempDir(), "remote.git")}
+	s := &site{t: t, remote: filepath.Join(t.TempDir(), "remote.git"), lock: owner.Path("c")}
 	out, err := exec.Command("git", "init", "--quiet", "--bare", s.remote).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return s
@@ -54,10 +55,22 @@ type host struct {
 }
 
 func (s *site) host(name string) *host {
-	return &host{site: s, name: name, dir: s.t.TempDir(), say: func(string, ...any) {}}
+	h := &host{site: s, name: name, dir: s.t.TempDir(), say: func(string, ...any) {}}
+	h.mend()
+	return h
 }
 
 func (h *host) home() string { return filepath.Join(h.dir, "home") }
+
+// way is where this host finds the remote; it can be cut for this host alone.
+func (h *host) way() string { return filepath.Join(h.dir, "way.git") }
+
+func (h *host) cut() { require.NoError(h.t, os.Remove(h.way())) }
+func (h *host) mend() {
+	if _, err := os.Lstat(h.way()); err != nil {
+		require.NoError(h.t, os.Symlink(h.remote, h.way()))
+	}
+}
 
 func (h *host) write(name, text string) {
 	h.t.Helper()
@@ -88,8 +101,8 @@ func (h *host) kept() map[string]string {
 }
 
 func (h *host) controller() *history.Run {
-	return &history.Run{Home: h.home(), Host: h.name, Task: "jenkins.1", Say: h.say, Config: history.Config{State: filepath.Join(h.dir, "state"), Repository: h.remote, Branch: "main",
-		QuietMillis: 20, MaxMillis: 200, ZooKeeper: h.zookeeper, Lock: owner.Path("c"), SessionMillis: 4000}}
+	return &history.Run{Home: h.home(), Host: h.name, Task: "jenkins.1", Say: h.say, Config: history.Config{State: filepath.Join(h.dir, "state"), Repository: h.way(), Branch: "main",
+		QuietMillis: 20, MaxMillis: 200, ZooKeeper: h.zookeeper, Lock: h.lock, SessionMillis: 4000}}
 }
 
 // up opens and starts a controller.

@@ -99,7 +99,12 @@ func (r *Run) attempt(ctx context.Context) (claim.Claimed, error) {
 			r.me.Home = newHomeID()
 		}
 	}
-	return r.claim(ctx, seen, head, max(r.epoch.Number, s.Owner.Epoch)+1)
+	// What started here while git was away had epochs that a ZooKeeper which is set up anew does not know.
+	last, err := r.lastEpoch(ctx, head)
+	if err != nil {
+		return claim.Claimed{}, err
+	}
+	return r.claim(ctx, seen, head, max(r.epoch.Number, s.Owner.Epoch, last)+1)
 }
 
 // head is what the branch is to hold before the claim: the remote's, with commits of this host on top that were not pushed.
@@ -120,14 +125,27 @@ func (r *Run) head(ctx context.Context, action restore.Action, s restore.Situati
 	if err != nil || behind || action != restore.Continue {
 		return main, err
 	}
-	// Both went on: somebody other than a controller pushed. Nobody's commits are lost, and the files stay the home's. The last epoch is still on: without
-	// ZooKeeper the history alone knows which that is.
-	out, err := r.repo.Run(ctx, "commit-tree", "-m", "Keep the controller's files over commits made by others\n\n"+claim.Trailers(claim.Owner{Epoch: max(r.epoch.Number, s.Owner.Epoch), Host: r.Host}),
+	// Both went on: somebody other than a controller pushed. Nobody's commits are lost, and the files stay the home's. The last epoch is still on.
+	last, err := r.lastEpoch(ctx, local)
+	if err != nil {
+		return main, err
+	}
+	out, err := r.repo.Run(ctx, "commit-tree", "-m", "Keep the controller's files over commits made by others\n\n"+claim.Trailers(claim.Owner{Epoch: last, Host: r.Host}),
 		"-p", local.String(), "-p", main.String(), local.String()+"^{tree}")
 	if err != nil {
 		return main, err
 	}
 	return git.ParseHash(strings.TrimSpace(out))
+}
+
+// lastEpoch is the epoch that a controller's last commit up to the given one belongs to; 0 for none.
+func (r *Run) lastEpoch(ctx context.Context, commit git.Hash) (int64, error) {
+	if commit.IsZero() {
+		return 0, nil
+	}
+	message, err := r.repo.Run(ctx, "log", "-1", "--first-parent", "--grep=^"+claim.Trailer, "--format=%B", commit.String())
+	epoch, _ := claim.EpochOf(message)
+	return epoch, err
 }
 
 func pick(first, second git.Hash) git.Hash {
@@ -167,7 +185,8 @@ func (r *Run) announce(ctx context.Context, epoch int64) error {
 	return r.held.SetEpoch(ctx, owner.Epoch{Number: epoch, Home: r.me.Home})
 }
 
-// late says whether the controller may start before its claim: the home is whole, and its last epoch is the last one of all.
+// late says whether the controller may start before its claim: the home is whole, and its last epoch is the last one of all. If so it begins an epoch, which
+// ZooKeeper knows before the home does: a home whose number were ahead could meet another controller's epoch of the same number there.
 func (r *Run) late(ctx context.Context) (claim.Claimed, bool, error) {
 	marker, marked, err := claim.ReadMarker(r.Home)
 	if err != nil || !marked || r.held == nil {
@@ -186,11 +205,15 @@ func (r *Run) late(ctx context.Context) (claim.Claimed, bool, error) {
 	}
 	epoch := r.epoch.Number + 1
 	r.me.Home, r.me.Epoch = marker.Home, epoch
-	marker.Epoch = epoch
-	if err := claim.WriteMarker(r.Home, marker); err != nil {
+	if err := r.announce(ctx, epoch); err != nil {
 		return claim.Claimed{}, false, err
 	}
-	return claim.Claimed{Epoch: epoch, Head: refs[r.repo.Main()]}, true, r.announce(ctx, epoch)
+	head, err := claim.Begin(ctx, r.repo, refs[r.repo.Main()], r.me)
+	if err != nil {
+		return claim.Claimed{}, false, err
+	}
+	marker.Epoch = epoch
+	return claim.Claimed{Epoch: epoch, Head: head}, true, claim.WriteMarker(r.Home, marker)
 }
 
 // claimLate makes up for the claim. A history that is not this home's by now is another's.
