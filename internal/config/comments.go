@@ -13,6 +13,9 @@ import (
 //go:embed types.go
 var typesSource string
 
+//go:embed typesjenkins.go
+var jenkinsSource string
+
 //go:embed drill.go
 var drillSource string
 
@@ -22,7 +25,7 @@ var watchSource string
 // comments maps Type and Type.Field to the doc comment, on one line.
 func comments() map[string]string {
 	found := map[string]string{}
-	for name, source := range map[string]string{"types.go": typesSource, "drill.go": drillSource, "watch.go": watchSource} {
+	for name, source := range map[string]string{"types.go": typesSource, "typesjenkins.go": jenkinsSource, "drill.go": drillSource, "watch.go": watchSource} {
 		f, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
 		if err != nil {
 			panic("config: the embedded " + name + " does not parse: " + err.Error()) // it compiled
