@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -258,60 +256,6 @@ func (m *mutator) answer(ctx context.Context, change mutation, result op.Result,
 	}
 	m.app.say("%v", err)
 	return &reported{exitCode(err)}
-}
-
-// rollBack takes back what the journal says was begun.
-func (m *mutator) rollBack(ctx context.Context, path string) error {
-	change, err := m.wayBack(path)(ctx, m.session)
-	if err != nil {
-		return err
-	}
-	defer change.discard()
-	journal, err := op.OpenJournal(path)
-	if err != nil {
-		return err
-	}
-	defer journal.Close()
-	begun := journal.Log().Begun()
-	if change.Next != nil && !knows(change.Plan, begun) {
-		next, err := change.Next(ctx, m.session)
-		if err != nil {
-			return err
-		}
-		change.Plan.Stages = append(change.Plan.Stages, next.Plan.Stages...)
-	}
-	change.Plan.Verb = m.verb()
-	text := fmt.Sprintf("rollback of %s: %d steps to take back\n", m.verb(), len(begun))
-	for _, id := range begun {
-		text += "  " + id + "\n"
-	}
-	if err := m.confirm(ctx, text, "Take these steps back, the last one first"); err != nil {
-		return err
-	}
-	change.Closes = false
-	opts, undraw := m.options(ctx, journal, change)
-	defer undraw()
-	result, err := op.Rollback(ctx, change.Plan, opts)
-	m.app.lines.note(m.app.resultData(result, path, nil))
-	if err != nil {
-		return err
-	}
-	if m.app.global.Output == formatJSON {
-		err = m.app.writeResult(result, path, nil)
-	}
-	m.app.say("%s rolled back: %d steps taken back, %d kept", m.verb(), result.Count(op.OutcomeRolledBack), result.Count(op.OutcomeKept))
-	return errors.Join(err, &reported{exitRolledBack})
-}
-
-// knows says that a plan has all the steps.
-func knows(plan op.Plan, steps []string) bool {
-	ids := map[string]bool{}
-	for _, stage := range plan.Stages {
-		for _, step := range stage.Steps {
-			ids[step.ID] = true
-		}
-	}
-	return !slices.ContainsFunc(steps, func(id string) bool { return !ids[id] })
 }
 
 // options starts drawing, too; what it returns second ends that.
