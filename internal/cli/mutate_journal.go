@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 
+	"github.com/jomctl/jomctl/internal/filesum"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -51,10 +49,6 @@ func (m *mutator) journal(before string) (*op.Journal, error) {
 
 // fileSum is the checksum of a file, empty where it cannot be read.
 func fileSum(path string) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+	sum, _ := filesum.SHA256(path)
+	return sum
 }
