@@ -58,31 +58,29 @@ func (f *Fleet) Machines() []host.Machine {
 
 // Services are the services of a role (RoleZooKeeper, ...) on all hosts that have it, in the order of the file.
 func (f *Fleet) Services(role string) []Service {
-	if role == RoleRegistry {
-		if h, own := RegistryHost(f.config); own {
-			return []Service{f.Registry(h)}
-		}
-		return nil
-	}
-	kinds := map[string]struct {
-		on   config.Role
-		make func(config.Host) Service
-	}{
-		RoleZooKeeper:   {config.RoleControl, f.ZooKeeper},
-		RoleMesosMaster: {config.RoleControl, f.MesosMaster},
-		RoleMarathon:    {config.RoleControl, f.Marathon},
-		RoleEdge:        {config.RoleControl, f.Edge},
-		RoleMesosAgent:  {config.RoleMesosAgent, f.MesosAgent},
-	}
-	kind, ok := kinds[role]
-	if !ok {
-		return nil
-	}
+	makers := map[string]func(config.Host) Service{RoleZooKeeper: f.ZooKeeper, RoleMesosMaster: f.MesosMaster, RoleMarathon: f.Marathon,
+		RoleEdge: f.Edge, RoleMesosAgent: f.MesosAgent, RoleRegistry: f.Registry}
 	var all []Service
-	for _, h := range f.config.HostsWith(kind.on) {
-		all = append(all, kind.make(h))
+	for _, h := range f.config.Hosts {
+		if f.Serves(h, role) {
+			all = append(all, makers[role](h))
+		}
 	}
 	return all
+}
+
+// Serves says whether a host of the file has the service of a role, whose unit has the role's name.
+func (f *Fleet) Serves(h config.Host, role string) bool {
+	switch role {
+	case RoleZooKeeper, RoleMesosMaster, RoleMarathon, RoleEdge:
+		return h.Is(config.RoleControl)
+	case RoleMesosAgent:
+		return h.Is(config.RoleMesosAgent)
+	case RoleRegistry:
+		at, own := RegistryHost(f.config)
+		return own && at.Name == h.Name
+	}
+	return false
 }
 
 // AllServices are all services of the cluster, in the order in which they are started.

@@ -166,10 +166,12 @@ func TestEveryServiceIsCompleteAndUnderTheStateFolder(t *testing.T) {
 		for _, path := range append([]string{s.Unit.Dir, s.Unit.LogFile}, s.Dirs...) {
 			assert.True(t, strings.HasPrefix(path, c.StateDir()+"/hosts/"+s.Host.Name()+"/"), path)
 		}
+		assert.Equal(t, s.Role, s.Unit.Name, "which Serves, and those who ask it, rely on")
 		assert.NotEmpty(t, s.Unit.Stamp, s.Title())
 		assert.Equal(t, s.Unit.Digest(), serviceAgain(f, s).Unit.Digest(), "%s is the same every time", s.Title())
 	}
 	assert.Nil(t, f.Services("no-such-role"))
+	assert.False(t, f.Serves(c.Hosts[0], "no-such-role"))
 	assert.Nil(t, f.Machine("no-such-host"))
 	c.Target = config.TargetHosts
 	_, err := NewLocalFleet(c, standins())

@@ -207,6 +207,7 @@ func TestTheRegistryIsOnTheControlHostThatItsAddressNames(t *testing.T) {
 		require.Len(t, services, 1, address)
 		assert.Equal(t, want, services[0].Host.Name())
 		assert.Contains(t, string(services[0].Files[0].Data), "addr: '"+RegistryAddress(c)+"'")
+		assert.Equal(t, RoleRegistry, services[0].Unit.Name)
 		assert.Equal(t, services[0].Title(), f.AllServices()[len(f.AllServices())-1].Title())
 	}
 	_, own := RegistryHost(newConfig(t))

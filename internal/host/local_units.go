@@ -11,11 +11,18 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // localUnits keeps each unit in a folder of its own with one detached supervisor process.
 type localUnits struct {
 	dir, executable string
+
+	// names, specs and states are what the files have said to those who look.
+	names  wholefile.Memo[[]string]
+	specs  wholefile.Memo[Unit]
+	states wholefile.Memo[state]
 }
 
 func (l *localUnits) folder(name string) string { return filepath.Join(l.dir, name) }
@@ -147,8 +154,9 @@ func endSupervisor(dir string) error {
 
 func (l *localUnits) Status(_ context.Context, name string) (Status, error) {
 	dir, status := l.folder(name), Status{Name: name}
-	var u Unit
-	if err := readJSON(filepath.Join(dir, specName), &u); errors.Is(err, fs.ErrNotExist) {
+	spec := filepath.Join(dir, specName)
+	u, err := l.specs.Of(spec, func() (u Unit, err error) { return u, readJSON(spec, &u) })
+	if errors.Is(err, fs.ErrNotExist) {
 		return status, nil
 	} else if err != nil {
 		return status, fmt.Errorf("look at unit %s: %w", name, err)
@@ -157,7 +165,7 @@ func (l *localUnits) Status(_ context.Context, name string) (Status, error) {
 	if err != nil {
 		return status, fmt.Errorf("look at unit %s: %w", name, err)
 	}
-	s, err := readState(dir)
+	s, err := l.states.Of(filepath.Join(dir, stateName), func() (state, error) { return readState(dir) })
 	if err != nil {
 		return status, fmt.Errorf("look at unit %s: %w", name, err)
 	}
@@ -189,7 +197,7 @@ func (l *localUnits) Remove(ctx context.Context, name string) error {
 }
 
 func (l *localUnits) List(ctx context.Context) ([]Status, error) {
-	entries, err := os.ReadDir(l.dir)
+	names, err := l.names.Of(l.dir, func() ([]string, error) { return namesIn(l.dir) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -197,8 +205,8 @@ func (l *localUnits) List(ctx context.Context) ([]Status, error) {
 		return nil, fmt.Errorf("list units: %w", err)
 	}
 	var all []Status
-	for _, entry := range entries {
-		status, err := l.Status(ctx, entry.Name())
+	for _, name := range names {
+		status, err := l.Status(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -207,4 +215,13 @@ func (l *localUnits) List(ctx context.Context) ([]Status, error) {
 		}
 	}
 	return all, nil
+}
+
+func namesIn(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names, err
 }

@@ -26,10 +26,17 @@ func lookUp(pid int) (process, bool) {
 	if pid <= 0 {
 		return process{}, false
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fd, err := openPlain("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return process{}, false
 	}
+	defer func() { _ = syscall.Close(fd) }()
+	var line [1024]byte // the command in it has 64 bytes at most, and the kernel gives a line that fits at once
+	n := 0
+	if err := uninterrupted(func() error { n, err = syscall.Read(fd, line[:]); return err }); err != nil {
+		return process{}, false
+	}
+	text := line[:n]
 	// The second field is the command in brackets, and may itself contain brackets and blanks.
 	end := bytes.LastIndexByte(text, ')')
 	if end < 0 {

@@ -141,19 +141,35 @@ func lockFile(path string, wait time.Duration) (*os.File, error) {
 	}
 }
 
-// locked says whether some other open file holds the lock.
+// locked says whether some other open file holds the lock. It is asked of every unit at each look at a cluster, and goes without an os.File.
 func locked(path string) (bool, error) {
-	file, err := os.Open(path)
+	fd, err := openPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer file.Close()
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	defer func() { _ = syscall.Close(fd) }()
+	err = uninterrupted(func() error { return syscall.Flock(fd, syscall.LOCK_SH|syscall.LOCK_NB) })
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return true, nil
 	}
 	return false, err
+}
+
+func openPlain(path string) (fd int, err error) {
+	err = uninterrupted(func() error {
+		fd, err = syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		return err
+	})
+	return fd, err
+}
+
+func uninterrupted(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
 }

@@ -162,6 +162,41 @@ func TestAKilledProgramComesBack(t *testing.T) {
 	assert.Equal(t, "signal killed", s.LastExit.String())
 }
 
+// What a look has learned of files that were left alone is kept; it follows them all the same.
+func TestAUnitThatWasLeftAloneIsStillFollowed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	u := r.unit("exec sleep 1000")
+	r.apply(u)
+	began, first := time.Now(), r.status()
+	r.await("it is looked at for a while", func() bool {
+		s, err := r.Units().List(t.Context())
+		require.NoError(t, err)
+		require.Len(t, s, 1)
+		require.Equal(t, first, s[0])
+		return time.Since(began) > 2500*time.Millisecond
+	})
+	require.NoError(t, syscall.Kill(first.PID, syscall.SIGKILL))
+	r.await("another program is seen", func() bool { s := r.status(); return s.Running && s.PID != first.PID && s.Restarts == 1 })
+
+	u.Stamp = "changed"
+	require.True(t, r.apply(u))
+	require.Equal(t, u.Digest(), r.status().Digest)
+	other := u
+	other.Name = "another"
+	r.apply(other)
+	all, err := r.Units().List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	require.NoError(t, r.Units().Stop(t.Context(), "prog"))
+	require.False(t, r.status().Active)
+	require.NoError(t, r.Units().Remove(t.Context(), "another"))
+	all, err = r.Units().List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	require.False(t, all[0].Running)
+}
+
 func TestStopEndsTheGroupOrTheProcess(t *testing.T) {
 	for mode, childSurvives := range map[KillMode]bool{KillGroup: false, KillProcess: true} {
 		t.Run(string(mode), func(t *testing.T) {

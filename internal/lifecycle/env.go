@@ -18,6 +18,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/lifecycle/war"
 	"github.com/jomctl/jomctl/provision"
 )
@@ -41,6 +42,8 @@ type Env struct {
 	notes []string
 	// own is set for hosts of their own: every target but local.
 	own *ownHosts
+	// recorded reads what is installed.
+	recorded *record.Reader
 	// intended are hosts whose coming or going is what the running operation is about.
 	intended []string
 }
@@ -106,7 +109,7 @@ func newEnv(c *config.Cluster, programs provision.Programs, fleet *provision.Fle
 	if err != nil {
 		return nil, &Refusal{Problem: err.Error(), Fix: "set `release` in " + c.File}
 	}
-	env := &Env{Cluster: c, Release: release, Programs: programs, Fleet: fleet,
+	env := &Env{Cluster: c, Release: release, Programs: programs, Fleet: fleet, recorded: &record.Reader{},
 		ZooKeeper: cluster.ZooKeeper{Servers: provision.ZooKeeperServers(c)}}
 	var masters, marathons []string
 	for _, h := range c.HostsWith(config.RoleControl) {

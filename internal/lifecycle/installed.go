@@ -44,7 +44,7 @@ func (e *Env) recordStep() op.Step {
 // changed lists what the file says otherwise than what is installed and that cannot be carried out on a cluster that lives.
 // Everything else is carried out by the plan.
 func (e *Env) changed() ([]provision.Finding, error) {
-	old, err := record.Installed(e.Cluster.File)
+	old, err := e.recorded.Installed(e.Cluster.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -40,29 +40,31 @@ func (e *Env) leftovers() []leftover {
 	if e.own != nil {
 		return nil // a host is taken out by a command of its own, which drains it
 	}
-	entries, err := os.ReadDir(e.hostsDir())
+	hosts := e.hostsDir()
+	entries, err := os.ReadDir(hosts)
 	if err != nil {
 		return nil // nothing is installed, or nothing could be started either
 	}
-	wanted := map[[2]string]bool{} // host and unit
-	for _, s := range e.Fleet.AllServices() {
-		wanted[[2]string{s.Host.Name(), s.Unit.Name}] = true
-	}
 	var all []leftover
 	for _, entry := range entries {
-		dir := filepath.Join(e.hostsDir(), entry.Name())
-		machine, err := host.NewLocal(entry.Name(), "", dir, e.Programs.Jomctl)
-		if err != nil || !entry.IsDir() {
+		if !entry.IsDir() {
 			continue
 		}
+		dir := filepath.Join(hosts, entry.Name())
+		add := func(units, dirs []string, what string) {
+			if machine, err := host.NewLocal(entry.Name(), "", dir, e.Programs.Jomctl); err == nil {
+				all = append(all, leftover{machine: machine, units: units, dirs: dirs, what: what})
+			}
+		}
 		known := knownUnits(dir)
-		if _, stays := e.Cluster.Host(entry.Name()); !stays {
-			all = append(all, leftover{machine: machine, units: known, dirs: []string{dir}, what: "host " + entry.Name()})
+		h, stays := e.Cluster.Host(entry.Name())
+		if !stays {
+			add(known, []string{dir}, "host "+entry.Name())
 			continue
 		}
 		for _, unit := range known {
-			if !wanted[[2]string{entry.Name(), unit}] {
-				all = append(all, leftover{machine: machine, units: []string{unit}, dirs: []string{filepath.Join(dir, unit)}, what: unit + " on " + entry.Name()})
+			if !e.Fleet.Serves(h, unit) {
+				add([]string{unit}, []string{filepath.Join(dir, unit)}, unit+" on "+entry.Name())
 			}
 		}
 	}

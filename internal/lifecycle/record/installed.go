@@ -22,16 +22,31 @@ func InstalledFile(stateDir string) string { return filepath.Join(stateDir, "ins
 
 // Installed is the cluster that was last installed beside the cluster file, with the addresses that are known of its machines. The error is
 // fs.ErrNotExist when there is none.
-func Installed(file string) (*config.Cluster, error) {
+func Installed(file string) (*config.Cluster, error) { return (&Reader{}).Installed(file) }
+
+// Reader is for those who read the record beside one cluster file again and again: it is parsed anew when it has changed. The zero Reader is ready.
+type Reader struct {
+	parsed wholefile.Memo[*config.Cluster]
+}
+
+// Installed is what the function of that name gives.
+func (r *Reader) Installed(file string) (*config.Cluster, error) {
 	path := InstalledFile((&config.Cluster{File: file}).StateDir())
-	data, err := os.ReadFile(path)
+	kept, err := r.parsed.Of(path, func() (*config.Cluster, error) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading what is installed: %w", err)
+		}
+		c, err := config.Parse(data, file) // relative paths are those of the user's file
+		if err != nil {
+			return nil, fmt.Errorf("reading what is installed: %s cannot be used (mend it, or remove it): %w", path, err)
+		}
+		return c, nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("reading what is installed: %w", err)
+		return nil, err
 	}
-	c, err := config.Parse(data, file) // relative paths are those of the user's file
-	if err != nil {
-		return nil, fmt.Errorf("reading what is installed: %s cannot be used (mend it, or remove it): %w", path, err)
-	}
+	c := kept.Clone()
 	var unknown *inventory.NotMadeError
 	if err := inventory.Complete(c); err != nil && !errors.As(err, &unknown) {
 		return nil, err

@@ -1,15 +1,18 @@
 package record
 
 import (
+	"context"
 	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
+	"github.com/jomctl/jomctl/internal/testkit"
 	"github.com/jomctl/jomctl/provision/source"
 )
 
@@ -132,4 +135,37 @@ func TestTheInstalledLockIsTheOneThatWasKept(t *testing.T) {
 	lock, err = InstalledLock(c)
 	require.NoError(t, err)
 	require.Equal(t, "1", lock.Sources[0].Version)
+}
+
+func TestAReaderFollowsTheRecord(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "cluster.yaml")
+	r := &Reader{}
+	_, err := r.Installed(file)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	write := func(name string) {
+		c, err := config.Parse([]byte("apiVersion: jomctl/v1\ntarget: local\nname: "+name+"\n"), file)
+		require.NoError(t, err)
+		require.NoError(t, WriteInstalled(c))
+	}
+	write("one")
+	began := time.Now()
+	testkit.Eventually(t, time.Minute, "it is read for a while", func(context.Context) bool {
+		c, err := r.Installed(file)
+		require.NoError(t, err)
+		require.Equal(t, "one", c.Name)
+		require.NotEmpty(t, c.Hosts[0].Address)
+		c.Name, c.Hosts[0].Address = "what a reader makes of it is its own", ""
+		return time.Since(began) > 2500*time.Millisecond
+	})
+	write("two")
+	c, err := r.Installed(file)
+	require.NoError(t, err)
+	require.Equal(t, "two", c.Name)
+	require.NoError(t, os.WriteFile(InstalledFile(c.StateDir()), []byte("nonsense"), 0o600))
+	_, err = r.Installed(file)
+	require.ErrorContains(t, err, "cannot be used")
+	require.NoError(t, os.Remove(InstalledFile(c.StateDir())))
+	_, err = r.Installed(file)
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
