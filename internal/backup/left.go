@@ -116,7 +116,7 @@ func (l Left) Untouched() error {
 }
 
 // Back puts the home in place that Keep has seen: a backup, and what changed after it. The home that is there is kept beside it, under a
-// name with the word and the time. finish is called with the restored home before it takes the other's place.
+// name with the word and the time; kept is empty where there was none. finish is called with the restored home before it takes the other's place.
 func (l Left) Back(ctx context.Context, set Set, id, word string, finish func(beside string) error) (kept string, err error) {
 	release, err := l.Own(l.Home)
 	if err != nil {
@@ -141,7 +141,7 @@ func (l Left) Back(ctx context.Context, set Set, id, word string, finish func(be
 	}
 	now := time.Now()
 	before, err := Exchange(l.Home, beside, now)
-	if err != nil {
+	if err != nil || before == "" { // there was no home
 		return "", err
 	}
 	kept = l.Home + "." + word + "-" + now.UTC().Format("20060102T150405Z")

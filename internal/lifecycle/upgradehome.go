@@ -234,7 +234,11 @@ func (u *Upgrade) putBack(ctx context.Context, earlier, id, word string, say op.
 			return errors.Join(keepAdmin(beside, u.Old.Cluster, say), u.carryMarker(beside))
 		})
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case kept == "":
+		say("the home is restored; there was none")
+	default:
 		say("the home is restored; the one that was there is kept as %s", kept)
 	}
 	return kept, err

@@ -59,5 +59,8 @@ func fileTime(folder string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("asking for the time of %s: %w", folder, err)
 	}
 	info, err := file.Stat()
-	return info.ModTime(), errors.Join(err, file.Close(), os.Remove(file.Name()))
+	if err = errors.Join(err, file.Close(), os.Remove(file.Name())); err != nil {
+		return time.Time{}, fmt.Errorf("asking for the time of %s: %w", folder, err)
+	}
+	return info.ModTime(), nil
 }

@@ -6,7 +6,9 @@ import (
 )
 
 // yamlKey is a key of YAML whose value is a secret.
-var yamlKey = regexp.MustCompile(`(?i)^["']?[a-z0-9_.-]*(?:password|passphrase|secret|privatekey|secretkey|apitoken|accesskey)["']?[ \t]*:(?:[ \t]+|$)`)
+var yamlKey = regexp.MustCompile(`(?i)^(?:["']` + secretName + `["'][ \t]*:[ \t]*|` + secretName + `[ \t]*:(?:[ \t]+|$))`) // JSON, which is YAML, has no space behind the colon
+
+const secretName = `[a-z0-9_.-]*(?:password|passphrase|secret|privatekey|secretkey|apitoken|accesskey)`
 
 // yamlSecret returns where the first key is whose value is a secret that anybody can read, or -1. It reads lines, as a file need not be valid:
 // block style and {flow: style}, quoted and block scalars, comments.
@@ -79,13 +81,13 @@ func yamlScalar(value, after string, indent int, flow bool) string {
 		_, value, _ = strings.Cut(value, " ")
 		value = strings.TrimSpace(value)
 	}
-	if value == "" {
-		return ""
+	if value == "" || value[0] == '#' {
+		return lineBelow(after, indent)
 	}
 	switch value[0] {
 	case '"', '\'':
 		return value[:quotedLength(value)]
-	case '{', '[', '*', '#':
+	case '{', '[', '*':
 		return ""
 	case '|', '>':
 		for line := range strings.Lines(after) {
@@ -106,6 +108,30 @@ func yamlScalar(value, after string, indent int, flow bool) string {
 	}
 	value, _, _ = strings.Cut(value, " #")
 	return value
+}
+
+// lineBelow is the scalar that begins on a line below its key, or "" where another key or a collection is there.
+func lineBelow(after string, indent int) string {
+	for line := range strings.Lines(after) {
+		text := strings.TrimSpace(line)
+		switch {
+		case text == "" || text[0] == '#':
+			continue
+		case indentOf(line) <= indent || strings.ContainsRune("-?:{}[],|>*&!%@", rune(text[0])):
+			return ""
+		case text[0] == '"' || text[0] == '\'':
+			length := quotedLength(text)
+			if strings.HasPrefix(strings.TrimLeft(text[length:], " \t"), ":") {
+				return ""
+			}
+			return text[:length]
+		case strings.HasSuffix(text, ":") || strings.Contains(text, ": "):
+			return ""
+		}
+		text, _, _ = strings.Cut(text, " #")
+		return text
+	}
+	return ""
 }
 
 func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

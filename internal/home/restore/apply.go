@@ -70,7 +70,7 @@ func Apply(ctx context.Context, repo *git.Repo, commit git.Hash, home string, on
 	return written, removed, nil
 }
 
-// Aside is where, in a home, files are that a restore replaced and that no history has.
+// Aside is where, in a home, files are that a restore replaced and that no history has. Those of a second restore have ".2" behind their names.
 const Aside = ".jomctl/before-restore"
 
 func moveAside(home, name string) error {
@@ -81,7 +81,15 @@ func moveAside(home, name string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
-	return os.Rename(filepath.Join(home, name), to)
+	free := to
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(free); errors.Is(err, fs.ErrNotExist) {
+			return os.Rename(filepath.Join(home, name), free)
+		} else if err != nil {
+			return err
+		}
+		free = fmt.Sprintf("%s.%d", to, n)
+	}
 }
 
 // each calls visit with the files of a commit that are named.

@@ -173,6 +173,12 @@ func TestADamagedFileIsRestored(t *testing.T) {
 	changes, err = restore.Changes(t.Context(), repo, good, home)
 	require.NoError(t, err)
 	require.Empty(t, changes)
+
+	write(t, home, "config.xml", "<another half")
+	_, _, err = restore.Apply(t.Context(), repo, good, home, nil)
+	require.NoError(t, err)
+	require.Equal(t, "<hudson><half", read(t, home, filepath.Join(restore.Aside, "config.xml")), "what an earlier restore put there stays")
+	require.Equal(t, "<another half", read(t, home, filepath.Join(restore.Aside, "config.xml.2")))
 }
 
 // A file may have become a folder since, and a folder a file.
