@@ -15,7 +15,6 @@ import (
 	"github.com/jomctl/jomctl/internal/lifecycle"
 	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
-	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/ui"
 )
@@ -238,15 +237,13 @@ func newAgentsRemove(a *app) *cobra.Command {
 }
 
 func removeAgents(ctx context.Context, s *session, opts *agentsOptions) (mutation, error) {
-	before := s.Cluster
-	change, err := clusterfile.RemoveAgents(before, opts.names)
+	change, err := clusterfile.RemoveAgents(s.Cluster, opts.names)
 	if err != nil {
 		return mutation{}, err
 	}
-	if len(change.Changed) == 0 { // the file was changed by a run that was cut off
-		if before, err = record.Installed(s.Cluster.File); err != nil {
-			return mutation{}, err
-		}
+	before, err := clusterfile.WithRemoved(s.Cluster, opts.names)
+	if err != nil {
+		return mutation{}, err
 	}
 	s.Cluster = change.Cluster
 	env, err := openHosts(ctx, s, false)

@@ -197,6 +197,9 @@ func TestARemovalKeepsTheHomeAndWhatIsNeeded(t *testing.T) {
 	_, _, err = env.RemoveStages(t.Context(), c, []string{"a1"}, RemoveOptions{})
 	require.ErrorContains(t, err, "the home of the controller, with all jobs, is on its disk")
 
+	_, _, err = env.RemoveStages(t.Context(), change.Cluster, []string{"a3"}, RemoveOptions{})
+	require.ErrorContains(t, err, "there is no Mesos agent a3", "a host of no address is not drained")
+
 	state, err := env.Mesos.State(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, carriesError(env, state))

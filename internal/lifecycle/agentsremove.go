@@ -11,6 +11,7 @@ import (
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/jenkins"
+	"github.com/jomctl/jomctl/internal/lifecycle/clusterfile"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
@@ -37,6 +38,11 @@ type RemoveOptions struct {
 // of the cluster is taken from their hosts. before is the cluster with them. warnings are what is lost. What cannot be done
 // is a *Refusal.
 func (e *Env) RemoveStages(ctx context.Context, before *config.Cluster, names []string, opts RemoveOptions) (stages []op.Stage, warnings []string, err error) {
+	for _, name := range names {
+		if h, there := before.Host(name); !there || !h.Is(config.RoleMesosAgent) {
+			return nil, nil, clusterfile.NoAgent(before, name)
+		}
+	}
 	was, err := e.sibling(before)
 	if err != nil {
 		return nil, nil, err

@@ -123,6 +123,26 @@ func RemoveAgents(c *config.Cluster, names []string) (Change, error) {
 	}, wanted)
 }
 
+// WithRemoved is a cluster with those of the named hosts that a removal which was cut off has taken out of its file, and that are still installed.
+func WithRemoved(c *config.Cluster, names []string) (*config.Cluster, error) {
+	all := c.Clone()
+	for _, name := range names {
+		if _, there := all.Host(name); there {
+			continue
+		}
+		old, err := record.Installed(c.File)
+		if err != nil {
+			return nil, err
+		}
+		h, was := old.Host(name)
+		if !was {
+			return nil, NoAgent(c, name)
+		}
+		all.Hosts = append(all.Hosts, h)
+	}
+	return all, nil
+}
+
 // NoAgent is the refusal of a name that no Mesos agent has; it says which Mesos agents there are.
 func NoAgent(c *config.Cluster, name string) error {
 	var names []string

@@ -106,3 +106,21 @@ hosts:
 	require.Equal(t, "m1, m3, m4", record.ControlNames(change.Cluster))
 	require.Equal(t, "m4", change.Cluster.Hosts[1].Name, "it takes the number of the one that it stands for")
 }
+
+func TestHostsThatLeftTheFileAreStillTakenDown(t *testing.T) {
+	c := lifecycletest.Installed(t, lifecycletest.OwnHosts)
+	a2, _ := c.Host("a2")
+	change, err := RemoveAgents(c, []string{"a2"})
+	require.NoError(t, err)
+	require.NoError(t, change.Step().Do(t.Context(), lifecycletest.Quiet)) // and then it was cut off
+	before, err := WithRemoved(change.Cluster, []string{"a1", "a2"})
+	require.NoError(t, err)
+	was, there := before.Host("a2")
+	require.True(t, there, "of two, one may be out of the file already")
+	require.Equal(t, a2, was)
+	require.Len(t, before.Hosts, len(c.Hosts))
+	_, still := change.Cluster.Host("a2")
+	require.False(t, still, "the cluster to come stays without it")
+	_, err = WithRemoved(c, []string{"a9"})
+	require.ErrorContains(t, err, "there is no Mesos agent a9")
+}
