@@ -39,6 +39,11 @@ type Left struct {
 
 func (l Left) file(name string) string { return filepath.Join(l.Folder, name) }
 
+// Paths are what the methods have put into Folder, or may have.
+func (l Left) Paths() []string {
+	return []string{l.file(listingFile), l.file(leftFile), l.file(deltaFolder), l.file(asideFolder), l.file(aheadFile)}
+}
+
 // Note lists the files that the last backup is about to be made of.
 func (l Left) Note() error {
 	files, err := Files(l.Home)

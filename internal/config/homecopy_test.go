@@ -22,3 +22,13 @@ func TestAHomeCopyIsOneThatWasKeptBesideTheHome(t *testing.T) {
 	}
 	assert.False(t, IsHomeCopy("", ".failed-upgrade-20261101T020304Z"))
 }
+
+func TestWhatGoesWithAHome(t *testing.T) {
+	for path, does := range map[string]bool{
+		"/srv/home.before-restore-20261101T020304Z": true, "/srv/home.restoring-0123abcd": true, "/srv/home.upgrades": true,
+		"/srv/home": false, "/srv/home.restoring-": false, "/srv/home.restoring-0123abcd5": false, "/srv/home.restoring-somewhat": false, "/srv/home2.restoring-0123abcd": false, "/srv/home.upgrades2": false,
+	} {
+		assert.Equal(t, does, GoesWithHome("/srv/home", path), path)
+	}
+	assert.False(t, GoesWithHome("", ".restoring-0123abcd"))
+}

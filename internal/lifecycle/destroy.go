@@ -12,10 +12,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jomctl/jomctl/internal/backup"
 	"github.com/jomctl/jomctl/internal/cluster"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
+	runprogress "github.com/jomctl/jomctl/internal/lifecycle/progress"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/provision"
@@ -166,14 +168,25 @@ func (e *Env) reapStep() op.Step {
 	}
 }
 
+// partsOfHome are the files of the home that upgrades on this machine have kept for a way back. Their reports stay.
+func (e *Env) partsOfHome() (paths []string) {
+	runs, _ := os.ReadDir(UpgradeDir(e.Cluster)) // none where there is no such folder
+	for _, run := range runs {
+		if run.IsDir() {
+			paths = append(paths, backup.Left{Folder: filepath.Join(UpgradeDir(e.Cluster), run.Name())}.Paths()...)
+		}
+	}
+	return paths
+}
+
 func (e *Env) hostsDir() string { return filepath.Join(e.Cluster.StateDir(), "hosts") }
 
-// homesAt are a home on this machine, and those that restores and upgrades have kept beside it.
+// homesAt are a home on this machine, and what restores and upgrades have kept beside it.
 func homesAt(home string) []string {
 	paths := []string{home}
 	beside, _ := os.ReadDir(filepath.Dir(home)) // where the folder is gone, so is everything in it
 	for _, entry := range beside {
-		if at := filepath.Join(filepath.Dir(home), entry.Name()); config.IsHomeCopy(home, at) {
+		if at := filepath.Join(filepath.Dir(home), entry.Name()); config.GoesWithHome(home, at) {
 			paths = append(paths, at)
 		}
 	}
@@ -190,6 +203,7 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 		generated = generated[1:]
 	} else {
 		paths = append(paths, filepath.Join(state, "secrets", "admin.hash"))
+		paths = append(paths, e.partsOfHome()...)
 		if e.own == nil && opts.Home != "" {
 			paths = append(paths, homesAt(opts.Home)...)
 		}
@@ -202,6 +216,8 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 			paths = append(paths, path)
 		}
 	}
+	// A cluster that is gone is not half-way through an upgrade, nor has the next one in this folder what this one was proven with.
+	paths = append(paths, runprogress.File(UpgradeDir(e.Cluster)), runprogress.File(PlatformDir(e.Cluster)))
 	paths = append(paths, record.IDFile(e.Cluster), record.ControlChangeFile(state), record.InstalledFile(state)) // last, as a destroy goes by them
 	if e.Cluster.HostsFrom != nil {
 		paths = append(paths, inventory.File(e.Cluster))

@@ -5,11 +5,15 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
+	"github.com/jomctl/jomctl/internal/lifecycle/platform"
+	runprogress "github.com/jomctl/jomctl/internal/lifecycle/progress"
+	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
 )
 
@@ -86,8 +90,8 @@ func TestAHomeOutsideGoesWhenItIsNamedAndWhatWasKeptOfItToo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			home := filepath.Join(dir, "home")
-			copied, other := home+".before-restore-20261101T020304Z", filepath.Join(dir, "homework")
-			for _, folder := range []string{home, copied, other} {
+			copied, part, other := home+".before-restore-20261101T020304Z", home+".restoring-0123abcd", filepath.Join(dir, "homework")
+			for _, folder := range []string{home, copied, part, other} {
 				require.NoError(t, os.MkdirAll(filepath.Join(folder, "jobs"), 0o700))
 			}
 			c := lifecycletest.Local(t, "")
@@ -103,10 +107,51 @@ func TestAHomeOutsideGoesWhenItIsNamedAndWhatWasKeptOfItToo(t *testing.T) {
 			if named {
 				require.NoDirExists(t, home)
 				require.NoDirExists(t, copied)
+				require.NoDirExists(t, part, "a restore that was cut off is a home, too")
 				return
 			}
 			require.DirExists(t, filepath.Join(home, "jobs"))
 			require.DirExists(t, filepath.Join(copied, "jobs"))
+		})
+	}
+}
+
+// TestANewClusterIsNotHalfWayThroughAnUpgradeOfTheLastOne also looks for copies of files of the home, which may hold secrets.
+func TestANewClusterIsNotHalfWayThroughAnUpgradeOfTheLastOne(t *testing.T) {
+	for name, outside := range map[string]bool{"the home goes": false, "the home stays": true} {
+		t.Run(name, func(t *testing.T) {
+			c := lifecycletest.Local(t, "")
+			if outside {
+				c.Jenkins.Home.Path = filepath.Join(t.TempDir(), "home")
+			}
+			store := &upgrade.Store{Dir: UpgradeDir(c)}
+			store.Begin(upgrade.State{Run: "run-1"})
+			store.State.Begun["announce"] = time.Now()
+			require.True(t, store.State.Windowed())
+			require.NoError(t, store.Save())
+			require.NoError(t, runprogress.Write(PlatformDir(c), platform.State{Run: "run-2"}))
+			kept := map[string]bool{"run-1/delta/credentials.xml": outside, "run-1/aside/config.xml": outside, "run-1/left.json": outside, "run-1/report.html": true, "history.jsonl": true}
+			for file := range kept {
+				path := filepath.Join(store.Dir, file)
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+				require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
+			}
+			step := environment(t, c).filesGoneStep(DestroyOptions{})
+			require.Contains(t, step.Changes(t.Context()), "remove "+filepath.Join(store.Dir, "run.json"))
+			require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
+			again, err := upgrade.Open(store.Dir)
+			require.NoError(t, err)
+			require.False(t, again.State.Windowed(), "every install would be refused, and nothing could be resumed")
+			none, err := platform.Open(PlatformDir(c))
+			require.NoError(t, err)
+			require.Empty(t, none.State.Run)
+			for file, stays := range kept {
+				if path := filepath.Join(store.Dir, file); stays {
+					require.FileExists(t, path)
+				} else {
+					require.NoFileExists(t, path)
+				}
+			}
 		})
 	}
 }

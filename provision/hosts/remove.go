@@ -228,7 +228,7 @@ func (i Removal) home(ctx context.Context, _ *Record) error {
 		return err
 	}
 	for _, at := range beside {
-		if at != i.Home && at != config.UpgradesOf(i.Home) && !config.IsHomeCopy(i.Home, at) {
+		if at != i.Home && !config.GoesWithHome(i.Home, at) {
 			continue
 		}
 		children, err := i.children(ctx, at)

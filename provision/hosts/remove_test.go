@@ -95,7 +95,7 @@ func TestHomesThatWereKeptStayAndGoWithTheHome(t *testing.T) {
 	r := full(t)
 	at := "/srv/ci/jenkins_home"
 	r.c.Jenkins.Home.Path = at
-	for _, ending := range append(beside, "", ".upgrades", ".of-somebody-else", ".before-restore-soon") {
+	for _, ending := range append(beside, "", ".restoring-0123abcd", ".upgrades", ".of-somebody-else", ".before-restore-soon") {
 		r.machine.Put(at+ending+"/config.xml", "precious", 0o600)
 	}
 	_, changes, err := r.removal(true).Probe(t.Context())
@@ -103,7 +103,7 @@ func TestHomesThatWereKeptStayAndGoWithTheHome(t *testing.T) {
 	assert.Contains(t, strings.Join(changes, "\n"), "a1: remove the home "+at+" with all jobs")
 	_, err = r.removal(true).Apply(t.Context())
 	require.NoError(t, err)
-	for _, ending := range append(beside, "", ".upgrades") {
+	for _, ending := range append(beside, "", ".restoring-0123abcd", ".upgrades") {
 		assert.Empty(t, r.machine.Text(at+ending+"/config.xml"), at+ending)
 	}
 	for _, ending := range []string{".of-somebody-else", ".before-restore-soon"} {

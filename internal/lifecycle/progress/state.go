@@ -10,11 +10,12 @@ import (
 	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
-func statePath(dir string) string { return filepath.Join(dir, "run.json") }
+// File is where the state of the last run in a folder is.
+func File(dir string) string { return filepath.Join(dir, "run.json") }
 
 // Read is the state of the last run in a folder, which is the zero S where there never was one. Errors are those of the os and json packages.
 func Read[S any](dir string) (state S, err error) {
-	data, err := os.ReadFile(statePath(dir))
+	data, err := os.ReadFile(File(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return state, nil
 	}
@@ -32,7 +33,7 @@ func Write(dir string, state any) error {
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err == nil {
-		err = wholefile.Write(statePath(dir), append(data, '\n'), 0o600)
+		err = wholefile.Write(File(dir), append(data, '\n'), 0o600)
 	}
 	return err
 }
