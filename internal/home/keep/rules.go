@@ -72,7 +72,9 @@ func NewTable() *Table {
 }
 
 // File says whether a file of the home is kept; name is relative to the home, with slashes.
-func (t *Table) File(name string) bool {
+func (t *Table) File(name string) bool { return t.file(name) && !reserved(name) }
+
+func (t *Table) file(name string) bool {
 	scope, rest := t.scope(name)
 	base := path.Base(rest)
 	if strings.HasSuffix(base, "tmp") && strings.Contains(base, "-atomic") { // in every folder: what a save has not finished
@@ -87,7 +89,9 @@ func (t *Table) File(name string) bool {
 }
 
 // Folder says whether a folder may hold kept files at any depth, and so must be looked into and watched.
-func (t *Table) Folder(name string) bool {
+func (t *Table) Folder(name string) bool { return t.folder(name) && !reserved(name) }
+
+func (t *Table) folder(name string) bool {
 	if name == "" || name == "." {
 		return true
 	}

@@ -203,6 +203,10 @@ func (l *looker) walk(folder string) error {
 		default:
 			l.link(name, entry.Type())
 		}
+		if l.tree.table.Reserved(name) {
+			l.blocked[name] = true
+			l.tree.refused[name] = refusal{reason: keep.ReservedName}
+		}
 	}
 	return nil
 }
