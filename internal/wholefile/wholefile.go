@@ -2,7 +2,9 @@
 package wholefile
 
 import (
+	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
@@ -22,4 +24,13 @@ func Write(path string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	return file.CloseAtomicallyReplace()
+}
+
+// SyncFolder returns when the names in a folder are on the disk: after a loss of power, those that were written or removed before stay so.
+func SyncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

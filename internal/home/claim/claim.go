@@ -183,11 +183,12 @@ func ReadMarker(home string) (Marker, bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, false, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(data, &m)
-	}
 	if err != nil {
 		return m, false, fmt.Errorf("reading the marker of the home %s: %w", home, err)
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, false, fmt.Errorf("the marker of the home, %s, is damaged, so that nobody knows whose the home is: %w (put that file back from a backup, or move the home away, and it is made "+
+			"anew from the history)", filepath.Join(home, MarkerFile), err)
 	}
 	return m, true, nil
 }
@@ -201,6 +202,9 @@ func WriteMarker(home string, m Marker) error {
 	name := filepath.Join(home, MarkerFile)
 	if err = os.MkdirAll(filepath.Dir(name), 0o755); err == nil {
 		err = wholefile.Write(name, append(data, '\n'), 0o600)
+	}
+	if err == nil {
+		err = errors.Join(wholefile.SyncFolder(filepath.Dir(name)), wholefile.SyncFolder(home))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the marker of the home %s: %w", home, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/jomctl/jomctl/internal/home/claim"
 	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/home/keep"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // Raise is what is added to each next build number: builds that ran after the last push of the numbers have used some.
@@ -141,16 +142,7 @@ func place(aside, home string) error {
 			return err
 		}
 	}
-	return syncFolder(home)
-}
-
-func syncFolder(name string) error {
-	folder, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
+	return wholefile.SyncFolder(home)
 }
 
 // Difference is a file in which a home is not what a commit of its history says.
