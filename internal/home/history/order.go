@@ -12,6 +12,7 @@ import (
 
 	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/home/restore"
+	homesync "github.com/jomctl/jomctl/internal/home/sync"
 	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
@@ -47,7 +48,7 @@ func (c Config) Give(o Order) error {
 	return nil
 }
 
-// carryOut does what is ordered. The files that are replaced are in the history, as the last controller pushed them.
+// carryOut does what is ordered. What the home holds until then is committed first: no controller may have come to it.
 func (r *Run) carryOut(ctx context.Context) error {
 	file := r.Config.OrderFile()
 	data, err := os.ReadFile(file)
@@ -62,13 +63,29 @@ func (r *Run) carryOut(ctx context.Context) error {
 	if err == nil {
 		commit, err = git.ParseHash(order.Commit)
 	}
+	if err == nil {
+		err = r.commitAll(ctx, "What the home held before the restore of "+order.Commit)
+	}
 	written, removed := 0, 0
 	if err == nil {
 		written, removed, err = restore.Apply(ctx, r.repo, commit, r.Home, order.Only)
 	}
 	if err != nil {
-		return fmt.Errorf("carrying out the order %s: %w", file, err)
+		return fmt.Errorf("carrying out the order to restore %s: %w (remove that file to start without it, and see `jomctl home history` for the commits that there are)", file, err)
 	}
 	r.Say("as ordered, %d files have the state of %s again, and %d that it does not have are removed", written, commit, removed)
-	return os.Remove(file)
+	if err := os.Remove(file); err != nil {
+		return err
+	}
+	return wholefile.SyncFolder(filepath.Dir(file))
+}
+
+// commitAll commits what differs from the last commit here.
+func (r *Run) commitAll(ctx context.Context, title string) error {
+	refs, err := r.repo.Refs(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = homesync.Snapshot(ctx, r.repo, r.Home, r.repo.Main(), refs[r.repo.Main()], title, r.me)
+	return err
 }

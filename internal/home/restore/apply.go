@@ -24,7 +24,7 @@ func Within(name string, only []string) bool {
 
 // Apply gives the files of a home that no controller runs on (or only those that are named, and what lies below them) the state of a
 // commit: files that the commit does not have are removed. One that no history can keep as it is, as it is damaged or holds a secret, is moved to
-// Aside in the home. It returns how many files it wrote and removed.
+// Aside in the home. It returns how many files it wrote and removed, when all of that is on the disk.
 func Apply(ctx context.Context, repo *git.Repo, commit git.Hash, home string, only []string) (written, removed int, err error) {
 	c, err := compare(ctx, repo, commit, home)
 	if err != nil {
@@ -64,6 +64,9 @@ func Apply(ctx context.Context, repo *git.Repo, commit git.Hash, home string, on
 		written++
 		return replace(filepath.Join(home, filepath.FromSlash(name)), data, modeOf(e))
 	})
+	if err == nil {
+		err = syncDisk(home)
+	}
 	if err != nil {
 		return written, removed, fmt.Errorf("restoring files of the home from %s: %w", commit, err)
 	}
@@ -139,7 +142,7 @@ func replace(name string, data []byte, mode fs.FileMode) error {
 	if err := removeFolders(name); err != nil {
 		return err
 	}
-	temp := name + "-atomic0tmp" // a name that no history keeps
+	temp := filepath.Join(filepath.Dir(name), "restore-atomic0tmp") // a name that no history keeps
 	if err := os.WriteFile(temp, data, mode); err != nil {
 		_ = os.Remove(temp) // as of a full disk
 		return err

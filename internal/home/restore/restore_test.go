@@ -15,6 +15,7 @@ import (
 	"github.com/jomctl/jomctl/internal/home/keep"
 	"github.com/jomctl/jomctl/internal/home/restore"
 	homesync "github.com/jomctl/jomctl/internal/home/sync"
+	"github.com/jomctl/jomctl/internal/testkit"
 )
 
 func newRepo(t *testing.T) *git.Repo {
@@ -303,4 +304,33 @@ func TestTheRule(t *testing.T) {
 			require.NotEmpty(t, decision.Fix, name)
 		}
 	}
+}
+
+// The order to restore is taken away when it is carried out: a loss of power after that must not leave empty files in the place of old ones.
+func TestWhatWasAppliedIsOnTheDisk(t *testing.T) {
+	disk := testkit.NewCrashDisk(t)
+	repo, home := newRepo(t), filepath.Join(disk.Dir, "home")
+	files := map[string]string{"config.xml": "<hudson>old</hudson>", "jobs/a/config.xml": "<project/>"}
+	old := commit(t, repo, "refs/heads/main", files)
+	write(t, home, "config.xml", "<hudson>new</hudson>")
+	write(t, home, "jobs/new/config.xml", "<project/>")
+	_, _, err := restore.Apply(t.Context(), repo, old, home, nil)
+	require.NoError(t, err)
+	after := filepath.Join(disk.Crash(), "home")
+	for name, text := range files {
+		require.Equal(t, text, read(t, after, name), name)
+	}
+	require.NoFileExists(t, filepath.Join(after, "jobs/new/config.xml"))
+}
+
+// A name may be as long as the file system allows.
+func TestAFileWithALongNameIsRestored(t *testing.T) {
+	repo, home := newRepo(t), t.TempDir()
+	name := "userContent/" + strings.Repeat("n", 255)
+	old := commit(t, repo, "refs/heads/main", map[string]string{"config.xml": "<hudson/>", name: "old"})
+	write(t, home, "config.xml", "<hudson/>")
+	write(t, home, name, "new")
+	_, _, err := restore.Apply(t.Context(), repo, old, home, nil)
+	require.NoError(t, err)
+	require.Equal(t, "old", read(t, home, name))
 }
