@@ -66,6 +66,9 @@ func Prepare(c Controller) error {
 	if err := checkLock(c); err != nil {
 		return err
 	}
+	if err := checkConfig(c.Home); err != nil {
+		return err
+	}
 	if err := seed(c.Seed, c.Home); err != nil {
 		return fmt.Errorf("laying down the home's first files: %w", err)
 	}
@@ -83,8 +86,50 @@ func Prepare(c Controller) error {
 // seed copies files that are not there. The users folder counts as a whole: Jenkins renames the folders in it at the
 // first boot, so a user laid down again under the first name would be a second one.
 func seed(from, home string) error {
-	_, err := os.Stat(filepath.Join(home, "users"))
-	hasUsers := err == nil
+	if err := seedUsers(filepath.Join(from, "users"), home); err != nil {
+		return err
+	}
+	return lay(from, home, "users")
+}
+
+// seedUsers lays the first accounts down, all of them at once: one that were missing after a start that was cut off could never come later.
+func seedUsers(from, home string) error {
+	users, aside := filepath.Join(home, "users"), filepath.Join(home, ".jomctl", "users.new")
+	if some, err := hasFiles(users); some || err != nil {
+		return err
+	}
+	if some, err := hasFiles(from); !some || err != nil {
+		return err
+	}
+	if err := errors.Join(os.RemoveAll(aside), os.RemoveAll(users)); err != nil { // folders without a file
+		return err
+	}
+	if err := lay(from, aside, ""); err != nil {
+		return err
+	}
+	return os.Rename(aside, users)
+}
+
+// hasFiles says whether there is a file anywhere below a folder; no folder has none.
+func hasFiles(folder string) (bool, error) {
+	found := errors.New("found")
+	err := filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			err = found
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, found):
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	}
+	return false, err
+}
+
+// lay copies the files of a folder that another does not have, but for those in the folder that is left out.
+func lay(from, to, without string) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -94,15 +139,15 @@ func seed(from, home string) error {
 			return err
 		}
 		if entry.IsDir() {
-			if name == "users" && hasUsers {
+			if name == without {
 				return fs.SkipDir
 			}
-			return os.MkdirAll(filepath.Join(home, name), 0o755)
+			return os.MkdirAll(filepath.Join(to, name), 0o755)
 		}
-		if _, err := os.Lstat(filepath.Join(home, name)); err == nil {
+		if _, err := os.Lstat(filepath.Join(to, name)); err == nil {
 			return nil
 		}
-		return copyFile(path, filepath.Join(home, name))
+		return copyFile(path, filepath.Join(to, name))
 	})
 }
 
@@ -218,4 +263,24 @@ func checkMasterKey(c Controller) error {
 		return fmt.Errorf("comparing the master key %s with the home's: %w", c.MasterKey, err)
 	}
 	return nil
+}
+
+// checkConfig refuses a start on a config.xml without content, as a loss of power leaves it: Jenkins fails on it, and says no more than that.
+func checkConfig(home string) error {
+	config, before := filepath.Join(home, "config.xml"), filepath.Join(home, beforeStart, "config.xml")
+	data, err := os.ReadFile(config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it is laid down
+	}
+	if err != nil {
+		return fmt.Errorf("reading the settings of the home: %w", err)
+	}
+	if len(bytes.Trim(data, "\x00 \t\r\n")) > 0 {
+		return nil
+	}
+	fix := "`jomctl home restore --at COMMIT --only config.xml` gets it from the home's history"
+	if _, err := os.Stat(before); err == nil {
+		fix = "put " + before + " in its place, which is from before an earlier start, or: " + fix
+	}
+	return fmt.Errorf("%s holds nothing in %d bytes, as after a loss of power or on a full disk: %s", config, len(data), fix)
 }

@@ -40,6 +40,23 @@ func TestSeedNeverOverwrites(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(c.Home, "users/admin"), "the admin would exist twice")
 }
 
+// A first start that is cut off, by a full disk or a loss of power, must not leave a home into which nobody can ever log in.
+func TestASeedThatWasCutOffIsLaidDownAtTheNextStart(t *testing.T) {
+	dir := t.TempDir()
+	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir)}
+	late := filepath.Join(c.Seed, "users/late/config.xml")
+	write(t, late, "<user/>")
+	require.NoError(t, os.Rename(late, late+".away"))
+	require.NoError(t, os.Symlink("nowhere", late)) // which cannot be copied
+	require.ErrorContains(t, Prepare(c), "laying down the home's first files")
+	require.NoError(t, os.Rename(late+".away", late))
+	require.NoError(t, os.MkdirAll(filepath.Join(c.Home, "users/admin"), 0o755)) // as far as an earlier version came
+	require.NoError(t, Prepare(c))
+	for _, user := range []string{"admin", "late"} {
+		require.Equal(t, "<user/>", read(t, filepath.Join(c.Home, "users", user, "config.xml")), user)
+	}
+}
+
 func TestPluginsAreExactlyTheGivenOnes(t *testing.T) {
 	dir := t.TempDir()
 	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir), Plugins: filepath.Join(dir, "plugins")}
@@ -68,6 +85,21 @@ func TestTheFilesABadBootDestroysAreKept(t *testing.T) {
 	write(t, queue, "")
 	require.NoError(t, Prepare(c))
 	require.Equal(t, "<queue>three items</queue>", read(t, kept), "the empty file of a failed boot must not replace the copy")
+}
+
+func TestAConfigXMLWithoutContentIsNamedWithItsFix(t *testing.T) {
+	dir := t.TempDir()
+	c := Controller{Home: filepath.Join(dir, "home"), Seed: makeSeed(t, dir)}
+	config := filepath.Join(c.Home, "config.xml")
+	for _, nothing := range []string{"", "\x00\x00\x00\x00", "\n"} {
+		write(t, config, nothing)
+		require.ErrorContains(t, Prepare(c), config+" holds nothing")
+		require.Equal(t, nothing, read(t, config))
+	}
+	write(t, config, "<hudson/>")
+	require.NoError(t, Prepare(c))
+	write(t, config, "")
+	require.ErrorContains(t, Prepare(c), "put "+filepath.Join(c.Home, beforeStart, "config.xml"))
 }
 
 func TestABadBootThatIsTriedAgainDestroysNoCopy(t *testing.T) {
