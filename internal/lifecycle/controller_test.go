@@ -128,7 +128,7 @@ func TestARealWarRunsWithJavaAndItsPlugins(t *testing.T) {
 
 	plugins := filepath.Join(cluster.Dir(), "plugins")
 	require.NoError(t, os.Mkdir(plugins, 0o755))
-	pluginFile(t, plugins, "mesos", "2.0")
+	lifecycletest.Plugin(t, plugins, "mesos", "2.0")
 	require.Empty(t, env.Preflight())
 	c := env.controller()
 	run := c.run()
@@ -139,7 +139,7 @@ func TestARealWarRunsWithJavaAndItsPlugins(t *testing.T) {
 	require.Empty(t, run.Env, "without the JCasC plugin the cloud is in config.xml")
 	require.NotContains(t, strings.Join(run.Argv, " "), "standin")
 
-	pluginFile(t, plugins, "configuration-as-code", "2082.vdb_db_4622e9fa_")
+	lifecycletest.Plugin(t, plugins, "configuration-as-code", "2082.vdb_db_4622e9fa_")
 	require.Equal(t, []string{"CASC_JENKINS_CONFIG=" + c.cascFile()}, c.run().Env)
 	require.NoError(t, c.war.Fetch(t.Context(), lifecycletest.Quiet))
 	require.Equal(t, "2.568.2", c.version(), "what must come up is what the war says, not what the release says")

@@ -38,7 +38,7 @@ func TestWarAndPluginsComeToTheControllersHosts(t *testing.T) {
 	plugins := filepath.Join(dir, "plugins")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "jenkins.war"), lifecycletest.War(t, "2.568.2"), 0o600))
 	require.NoError(t, os.Mkdir(plugins, 0o700))
-	pluginFile(t, plugins, "mesos", "2.0")
+	lifecycletest.Plugin(t, plugins, "mesos", "2.0")
 	env.Cluster.Jenkins.War = "jenkins.war"
 	c := env.controller()
 	require.NoError(t, c.war.Fetch(t.Context(), lifecycletest.Quiet))
@@ -67,7 +67,7 @@ func TestWarAndPluginsComeToTheControllersHosts(t *testing.T) {
 	require.NoError(t, err)
 
 	require.NoError(t, os.Remove(filepath.Join(plugins, "mesos.hpi")))
-	pluginFile(t, plugins, "git", "5.7.0")
+	lifecycletest.Plugin(t, plugins, "git", "5.7.0")
 	require.Equal(t, []string{"jenkins.war", "git.jpi"}, bring())
 	require.NoFileExists(t, filepath.Join(c.programDir(), "plugins", "mesos.jpi"), "what nobody wants any more goes")
 	after, err := c.digest(nil)

@@ -175,7 +175,7 @@ func TestARealWarIsInTheImageWithTheLockOfItsPlugins(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "jenkins.war"), lifecycletest.War(t, "2.568.2"), 0o600))
 	env.Cluster.Jenkins.War = "jenkins.war"
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "plugins"), 0o700))
-	pluginFile(t, filepath.Join(dir, "plugins"), "mesos", "2.0")
+	lifecycletest.Plugin(t, filepath.Join(dir, "plugins"), "mesos", "2.0")
 	_, err := env.recipe(madeController)
 	require.Error(t, err, "the war is not fetched")
 	require.Equal(t, op.Later, probed(t, imageStepOf(t, env, "controller")))
@@ -202,7 +202,7 @@ func TestARealWarIsInTheImageWithTheLockOfItsPlugins(t *testing.T) {
 	before, err := env.recipe(madeController)
 	require.NoError(t, err)
 	long := time.Now().Add(time.Hour)
-	pluginFile(t, filepath.Join(dir, "plugins"), "git", "5.7.0")
+	lifecycletest.Plugin(t, filepath.Join(dir, "plugins"), "git", "5.7.0")
 	require.NoError(t, os.Chtimes(filepath.Join(dir, "plugins", "git.hpi"), long, long))
 	after, err := env.recipe(madeController)
 	require.NoError(t, err)

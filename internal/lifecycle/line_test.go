@@ -28,8 +28,8 @@ func libmesosCluster(t *testing.T) (*config.Cluster, string) {
 	c, dir := realWar(t, "2.289.3")
 	c.Release, c.Jenkins.Cloud.Line = "legacy", config.LineLibmesos
 	c.Components.Mesos.Source = config.Source{Path: "/opt/mesos"}
-	pluginFile(t, dir, "mesos", "0.18.1")
-	pluginFile(t, dir, "metrics", "4.0.2.7")
+	lifecycletest.Plugin(t, dir, "mesos", "0.18.1")
+	lifecycletest.Plugin(t, dir, "metrics", "4.0.2.7")
 	return c, dir
 }
 
@@ -67,7 +67,7 @@ func TestTheLibmesosLineIsRendered(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(loaded.Home, "config.xml")))
 	require.ErrorContains(t, controller.cloudKept(t.Context()), "reading back the cloud")
 
-	pluginFile(t, dir, "mesos", "0.9.0")
+	lifecycletest.Plugin(t, dir, "mesos", "0.9.0")
 	require.NoError(t, os.Remove(filepath.Join(dir, "metrics.hpi")))
 	require.Equal(t, []string{"the Mesos plugin " + filepath.Join(dir, "mesos.hpi") + " is 0.9.0, and `line: libmesos` is 0.18.1 or 1.0.0", "the Mesos plugin needs the plugin metrics, which was found nowhere"},
 		problems(environment(t, c).controller().pluginFindings()))
@@ -114,7 +114,7 @@ func ownRelease(t *testing.T, c *config.Cluster, casc map[string]string) {
 
 func TestTheConfigurationAsCodeOfARelease(t *testing.T) {
 	c, dir := realWar(t, "2.568.3")
-	pluginFile(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_")
+	lifecycletest.Plugin(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_")
 	ownRelease(t, c, map[string]string{"b.yaml": "jenkins: {systemMessage: hello}\n", "a.yml": "jenkins: {quietPeriod: 5}\n"})
 	controller := environment(t, c).controller()
 	require.Empty(t, controller.cascFindings())

@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"archive/zip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,25 +11,6 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
 )
-
-// pluginFile writes a plugin with further lines in its manifest.
-func pluginFile(t *testing.T, dir, name, version string, more ...string) {
-	t.Helper()
-	require.NoError(t, os.MkdirAll(dir, 0o755))
-	file, err := os.Create(filepath.Join(dir, name+".hpi"))
-	require.NoError(t, err)
-	defer file.Close()
-	archive := zip.NewWriter(file)
-	manifest, err := archive.Create("META-INF/MANIFEST.MF")
-	require.NoError(t, err)
-	text := "Manifest-Version: 1.0\nShort-Name: " + name + "\nPlugin-Version: " + version + "\n"
-	for _, line := range more {
-		text += line + "\n"
-	}
-	_, err = manifest.Write([]byte(text))
-	require.NoError(t, err)
-	require.NoError(t, archive.Close())
-}
 
 // realWar is a cluster with a war of the user's own, and the folder of its plugins.
 func realWar(t *testing.T, version string, entries ...string) (c *config.Cluster, plugins string) {
@@ -53,26 +33,26 @@ func pluginProblems(t *testing.T, c *config.Cluster) []string {
 
 func TestWhatThePluginsLackIsSaidBeforeJenkinsComesUpWithoutThem(t *testing.T) {
 	c, dir := realWar(t, "2.568.2-SNAPSHOT (private-11/21/2026 07:16 GMT-me)")
-	pluginFile(t, dir, "mesos", "2.0", "Jenkins-Version: 2.164", "Plugin-Dependencies: metrics:4.0.2.5")
+	lifecycletest.Plugin(t, dir, "mesos", "2.0", "Jenkins-Version: 2.164", "Plugin-Dependencies: metrics:4.0.2.5")
 	require.Equal(t, []string{
 		"mesos 2.0 needs the plugin metrics 4.0.2.5 or newer, which was found nowhere",
 		"the war does not bring the plugin instance-identity, without which no build agent can connect",
 	}, pluginProblems(t, c))
 
-	pluginFile(t, dir, "instance-identity", "203.v15e81a_1b_7a_38")
-	pluginFile(t, dir, "metrics", "4.0.1", "Plugin-Dependencies: jackson2-api:2.9,variant:1.1;resolution:=optional")
+	lifecycletest.Plugin(t, dir, "instance-identity", "203.v15e81a_1b_7a_38")
+	lifecycletest.Plugin(t, dir, "metrics", "4.0.1", "Plugin-Dependencies: jackson2-api:2.9,variant:1.1;resolution:=optional")
 	require.Equal(t, []string{
 		"mesos 2.0 needs the plugin metrics 4.0.2.5 or newer, and it is 4.0.1",
 		"metrics 4.0.1 needs the plugin jackson2-api 2.9 or newer, which was found nowhere",
 	}, pluginProblems(t, c))
 
-	pluginFile(t, dir, "metrics", "4.2.37-494.v06f9a_939d33a_", "Plugin-Dependencies: jackson2-api:2.9")
-	pluginFile(t, dir, "jackson2-api", "2.21.2-436.v29efdb_7418ff", "Jenkins-Version: 2.568.2")
+	lifecycletest.Plugin(t, dir, "metrics", "4.2.37-494.v06f9a_939d33a_", "Plugin-Dependencies: jackson2-api:2.9")
+	lifecycletest.Plugin(t, dir, "jackson2-api", "2.21.2-436.v29efdb_7418ff", "Jenkins-Version: 2.568.2")
 	require.Empty(t, pluginProblems(t, c))
 
-	pluginFile(t, dir, "unrelated", "1", "Plugin-Dependencies: nonesuch:1")
+	lifecycletest.Plugin(t, dir, "unrelated", "1", "Plugin-Dependencies: nonesuch:1")
 	require.Empty(t, pluginProblems(t, c), "what the builds do not need stands in nobody's way")
-	pluginFile(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_", "Jenkins-Version: 2.580.1")
+	lifecycletest.Plugin(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_", "Jenkins-Version: 2.580.1")
 	require.Equal(t, []string{"configuration-as-code 2082.vdb_db_4622e9fa_ needs Jenkins 2.580.1, and the war is 2.568.2-SNAPSHOT (private-11/21/2026 07:16 GMT-me)"},
 		pluginProblems(t, c))
 
@@ -85,10 +65,10 @@ func TestWhatThePluginsLackIsSaidBeforeJenkinsComesUpWithoutThem(t *testing.T) {
 func TestPluginsAreKnownByTheirNameWhereverTheyAre(t *testing.T) {
 	c, dir := realWar(t, "2.568.2", "WEB-INF/detached-plugins/instance-identity.hpi")
 	env := environment(t, c)
-	pluginFile(t, filepath.Join(env.controller().home, "plugins"), "mesos", "1.0.0")
+	lifecycletest.Plugin(t, filepath.Join(env.controller().home, "plugins"), "mesos", "1.0.0")
 	require.Equal(t, []string{"the Mesos plugin " + env.controller().home + "/plugins/mesos.hpi is 1.0.0, and `line: http` is 2.0"}, pluginProblems(t, c))
 
-	pluginFile(t, dir, "mesos", "2.0")
+	lifecycletest.Plugin(t, dir, "mesos", "2.0")
 	require.NoError(t, os.Rename(filepath.Join(dir, "mesos.hpi"), filepath.Join(dir, "mesos-2.0.hpi")))
 	require.Empty(t, pluginProblems(t, c), "what is given replaces what the home has")
 	require.True(t, env.controller().hasPlugin("mesos"))
@@ -118,7 +98,7 @@ func TestACloudWithoutConfigurationAsCodeIsMergedAtEachStart(t *testing.T) {
 	controller := environment(t, c).controller()
 	require.Equal(t, controller.cloudsFile(), controller.run().Clouds)
 	require.Empty(t, controller.run().Env)
-	pluginFile(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_")
+	lifecycletest.Plugin(t, dir, "configuration-as-code", "2082.vdb_db_4622e9fa_")
 	controller = environment(t, c).controller()
 	require.Empty(t, controller.run().Clouds)
 	require.Equal(t, []string{"CASC_JENKINS_CONFIG=" + controller.cascFile()}, controller.run().Env)
@@ -129,14 +109,14 @@ func TestWhatDiffersFromTheLockIsTold(t *testing.T) {
 	env := environment(t, c)
 	mesos, has := env.Release.Lock.Plugin("mesos")
 	require.True(t, has)
-	pluginFile(t, dir, "mesos", mesos.Version)
-	pluginFile(t, dir, "git", "5.0.0")
+	lifecycletest.Plugin(t, dir, "mesos", mesos.Version)
+	lifecycletest.Plugin(t, dir, "git", "5.0.0")
 	notes := strings.Join(env.Notes(), "\n")
 	require.Contains(t, notes, "91 of the 93 plugins of release default are not there: antisamy-markup-formatter 173.v680e3a_b_69ff3, ")
 	require.Contains(t, notes, " and 71 more; `jomctl release fetch default --to DIR` brings a war with all its plugins")
 	require.Contains(t, notes, "plugins in other versions than those of release default: git 5.0.0 (locked 5.10.1)")
 	for _, plugin := range env.Release.Lock.Plugins {
-		pluginFile(t, dir, plugin.Name, plugin.Version)
+		lifecycletest.Plugin(t, dir, plugin.Name, plugin.Version)
 	}
 	require.NotContains(t, strings.Join(env.Notes(), "\n"), "of release default")
 
@@ -150,7 +130,7 @@ func TestTheLockedVersionIsWhereAMissingPluginComesFrom(t *testing.T) {
 	require.Len(t, findings, 1)
 	require.Contains(t, findings[0].Fix, "mesos 2.0 of release default, https://updates.jenkins.io/download/plugins/mesos/2.0/mesos.hpi")
 	require.Contains(t, findings[0].Fix, "jomctl release fetch default")
-	pluginFile(t, dir, "mesos", "2.0", "Plugin-Dependencies: metrics:4.0.2.5,nosuch:7,git:99")
+	lifecycletest.Plugin(t, dir, "mesos", "2.0", "Plugin-Dependencies: metrics:4.0.2.5,nosuch:7,git:99")
 	var fixes []string
 	for _, finding := range environment(t, c).controller().pluginFindings() {
 		fixes = append(fixes, finding.Fix)
