@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,8 +91,8 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{o: o, tree: newTree(o.Home), wake: make(chan struct{}, 1), claimed: o.Claimed,
 		head: refs[o.Repo.Main()], pushed: refs[git.Tracking(o.Repo.Main())],
 		numbers: refs[git.Numbers], numbersPushed: refs[git.Tracking(git.Numbers)]}
-	if e.head != e.pushed {
-		e.unpushed = time.Now()
+	if e.unpushed, err = oldest(ctx, o.Repo, e.pushed, e.head); err != nil {
+		return nil, err
 	}
 	e.mailbox = mailbox{table: e.tree.table, wait: Debounce{Quiet: o.Quiet, Max: o.Max}, signal: make(chan struct{}, 1)}
 	if err := e.tree.load(ctx, o.Repo, e.head); err != nil {
@@ -139,21 +141,39 @@ func (e *Engine) Run(ctx context.Context) error {
 // Flush commits and pushes what there is, once: the last thing a controller does, when Jenkins is gone. Run must be over.
 func (e *Engine) Flush(ctx context.Context) error {
 	defer e.o.Repo.Rest()
-	if err := e.round(ctx, dirty{all: true}, time.Now()); err != nil {
-		return err
-	}
-	if err := e.commitNumbers(ctx); err != nil {
-		return err
-	}
+	// What is committed already is pushed whatever becomes of the rest.
+	err := errors.Join(e.round(ctx, dirty{all: true}, time.Now()), e.commitNumbers(ctx))
 	for {
-		if err := e.push(ctx); err != nil {
-			return err
+		if pushErr := e.push(ctx); pushErr != nil {
+			return errors.Join(err, pushErr)
 		}
 		// A push that was cut off may have come through: then the first one only finds that out.
 		if head, pushed := e.Head(); head == pushed {
-			return nil
+			return err
 		}
 	}
+}
+
+// oldest is since when there is a commit that is not pushed; zero for none. After a clock that was set back it is now.
+func oldest(ctx context.Context, repo *git.Repo, pushed, head git.Hash) (time.Time, error) {
+	if head == pushed || head.IsZero() {
+		return time.Time{}, nil
+	}
+	args := []string{"log", "--first-parent", "--format=%ct", head.String()}
+	if !pushed.IsZero() {
+		args = append(args, "^"+pushed.String())
+	}
+	out, err := repo.Run(ctx, args...)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("looking for what is not pushed: %w", err)
+	}
+	first := time.Now()
+	for line := range strings.Lines(out) {
+		if seconds, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64); err == nil && seconds < first.Unix() {
+			first = time.Unix(seconds, 0)
+		}
+	}
+	return first, nil
 }
 
 // Head is the last commit that was made, and the last one that is known to be pushed.

@@ -85,6 +85,10 @@ func (e *Engine) claim(ctx context.Context) error {
 	if e.o.Claim == nil {
 		return nil
 	}
+	// No commit can be made during the claim, and a remote that does not answer is waited for long.
+	if _, err := e.o.Repo.Remotes(ctx); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	claimed, err := e.o.Claim(ctx, e.head)

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/home/keep"
@@ -46,7 +48,7 @@ func (s Status) OldestUnpushed(now time.Time) time.Duration {
 	if s.Unpushed.IsZero() {
 		return 0
 	}
-	return now.Sub(s.Unpushed)
+	return max(now.Sub(s.Unpushed), 0)
 }
 
 // Status is the engine's status now.
@@ -131,11 +133,15 @@ func isNumber(name string) bool {
 	return ok
 }
 
-// numbersFile is the one file of the ref that holds the next build numbers, a line `NUMBER JOB` each.
+// numbersFile is the one file of the ref that holds the next build numbers, a line `NUMBER JOB` each. A job whose name does not fit into a line is written in quotes,
+// as Go does it.
 const numbersFile = "next-build-numbers"
 
 // commitNumbers makes the ref of the numbers hold those of the home. It has no history: each commit is the first.
 func (e *Engine) commitNumbers(ctx context.Context) error {
+	if err := e.o.Alive(); err != nil { // the numbers of a home that is gone are those from before
+		return err
+	}
 	var lines []string
 	for name := range e.tree.nodes {
 		if job, ok := strings.CutSuffix(name, "/config.xml"); ok && strings.HasPrefix(job, "jobs/") {
@@ -150,7 +156,7 @@ func (e *Engine) commitNumbers(ctx context.Context) error {
 			continue
 		}
 		if n, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && n > 0 {
-			text.WriteString(strconv.Itoa(n) + " " + strings.Map(printable, job) + "\n")
+			text.WriteString(strconv.Itoa(n) + " " + inLine(job) + "\n")
 		}
 	}
 	e.mu.Lock()
@@ -174,11 +180,21 @@ func (e *Engine) commitNumbers(ctx context.Context) error {
 	return nil
 }
 
+func inLine(job string) string {
+	if utf8.ValidString(job) && !strings.ContainsFunc(job, unicode.IsControl) {
+		return job
+	}
+	return strconv.Quote(job)
+}
+
 // ParseNumbers reads the file of the next build numbers: job path to number.
 func ParseNumbers(data []byte) map[string]int {
 	numbers := map[string]int{}
 	for line := range strings.Lines(string(data)) {
 		number, job, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if name, err := strconv.Unquote(job); err == nil { // a job begins with jobs/, and not with a quote
+			job = name
+		}
 		if n, err := strconv.Atoi(number); err == nil && n > 0 {
 			numbers[job] = n
 		}
