@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,11 @@ func ControlWayBack(c *config.Cluster, begun []string, access inventory.Access) 
 		if r.Before == "" && slices.Contains(begun, "cluster-file") {
 			return op.Plan{}, &Refusal{Problem: "the cluster file of before the change was not kept", Fix: "go on with `jomctl resume`"}
 		}
+		if slices.Contains(begun, "cluster-file") {
+			if err := onlyOurs(r, c); err != nil {
+				return op.Plan{}, err
+			}
+		}
 		if err := undoControl(r, c, access, steps); err != nil {
 			return op.Plan{}, err
 		}
@@ -51,6 +57,24 @@ func ControlWayBack(c *config.Cluster, begun []string, access inventory.Access) 
 			Probe: func(context.Context) (op.State, error) { return op.Done, nil }, Do: func(context.Context, op.Say) error { return nil }})
 	}
 	return op.Plan{Verb: "control", Stages: []op.Stage{stage}}, nil
+}
+
+// onlyOurs is a *Refusal where the cluster file says something that neither was there before the change nor came with it: the way back would take
+// that with it.
+func onlyOurs(r *record.ControlChange, c *config.Cluster) error {
+	text, err := os.ReadFile(c.File)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && string(text) == r.Before {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the cluster file: %w", err)
+	}
+	now, err := config.Parse(text, c.File)
+	if err == nil && bytes.Equal(record.InstalledText(now), record.InstalledText(r.To)) {
+		return nil
+	}
+	return &Refusal{Problem: c.File + " was changed after the change of the control hosts had begun, and its text of before would take the place of that",
+		Fix: "keep a copy of it, set it back to what it said when the change began, with " + record.ControlNames(r.To) + " as control hosts, and run `jomctl rollback` again; or go on with `jomctl resume`"}
 }
 
 // undoControl is what takes the steps back that leave something.

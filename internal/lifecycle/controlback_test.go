@@ -36,6 +36,11 @@ func TestAChangeThatTouchedNoServerIsTakenBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(now), "m3")
 
+	require.NoError(t, os.WriteFile(before.File, append(now, "tuning: {agentPing: 9s}\n"...), 0o600))
+	_, err = ControlWayBack(change.Cluster, journal.Log().Begun(), inventory.Access{})
+	require.ErrorContains(t, err, before.File+" was changed after the change of the control hosts had begun")
+	require.NoError(t, os.WriteFile(before.File, append(now, "# and a word\n"...), 0o600))
+
 	back, err := ControlWayBack(change.Cluster, journal.Log().Begun(), inventory.Access{})
 	require.NoError(t, err)
 	result, err := op.Rollback(t.Context(), back, op.Options{Journal: journal})
