@@ -187,7 +187,7 @@ func (u *Upgrade) Ready(ctx context.Context, side upgrade.Side, say op.Say) erro
 		return err
 	}
 	if side == upgrade.Old {
-		return u.closeThere(ctx)
+		return nil
 	}
 	if err := client.QuietDown(ctx, "The new version is being looked at."); err != nil {
 		return err

@@ -159,8 +159,8 @@ func (u *Upgrade) Keep(ctx context.Context, say op.Say) error {
 	return err
 }
 
-// closeThere lets the host remove old backups again.
-func (u *Upgrade) closeThere(ctx context.Context) error {
+// LetGo lets the host remove old backups again.
+func (u *Upgrade) LetGo(ctx context.Context) error {
 	if u.Old.own == nil {
 		return nil
 	}

@@ -215,7 +215,7 @@ func (u *Upgrade) recordThere(ctx context.Context, say op.Say) error {
 	if u.New.own == nil {
 		return nil
 	}
-	if err := u.closeThere(ctx); err != nil {
+	if err := u.LetGo(ctx); err != nil {
 		return err
 	}
 	for _, step := range u.New.fileSteps() {

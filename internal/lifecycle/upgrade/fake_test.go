@@ -27,6 +27,8 @@ type fake struct {
 	home, kept map[string]string
 	backups    map[string]map[string]string
 	failed     []map[string]string
+	// held says that no backup is removed.
+	held bool
 	// queue waits, started are the builds that were started by which version.
 	queue   []upgrade.Build
 	running []upgrade.Build
@@ -215,7 +217,17 @@ func (f *fake) Push(ctx context.Context, _ op.Say) error {
 }
 
 func (f *fake) Listing(ctx context.Context) error {
-	return f.call(ctx, "listing", func() error { return nil })
+	return f.call(ctx, "listing", func() error { f.held = true; return nil })
+}
+
+func (f *fake) LetGo(ctx context.Context) error {
+	return f.call(ctx, "let-go", func() error {
+		if f.runs != upgrade.Old || f.quiet {
+			f.violate("users wait until old backups may be removed again")
+		}
+		f.held = false
+		return nil
+	})
 }
 
 func (f *fake) Stop(ctx context.Context, _ op.Say) error {
@@ -340,7 +352,7 @@ func (f *fake) Untouched(ctx context.Context) error {
 
 func (f *fake) Record(ctx context.Context, _ op.Say) error {
 	return f.call(ctx, "record", func() error {
-		f.recorded = upgrade.New
+		f.recorded, f.held = upgrade.New, false
 		return nil
 	})
 }

@@ -140,9 +140,14 @@ func (u *upgrade) window() op.Step {
 		}
 		return nil
 	})
-	return u.undo(step, func(context.Context, op.Say) error {
+	return u.undo(step, func(ctx context.Context, _ op.Say) error {
 		if !u.s.State.HasBegun(stepAnnounce) {
 			return nil
+		}
+		if u.s.State.HasBegun(stepBackup) {
+			if err := u.c.LetGo(ctx); err != nil {
+				return err
+			}
 		}
 		return u.s.close(RolledBack)
 	})

@@ -81,8 +81,10 @@ type Serving interface {
 type Exchanging interface {
 	// Push waits until everything of the home is pushed to its history, where one is kept.
 	Push(ctx context.Context, say op.Say) error
-	// Listing notes the files of the home, so that Keep can tell what changed after the backup.
+	// Listing notes the files of the home, so that Keep can tell what changed after the backup. From then on no backup is removed.
 	Listing(ctx context.Context) error
+	// LetGo lets old backups be removed again after a run that was taken back; Record does so after the others.
+	LetGo(ctx context.Context) error
 	// Stop ends whatever controller there is, and proves that it is gone.
 	Stop(ctx context.Context, say op.Say) error
 	// Keep notes, of a controller that is gone, everything that the last backup lacks: what it has written since, queue.xml and config.xml.
