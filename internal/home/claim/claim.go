@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -161,7 +162,8 @@ func EpochOf(message string) (int64, bool) {
 type Marker struct {
 	Home  string `json:"home"`
 	Epoch int64  `json:"epoch"`
-	// Owner is the owner commit of the last claim, Claiming that of a claim whose end is not known.
+	// Owner is the owner commit of the last claim, Claiming those of claims whose end is not known, newest first, with blanks between them: a server may
+	// carry out a push of a controller that was killed long after the next one has begun another.
 	Owner    string `json:"owner,omitempty"`
 	Claiming string `json:"claiming,omitempty"`
 	// Restoring is the commit of a restore that has begun and not ended.
@@ -170,7 +172,16 @@ type Marker struct {
 
 // Is says whether the marker's home made the owner commit.
 func (m Marker) Is(owner git.Hash) bool {
-	return !owner.IsZero() && (m.Owner == owner.String() || m.Claiming == owner.String())
+	return !owner.IsZero() && (m.Owner == owner.String() || slices.Contains(strings.Fields(m.Claiming), owner.String()))
+}
+
+// mostClaims is how many claims whose end is not known are remembered.
+const mostClaims = 32
+
+// Claims notes a claim that is about to be pushed.
+func (m *Marker) Claims(owner git.Hash) {
+	all := append([]string{owner.String()}, slices.DeleteFunc(strings.Fields(m.Claiming), func(one string) bool { return one == owner.String() })...)
+	m.Claiming = strings.Join(all[:min(len(all), mostClaims)], " ")
 }
 
 // MarkerFile is the marker's name in a home.

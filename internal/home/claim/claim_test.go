@@ -3,11 +3,13 @@ package claim_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/jomctl/jomctl/internal/home/claim"
+	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/testkit"
 	"github.com/jomctl/jomctl/internal/wholefile"
 )
@@ -37,4 +39,17 @@ func TestAMarkerThatCannotBeReadIsNamed(t *testing.T) {
 		require.ErrorContains(t, err, file)
 		require.ErrorContains(t, err, "move the home away")
 	}
+}
+
+func TestClaimsWhoseEndIsNotKnownAreRemembered(t *testing.T) {
+	var m claim.Marker
+	require.False(t, m.Is(git.Hash{}))
+	for i := range 40 {
+		m.Claims(git.Hash{byte(i + 1)})
+	}
+	m.Claims(git.Hash{39})
+	require.True(t, m.Is(git.Hash{39}))
+	require.True(t, m.Is(git.Hash{20}))
+	require.False(t, m.Is(git.Hash{1}), "of a home that never gets through only the last count")
+	require.Len(t, strings.Fields(m.Claiming), 32)
 }

@@ -209,36 +209,6 @@ func fileID(name string) string {
 	return fmt.Sprintf("%d:%d", sys.Dev, sys.Ino)
 }
 
-// open opens the local repository, and makes it anew when a power failure has left it unreadable: it is a copy.
-func (r *Run) open(ctx context.Context) (*git.Repo, error) {
-	dir, remote := r.Config.RepoDir(), r.Config.Remote()
-	remote.Say = r.Say
-	for range 2 {
-		repo, err := git.Open(ctx, dir, remote)
-		if err == nil {
-			err = repo.Recover()
-		}
-		if err == nil {
-			if err = readable(ctx, repo); err == nil || ctx.Err() != nil {
-				return repo, err
-			}
-		}
-		r.Say("the local repository %s cannot be read (%v): it is made anew", dir, err)
-		if err := os.RemoveAll(dir); err != nil {
-			return nil, fmt.Errorf("removing the unreadable repository %s: %w", dir, err)
-		}
-	}
-	return nil, fmt.Errorf("the local repository %s cannot be made", dir)
-}
-
-func readable(ctx context.Context, repo *git.Repo) error {
-	refs, err := repo.Refs(ctx)
-	if err != nil || refs[repo.Main()].IsZero() {
-		return err
-	}
-	return repo.Tree(ctx, refs[repo.Main()], func(git.Entry) error { return nil })
-}
-
 // Start begins to keep the history. Failed tells when the controller has to stop.
 func (r *Run) Start() {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -166,7 +166,8 @@ func (r *Run) claim(ctx context.Context, seen map[string]git.Hash, head git.Hash
 		if err != nil {
 			return err
 		}
-		marker.Home, marker.Claiming = r.me.Home, ownerCommit.String()
+		marker.Home = r.me.Home
+		marker.Claims(ownerCommit)
 		return claim.WriteMarker(r.Home, marker)
 	})
 	if err != nil {
