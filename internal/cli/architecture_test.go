@@ -59,6 +59,9 @@ func room(path string) (name, command string) {
 // isContract says that a package is a contract suite: test code that tests of several packages share.
 func isContract(path string) bool { return strings.HasSuffix(path, "/contract") }
 
+// isTestSupport says that a package is what tests share below one folder, such as lifecycle/lifecycletest.
+func isTestSupport(path string) bool { return strings.HasSuffix(path, "test") }
+
 // forbidden says why one package of the project may not import another; empty where it may.
 func forbidden(from, to string, test bool) string {
 	source, command := room(from)
@@ -74,6 +77,8 @@ func forbidden(from, to string, test bool) string {
 		return fmt.Sprintf("%s is in no room that this test knows", to)
 	case isContract(to) && !test && source != "e2e":
 		return "contract suites are for tests only"
+	case isTestSupport(to) && !test:
+		return "it is for tests only"
 	case source == target && source != "cmd":
 		return ""
 	case target == "testkit" && test:
@@ -168,6 +173,8 @@ func TestForbiddenEdges(t *testing.T) {
 		{"internal/standin/mesos/contract", "internal/testkit", false, true},
 		{"internal/standin/mesos/master", "internal/standin/mesos/contract", true, true},
 		{"internal/standin/mesos/master", "internal/standin/mesos/contract", false, false},
+		{"internal/lifecycle/war", "internal/lifecycle/lifecycletest", true, true},
+		{"internal/lifecycle/war", "internal/lifecycle/lifecycletest", false, false},
 		{"internal/util", "internal/config", false, false},
 		{"internal/cli", "internal/util", false, false},
 	} {
