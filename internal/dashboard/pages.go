@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"math"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -22,12 +23,21 @@ func sectionNames() []string {
 	return []string{"summary", "findings", "controller", "queue", "agents", "hosts", "histories", "parts"}
 }
 
-// pages are the templates.
+// pages are the templates, with what they have made of the last snapshot. One goroutine at a time may use them.
 type pages struct {
 	template  *template.Template
 	framework string
 	version   string
-	sources   Sources
+	// made is what was made last, by the name of each part.
+	made map[string]made
+}
+
+// made is a part of the page with everything that it was made from: the templates see nothing else, so that equal data gives equal HTML.
+type made struct {
+	data any
+	html template.HTML
+	// used says that the part is in the page that is being made.
+	used bool
 }
 
 func newPages(sources Sources) (*pages, error) {
@@ -37,22 +47,49 @@ func newPages(sources Sources) (*pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the templates of the page: %w", err)
 	}
-	return &pages{template: t, framework: sources.Framework, version: sources.Version, sources: sources}, nil
+	return &pages{template: t, framework: sources.Framework, version: sources.Version, made: map[string]made{}}, nil
 }
 
-// sections renders every section. A template that fails is a fault of the program, and is shown in its place.
+// sections are all sections as HTML. What is as it was is not made again.
 func (p *pages) sections(s Snapshot) map[string]string {
-	v := p.view(s)
 	all := map[string]string{}
-	for _, name := range sectionNames() {
+	for name, data := range p.views(s) {
+		all[name] = string(p.make(name, name, data))
+	}
+	for part, one := range p.made {
+		if !one.used {
+			delete(p.made, part)
+			continue
+		}
+		one.used = false
+		p.made[part] = one
+	}
+	return all
+}
+
+// make is a template's HTML of the data, which nobody may change afterwards. The part's name is its own. A template that fails is a fault of the program, and is shown in its place.
+func (p *pages) make(part, name string, data any) template.HTML {
+	one := p.made[part]
+	if one.html == "" || !reflect.DeepEqual(one.data, data) {
 		var out bytes.Buffer
-		if err := p.template.ExecuteTemplate(&out, name, v); err != nil {
+		if err := p.template.ExecuteTemplate(&out, name, data); err != nil {
 			out.Reset()
 			fmt.Fprintf(&out, "<p>This part of the page could not be made: %s</p>", template.HTMLEscapeString(err.Error()))
 		}
-		all[name] = out.String()
+		one.data, one.html = data, template.HTML(out.String()) // #nosec G203 // the template has escaped it
 	}
-	return all
+	one.used = true
+	p.made[part] = one
+	return one.html
+}
+
+// cards are parts of a section, each made by the template of that name.
+func cards[T any](p *pages, name string, all []T, id func(T) string) []template.HTML {
+	var out []template.HTML
+	for _, one := range all {
+		out = append(out, p.make(name+" "+id(one), name, one))
+	}
+	return out
 }
 
 // title is what the browser's tab says.

@@ -195,9 +195,11 @@ func (h *Hub) event(version *int64, boot string) string {
 	if m := newMoment(s.Report.Checked); m != nil {
 		n.Checked = m.ISO
 	}
-	data, err := json.Marshal(n)
-	if err != nil {
+	var data strings.Builder
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false) // an event is no page, and twice as long with it
+	if err := encoder.Encode(n); err != nil {
 		return ": " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n\n"
 	}
-	return fmt.Sprintf("id: %s\nevent: news\ndata: %s\n\n", at(boot, now), data)
+	return fmt.Sprintf("id: %s\nevent: news\ndata: %s\n\n", at(boot, now), strings.TrimSuffix(data.String(), "\n"))
 }

@@ -9,29 +9,12 @@ import (
 	"github.com/jomctl/jomctl/internal/status"
 )
 
-// view is what the templates show.
-type view struct {
-	Snapshot
-	Findings []status.Finding
-	Agents   []agentView
-	// AgentsStale is when the Mesos agents were known last, nil where they are known now; ControllerStale is that of the controller.
-	AgentsStale, ControllerStale *moment
-	Hosts                        []hostView
-	Histories                    []historyView
-	Errors, Warnings             int
-	ActiveAgents                 int
-	ZooUp                        int
-	ControllerWord               string
-	Idle                         int
-	Version                      string
-}
-
+// agentView is the card of a Mesos agent.
 type agentView struct {
-	status.Agent
-	Name, State string
-	Bad         bool
-	Bars        []bar
-	Tasks       []taskView
+	ID, Name, Address, State string
+	Bad                      bool
+	Bars                     []bar
+	Tasks                    []taskView
 }
 
 // taskView is one task on a Mesos agent.
@@ -41,18 +24,19 @@ type taskView struct {
 	Size              string
 }
 
+// hostView is the card of a host.
 type hostView struct {
-	status.Host
-	RoleText string
-	Units    []unitView
-	Disk     *bar
-	Bad      bool
+	Name, Address, RoleText, Error string
+	Units                          []unitView
+	Disk                           *bar
+	Bad                            bool
 }
 
 type unitView struct {
-	status.Unit
-	Note string
-	Bad  bool
+	Name, State, Note, LastExit string
+	Since                       *time.Time
+	Restarts                    int
+	Bad                         bool
 }
 
 type historyView struct {
@@ -75,49 +59,6 @@ type spanView struct {
 	Lasted   string
 }
 
-func (p *pages) view(s Snapshot) view {
-	r := s.Report
-	v := view{Snapshot: s, Findings: sorted(r.Findings), Version: p.version}
-	for _, f := range r.Findings {
-		switch f.Severity {
-		case status.Error:
-			v.Errors++
-		case status.Warning:
-			v.Warnings++
-		}
-	}
-	for _, server := range r.ZooKeeper.Servers {
-		if server.Mode != "" {
-			v.ZooUp++
-		}
-	}
-	if r.Mesos.Error != "" && !s.MesosAt.IsZero() {
-		v.AgentsStale = newMoment(s.MesosAt)
-	}
-	if r.Controller.State != "up" && !s.ControllerAt.IsZero() {
-		v.ControllerStale = newMoment(s.ControllerAt)
-	}
-	if v.ControllerWord = r.Controller.State; v.ControllerWord == "other" {
-		v.ControllerWord = "does not serve"
-	}
-	v.Idle = max(0, s.Controller.Nodes-s.Controller.Busy)
-	v.Agents = p.agents(s)
-	for _, agent := range v.Agents {
-		if !agent.Bad {
-			v.ActiveAgents++
-		}
-	}
-	for _, host := range r.Hosts {
-		v.Hosts = append(v.Hosts, hostOf(r, host))
-	}
-	v.Histories = []historyView{
-		historyOf("Runs", "No run of jomctl is recorded in the state folder.", s.Runs, s.Answered),
-		historyOf("Releases", "None yet: no change of the release is recorded.", s.Releases, s.Answered),
-		historyOf("Drills", "None yet: no drill is recorded.", s.Drills, s.Answered),
-	}
-	return v
-}
-
 func (p *pages) agents(s Snapshot) []agentView {
 	names := map[string]string{}
 	for _, host := range s.Report.Hosts {
@@ -136,7 +77,7 @@ func (p *pages) agents(s Snapshot) []agentView {
 	}
 	var all []agentView
 	for _, agent := range s.Mesos.Agents {
-		a := agentView{Agent: agent, Name: agent.Host, State: "active"}
+		a := agentView{ID: agent.ID, Name: agent.Host, Address: agent.Address, State: "active"}
 		if name := names[agent.Host]; name != "" {
 			a.Name = name
 		}
@@ -191,9 +132,9 @@ func (p *pages) tasks(s Snapshot, host string, busy map[string]string) []taskVie
 }
 
 func hostOf(r status.Report, host status.Host) hostView {
-	h := hostView{Host: host, RoleText: strings.Join(host.Roles, ", "), Bad: host.Error != ""}
+	h := hostView{Name: host.Name, Address: host.Address, RoleText: strings.Join(host.Roles, ", "), Error: host.Error, Bad: host.Error != ""}
 	for _, unit := range host.Units {
-		u := unitView{Unit: unit, Bad: unit.State != "running"}
+		u := unitView{Name: unit.Name, State: unit.State, LastExit: unit.LastExit, Since: unit.Since, Restarts: unit.Restarts, Bad: unit.State != "running"}
 		switch {
 		case unit.Name == "zookeeper":
 			for _, server := range r.ZooKeeper.Servers {
