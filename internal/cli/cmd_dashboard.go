@@ -13,6 +13,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/dashboard"
 	"github.com/jomctl/jomctl/internal/lifecycle"
+	"github.com/jomctl/jomctl/internal/lifecycle/drill"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/probe"
 )
@@ -74,9 +75,10 @@ func (a *app) dashboard(ctx context.Context, opts dashboardOptions) error {
 	if err != nil {
 		return err
 	}
-	hub, err := dashboard.NewHub(dashboard.Sources{Report: env.Status, Runs: dashboard.Journals{Dir: a.global.journalDir(), Running: a.somethingRuns},
+	drills := &drill.Reader{}
+	hub, err := dashboard.NewHub(dashboard.Sources{Report: env.Status, Runs: &dashboard.Journals{Dir: a.global.journalDir(), Running: a.somethingRuns},
 		Releases:  dashboard.HistoryFunc(func(context.Context) ([]dashboard.Entry, error) { return releaseEntries(lifecycle.UpgradeDir(c)) }),
-		Drills:    dashboard.HistoryFunc(func(context.Context) ([]dashboard.Entry, error) { return drillEntries(c.StateDir()) }),
+		Drills:    dashboard.HistoryFunc(func(context.Context) ([]dashboard.Entry, error) { return drillEntries(drills, c.StateDir()) }),
 		Framework: "jenkins-" + c.Name, Version: currentBuild().Version}, opts.every)
 	if err != nil {
 		return err

@@ -65,8 +65,8 @@ func latest(a, b time.Time) time.Time {
 }
 
 // drillEntries are the drills whose results are kept, with the phases of each recovery.
-func drillEntries(state string) ([]dashboard.Entry, error) {
-	results, err := drill.History(state)
+func drillEntries(reader *drill.Reader, state string) ([]dashboard.Entry, error) {
+	results, err := reader.History(state)
 	if err != nil {
 		return nil, err
 	}

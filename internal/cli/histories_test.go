@@ -13,7 +13,7 @@ import (
 
 func TestDrillsAreOnTheTimeline(t *testing.T) {
 	state := t.TempDir()
-	entries, err := drillEntries(state)
+	entries, err := drillEntries(&drill.Reader{}, state)
 	require.NoError(t, err)
 	require.Empty(t, entries)
 	began := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -22,7 +22,7 @@ func TestDrillsAreOnTheTimeline(t *testing.T) {
 	require.NoError(t, drill.Save(state, result))
 	result.Passed, result.Recovery.Seconds, result.Reasons, result.Began = false, -1, []string{"it did not come back", "1 build is lost"}, began.Add(time.Hour)
 	require.NoError(t, drill.Save(state, result))
-	entries, err = drillEntries(state)
+	entries, err = drillEntries(&drill.Reader{}, state)
 	require.NoError(t, err)
 	require.Len(t, entries, 2)
 	require.Equal(t, []any{"passed", false, "recovered in 7.5 s", "Controller killed"}, []any{entries[0].Outcome, entries[0].Bad, entries[0].Note, entries[0].Title})

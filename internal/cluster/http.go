@@ -135,12 +135,19 @@ func sendOnce(ctx context.Context, client *http.Client, r request, target string
 	return reply{code: resp.StatusCode, header: resp.Header, body: body, url: target}, nil
 }
 
+// body is an answer as it came, for decode.
+type body []byte
+
 // decode turns a 2xx answer into out (nil: not wanted) and everything else into a *StatusError.
 func decode(method string, answer reply, out any) error {
 	if answer.code < 200 || answer.code > 299 {
 		return &StatusError{Method: method, URL: answer.url, Code: answer.code, Body: string(answer.body)}
 	}
 	if out == nil {
+		return nil
+	}
+	if plain, is := out.(*body); is {
+		*plain = answer.body
 		return nil
 	}
 	if err := json.Unmarshal(answer.body, out); err != nil {

@@ -20,6 +20,8 @@ type Mesos struct {
 	Masters []string
 	// Dial leads to masters and agents; nil is the direct way.
 	Dial Dial
+	// Last, where set, keeps the last state for those who ask again and again: an equal answer is not read again, and nobody may change what State gives.
+	Last *LastState
 	// Patience is how long a call goes on while nobody leads or answers; 0 means 15 s (an election takes 10 s).
 	Patience time.Duration
 }
@@ -51,11 +53,13 @@ func (m Mesos) Ready(ctx context.Context) error {
 
 // State reads the cluster from the leading master.
 func (m Mesos) State(ctx context.Context) (State, error) {
-	var raw rawState
-	if err := m.call(ctx, request{method: http.MethodGet, url: "/state"}, &raw); err != nil {
-		return State{}, failed("read the state of Mesos", m.names(), err)
+	var answer body
+	err := m.call(ctx, request{method: http.MethodGet, url: "/state"}, &answer)
+	state := State{}
+	if err == nil {
+		state, err = m.Last.read(answer)
 	}
-	return raw.state(), nil
+	return state, failed("read the state of Mesos", m.names(), err)
 }
 
 // Teardown ends a framework and kills all its tasks. The id can never be used again. A framework that is not there

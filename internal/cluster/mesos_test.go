@@ -212,3 +212,36 @@ func TestTaskLogFindsTheSandboxOfAnEndedTask(t *testing.T) {
 	_, err = m.TaskLog(context.Background(), "never-heard-of", "stderr", 10)
 	assert.ErrorIs(t, err, ErrNotFound)
 }
+
+func TestTheLastStateIsThatOfTheLastAnswer(t *testing.T) {
+	master := newMaster(t)
+	mesos := Mesos{Masters: []string{master.addr()}, Last: &LastState{}, Patience: time.Millisecond}
+	first, err := mesos.State(t.Context())
+	require.NoError(t, err)
+	same, err := mesos.State(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, first, same)
+	require.Same(t, &first.Agents[0], &same.Agents[0], "it was not read again")
+
+	recorded := master.state
+	master.state = []byte(strings.Replace(string(recorded), `"active": true`, `"active": null`, 1))
+	require.Len(t, master.state, len(recorded), "one word in a text of the same length")
+	changed, err := mesos.State(t.Context())
+	require.NoError(t, err)
+	require.NotEqual(t, first, changed)
+	alone, err := Mesos{Masters: mesos.Masters}.State(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, alone, changed)
+
+	master.state = []byte("<html>")
+	_, err = mesos.State(t.Context())
+	require.ErrorContains(t, err, "not the JSON that was expected")
+	master.noLeader.Store(true)
+	_, err = mesos.State(t.Context())
+	require.Error(t, err)
+	master.noLeader.Store(false)
+	master.state = recorded
+	again, err := mesos.State(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // runsShown is how many journals are read.
@@ -21,12 +22,14 @@ type Journals struct {
 	Dir string
 	// Running says whether a run goes on now; without it a run that has no end counts as cut off.
 	Running func() bool
+
+	logs wholefile.Memo[op.Log]
 }
 
-var _ History = Journals{}
+var _ History = (*Journals)(nil)
 
 // Entries reads the newest journals.
-func (j Journals) Entries(context.Context) ([]Entry, error) {
+func (j *Journals) Entries(context.Context) ([]Entry, error) {
 	files, err := os.ReadDir(j.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -41,8 +44,12 @@ func (j Journals) Entries(context.Context) ([]Entry, error) {
 	slices.Reverse(names)
 	var entries []Entry
 	var faults []error
+	var read []string
+	defer func() { j.logs.Only(read...) }()
 	for i, name := range names[:min(len(names), runsShown)] {
-		log, err := op.ReadJournal(filepath.Join(j.Dir, name))
+		path := filepath.Join(j.Dir, name)
+		read = append(read, path)
+		log, err := j.logs.Of(path, func() (op.Log, error) { return op.ReadJournal(path) })
 		if err != nil {
 			faults = append(faults, err)
 			continue

@@ -24,7 +24,7 @@ func TestJournalsBecomeEntries(t *testing.T) {
 	write("20261121T140000.000-install.jsonl", begin)
 	write("20261121T110000.000-install.jsonl", "nonsense\n"+begin)
 
-	entries, err := Journals{Dir: dir}.Entries(t.Context())
+	entries, err := (&Journals{Dir: dir}).Entries(t.Context())
 	require.ErrorContains(t, err, "20261121T110000.000-install.jsonl", "what cannot be read is said, and the rest is shown")
 	require.Len(t, entries, 3)
 	cut, failed, done := entries[0], entries[1], entries[2]
@@ -33,10 +33,10 @@ func TestJournalsBecomeEntries(t *testing.T) {
 	require.Equal(t, []any{"done", false, "install"}, []any{done.Outcome, done.Bad, done.Title})
 	require.Equal(t, 4*time.Second, done.Spans[0].End.Sub(done.Spans[0].Begin))
 
-	entries, _ = Journals{Dir: dir, Running: func() bool { return true }}.Entries(t.Context())
+	entries, _ = (&Journals{Dir: dir, Running: func() bool { return true }}).Entries(t.Context())
 	require.Equal(t, []any{"running", true}, []any{entries[0].Outcome, entries[0].End.IsZero()})
 
-	entries, err = Journals{Dir: filepath.Join(dir, "none")}.Entries(t.Context())
+	entries, err = (&Journals{Dir: filepath.Join(dir, "none")}).Entries(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, entries)
 }

@@ -22,10 +22,9 @@ func full(t *testing.T) Snapshot {
 		r.Hosts[2].Error = "no route to host"
 		r.Hosts[1].Units[0].State, r.Hosts[1].Units[0].LastExit, r.Hosts[1].Units[0].Restarts = "waiting", "exit 1", 2
 	})
-	hub := newTestHub(t, w)
-	hub.Poll(t.Context())
-	hub.Probed(Probe{Target: "edge", Up: false, Since: seen(), Detail: "refused"})
-	s := hub.Snapshot()
+	s := Snapshot{}.next(w.report, time.Second)
+	s.Runs = read(t.Context(), w.sources().Runs)
+	s.Probes = []Probe{{Target: "edge", Up: false, Since: seen(), Detail: "refused"}}
 	s.Releases.Entries = []Entry{{ID: "release-1", Title: "Jenkins 1 to 2", Begin: seen().Add(-time.Minute), Outcome: "unfinished", Note: "a note",
 		Spans: []Span{{Name: "deploy", Begin: seen().Add(-30 * time.Second), Outcome: "running"}}}}
 	return s
@@ -78,9 +77,7 @@ func TestThePageThatWasKeptIsThePageMadeAnew(t *testing.T) {
 	kept, err := newPages(Sources{Framework: "jenkins-ci"})
 	require.NoError(t, err)
 	compare := func(s Snapshot, after string) (page map[string]string) {
-		fresh, err := newPages(Sources{Framework: "jenkins-ci"})
-		require.NoError(t, err)
-		page = fresh.sections(s)
+		page = (&pages{template: kept.template, framework: kept.framework, made: map[string]made{}}).sections(s)
 		for name, html := range kept.sections(s) {
 			require.Equal(t, page[name], html, "%s after %s", name, after)
 		}

@@ -44,6 +44,8 @@ type Env struct {
 	own *ownHosts
 	// recorded reads what is installed.
 	recorded *record.Reader
+	// state is that of Mesos when it was looked at last.
+	state *cluster.LastState
 	// intended are hosts whose coming or going is what the running operation is about.
 	intended []string
 }
@@ -109,7 +111,7 @@ func newEnv(c *config.Cluster, programs provision.Programs, fleet *provision.Fle
 	if err != nil {
 		return nil, &Refusal{Problem: err.Error(), Fix: "set `release` in " + c.File}
 	}
-	env := &Env{Cluster: c, Release: release, Programs: programs, Fleet: fleet, recorded: &record.Reader{},
+	env := &Env{Cluster: c, Release: release, Programs: programs, Fleet: fleet, recorded: &record.Reader{}, state: &cluster.LastState{},
 		ZooKeeper: cluster.ZooKeeper{Servers: provision.ZooKeeperServers(c)}}
 	var masters, marathons []string
 	for _, h := range c.HostsWith(config.RoleControl) {

@@ -13,8 +13,10 @@ func (e *Env) Status(ctx context.Context) status.Report {
 		client = e.Visitor()
 	}
 	defer client.Close()
+	mesos := e.Mesos
+	mesos.Last = e.state
 	report := status.Collect(ctx, status.Sources{
-		Cluster: e.Cluster, Machines: e.Fleet.Machines(), ZooKeeper: e.ZooKeeper, Mesos: e.Mesos, Marathon: e.Marathon,
+		Cluster: e.Cluster, Machines: e.Fleet.Machines(), ZooKeeper: e.ZooKeeper, Mesos: mesos, Marathon: e.Marathon,
 		Jenkins: client, JenkinsError: err, URL: e.URL(), AppID: e.AppID(), Home: e.homeFacts, Backup: e.backupFacts,
 	})
 	report.Findings = append(e.differs(), report.Findings...)

@@ -122,12 +122,12 @@ func New(config Config) *Prober {
 		config.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	}
 	p := &Prober{config: config, first: map[string]int{}}
-	p.http = &http.Client{
-		Timeout:       patience,
+	p.http = &http.Client{ // send limits the time
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DialContext:         config.Dial,
 			MaxIdleConnsPerHost: 2, IdleConnTimeout: 10 * time.Second, TLSClientConfig: config.TLS,
+			DisableCompression: true, // short answers, asked for without end
 		},
 	}
 	if len(config.Hosts) > 0 {

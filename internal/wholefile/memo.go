@@ -2,7 +2,9 @@ package wholefile
 
 import (
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -46,6 +48,13 @@ func (m *Memo[T]) Of(path string, read func() (T, error)) (T, error) {
 	}
 	m.known[path] = memory[T]{info, value}
 	return value, nil
+}
+
+// Only forgets all other paths.
+func (m *Memo[T]) Only(paths ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.known, func(path string, _ memory[T]) bool { return !slices.Contains(paths, path) })
 }
 
 func same(a, b fs.FileInfo) bool {

@@ -83,10 +83,14 @@ func TestAMemoFollowsTheFile(t *testing.T) {
 		changes = append(changes, func() {
 			t.Run(name, func(t *testing.T) {
 				require.Equal(t, "one", r.kept(t))
+				r.memo.Only(r.path)
+				require.Len(t, r.memo.known, 1)
 				change.make(t, r.path)
 				require.Equal(t, change.now, r.look(t))
 				write(t, r.path, "new")
 				require.Equal(t, "new", r.look(t))
+				r.memo.Only()
+				require.Empty(t, r.memo.known)
 			})
 		})
 	}

@@ -32,7 +32,15 @@ func Save(state string, r Result) error {
 }
 
 // History are the results that are kept, the oldest first.
-func History(state string) ([]Result, error) {
+func History(state string) ([]Result, error) { return (&Reader{}).History(state) }
+
+// Reader is for those who read the results again and again. The zero Reader is ready.
+type Reader struct {
+	results wholefile.Memo[Result]
+}
+
+// History is what the function of that name gives. What is in the results must not be changed.
+func (r *Reader) History(state string) ([]Result, error) {
 	entries, err := os.ReadDir(resultsDir(state))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -41,19 +49,25 @@ func History(state string) ([]Result, error) {
 		return nil, fmt.Errorf("reading the results of drills: %w", err)
 	}
 	var all []Result
+	var read []string
+	defer func() { r.results.Only(read...) }()
 	for _, entry := range entries {
 		if !strings.HasSuffix(entry.Name(), ".json") || strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(resultsDir(state), entry.Name()))
-		var r Result
-		if err == nil {
-			err = json.Unmarshal(data, &r)
-		}
+		path := filepath.Join(resultsDir(state), entry.Name())
+		read = append(read, path)
+		one, err := r.results.Of(path, func() (one Result, err error) {
+			data, err := os.ReadFile(path)
+			if err == nil {
+				err = json.Unmarshal(data, &one)
+			}
+			return one, err
+		})
 		if err != nil {
-			return nil, fmt.Errorf("reading the result of a drill (move it away to go on without it): %s: %w", filepath.Join(resultsDir(state), entry.Name()), err)
+			return nil, fmt.Errorf("reading the result of a drill (move it away to go on without it): %s: %w", path, err)
 		}
-		all = append(all, r)
+		all = append(all, one)
 	}
 	slices.SortStableFunc(all, func(a, b Result) int { return a.Began.Compare(b.Began) })
 	return all, nil
