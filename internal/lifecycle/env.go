@@ -20,6 +20,7 @@ import (
 	"github.com/jomctl/jomctl/internal/lifecycle/inventory"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/lifecycle/war"
+	"github.com/jomctl/jomctl/internal/wholefile"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -44,6 +45,8 @@ type Env struct {
 	own *ownHosts
 	// recorded reads what is installed.
 	recorded *record.Reader
+	// folders are those in the folders of the hosts of this machine.
+	folders *wholefile.Memo[[]string]
 	// state is that of Mesos when it was looked at last.
 	state *cluster.LastState
 	// intended are hosts whose coming or going is what the running operation is about.
@@ -111,7 +114,7 @@ func newEnv(c *config.Cluster, programs provision.Programs, fleet *provision.Fle
 	if err != nil {
 		return nil, &Refusal{Problem: err.Error(), Fix: "set `release` in " + c.File}
 	}
-	env := &Env{Cluster: c, Release: release, Programs: programs, Fleet: fleet, recorded: &record.Reader{}, state: &cluster.LastState{},
+	env := &Env{Cluster: c, Release: release, Programs: programs, Fleet: fleet, recorded: &record.Reader{}, state: &cluster.LastState{}, folders: &wholefile.Memo[[]string]{},
 		ZooKeeper: cluster.ZooKeeper{Servers: provision.ZooKeeperServers(c)}}
 	var masters, marathons []string
 	for _, h := range c.HostsWith(config.RoleControl) {

@@ -56,7 +56,7 @@ func (e *Env) leftovers() []leftover {
 				all = append(all, leftover{machine: machine, units: units, dirs: dirs, what: what})
 			}
 		}
-		known := knownUnits(dir)
+		known := e.knownUnits(dir)
 		h, stays := e.Cluster.Host(entry.Name())
 		if !stays {
 			add(known, []string{dir}, "host "+entry.Name())
@@ -72,14 +72,18 @@ func (e *Env) leftovers() []leftover {
 }
 
 // knownUnits are the units of a host by their folders, also those whose files cannot be read any more.
-func knownUnits(dir string) []string {
-	entries, _ := os.ReadDir(filepath.Join(dir, "units"))
-	var names []string
-	for _, entry := range entries {
-		if entry.IsDir() {
-			names = append(names, entry.Name())
+func (e *Env) knownUnits(dir string) []string {
+	units := filepath.Join(dir, "units")
+	names, _ := e.folders.Of(units, func() ([]string, error) {
+		entries, err := os.ReadDir(units)
+		var names []string
+		for _, entry := range entries {
+			if entry.IsDir() {
+				names = append(names, entry.Name())
+			}
 		}
-	}
+		return names, err
+	})
 	return names
 }
 
