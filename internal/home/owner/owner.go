@@ -125,10 +125,15 @@ func (h *Held) take(ctx context.Context) (time.Time, error) {
 	told := ""
 	for {
 		sent := time.Now()
+		silence := time.AfterFunc(h.lock.Session/3, func() {
+			h.lock.say("waiting for ZooKeeper, which does not answer at %s: it keeps the owner lock of the home, without which no controller starts; see that a majority of its servers runs",
+				strings.Join(h.lock.Servers, ", "))
+		})
 		err := zkclient.MakeDir(h.conn, h.lock.Path)
 		if err == nil {
 			_, err = h.conn.Create(h.lock.node(), h.me.json(), zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
 		}
+		silence.Stop()
 		switch {
 		case err == nil:
 			return sent, nil

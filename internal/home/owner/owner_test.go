@@ -282,11 +282,14 @@ func TestAnOwnEpochThatIsSeenBeforeItsAnswerEndsNobody(t *testing.T) {
 func TestWaitingEndsWithTheContext(t *testing.T) {
 	addr := testkit.FreeAddr(t, "127.0.0.1") // nobody is there
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
+	ended, told := make(chan error, 1), make(chan string, 100)
+	lock := lockOf(addr, 300*time.Millisecond)
+	lock.Say = func(format string, args ...any) { told <- fmt.Sprintf(format, args...) }
 	go func() {
-		_, err := lockOf(addr, 0).Acquire(ctx, Holder{})
+		_, err := lock.Acquire(ctx, Holder{})
 		ended <- err
 	}()
+	require.Contains(t, <-told, "waiting for ZooKeeper, which does not answer at "+addr, "the log of a controller that waits says why")
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
 }

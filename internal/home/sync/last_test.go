@@ -114,3 +114,12 @@ func TestTheAgeOfWhatIsNotPushedOutlastsAStart(t *testing.T) {
 	later := homesync.Status{Unpushed: time.Now().Add(time.Hour)}
 	require.Zero(t, later.OldestUnpushed(time.Now()), "a clock that was set back")
 }
+
+func TestAStatusThatCannotBeReadIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "status.json")
+	_, err := homesync.ReadStatus(file)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NoError(t, os.WriteFile(file, nil, 0o600)) // as after a loss of power
+	_, err = homesync.ReadStatus(file)
+	require.ErrorContains(t, err, file+", is damaged")
+}

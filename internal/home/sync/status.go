@@ -119,11 +119,11 @@ func WriteStatus(file string, s Status) error {
 func ReadStatus(file string) (Status, error) {
 	var s Status
 	data, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(data, &s)
-	}
 	if err != nil {
 		return s, fmt.Errorf("reading the status of the home's history: %w", err)
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("the status of the home's history, %s, is damaged: %w (a controller that runs writes it again at its next commit or push)", file, err)
 	}
 	return s, nil
 }
