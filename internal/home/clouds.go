@@ -24,6 +24,9 @@ const (
 // Everything else in config.xml stays as it is, byte by byte. A config.xml that cannot be read is left alone, and is an error.
 func mergeClouds(home, clouds string) error {
 	path := filepath.Join(home, "config.xml")
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // a link stays one
+	}
 	ours, err := os.ReadFile(clouds)
 	if err != nil {
 		return fmt.Errorf("reading the cloud for config.xml: %w", err)

@@ -55,10 +55,16 @@ func TestAHomeThatIsThereGetsTheNewCloud(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o640), info.Mode().Perm())
 
+	elsewhere := filepath.Join(dir, "disk.xml")
+	require.NoError(t, os.Rename(config, elsewhere))
+	require.NoError(t, os.Symlink(elsewhere, config))
 	write(t, c.Clouds, strings.Replace(newCloud, ">new<", ">newer<", 1))
 	require.NoError(t, Prepare(c))
 	require.Contains(t, read(t, config), "<master>newer</master>")
 	require.NotContains(t, read(t, config), "<master>new</master>")
+	target, err := os.Readlink(config)
+	require.NoError(t, err, "a link stays one, as Jenkins leaves it")
+	require.Equal(t, elsewhere, target)
 }
 
 func TestAConfigXMLThatCannotBeReadIsLeftAlone(t *testing.T) {

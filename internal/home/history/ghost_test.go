@@ -55,3 +55,22 @@ func TestALocalRepositoryOutlivesAHostWithoutGit(t *testing.T) {
 	require.DirExists(t, filepath.Join(repo, "objects"))
 	require.NoError(t, exec.Command("git", "--git-dir", repo, "cat-file", "-e", "main:jobs/a/config.xml").Run())
 }
+
+// Under a disk that is gone there may be the home as it was before that disk was bought: with its marker, and years old.
+func TestAnOlderCopyInThePlaceOfTheHomeIsNotCommitted(t *testing.T) {
+	s := newSite(t)
+	h := filled(s)
+	r := h.up()
+	old := h.home() + ".old"
+	require.NoError(t, os.CopyFS(old, os.DirFS(h.home())))
+	h.write("jobs/a/config.xml", "<project>newer</project>")
+	h.write("jobs/new/config.xml", "<project/>")
+	s.pushed("new")
+	require.NoError(t, os.Rename(h.home(), h.home()+".gone"))
+	require.NoError(t, os.Rename(old, h.home()))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.ErrorContains(t, r.Close(ctx), h.home()+" is another folder than the controller started on")
+	require.Equal(t, "<project>newer</project>", s.git("show", "main:jobs/a/config.xml"))
+	s.git("cat-file", "-e", "main:jobs/new/config.xml")
+}

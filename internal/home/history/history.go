@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,6 +101,7 @@ type Run struct {
 	engine *homesync.Engine
 	me     claim.Owner
 	epoch  owner.Epoch // the last one before ours
+	folder fs.FileInfo // of the home, as it was claimed
 
 	cancel context.CancelFunc
 	failed chan error
@@ -154,6 +156,9 @@ func (r *Run) Open(ctx context.Context) (err error) {
 	options, err := r.own(ctx)
 	if err != nil {
 		return err
+	}
+	if r.folder, err = os.Stat(r.Home); err != nil {
+		return fmt.Errorf("looking at the home: %w", err)
 	}
 	if err := r.carryOut(ctx); err != nil {
 		return err

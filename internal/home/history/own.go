@@ -247,6 +247,9 @@ func (r *Run) alive() error {
 	case !ok || marker.Home != r.me.Home:
 		return fmt.Errorf("the home %s is not there any more (%s is gone): nothing is committed", r.Home, claim.MarkerFile)
 	}
+	if now, err := os.Stat(r.Home); err != nil || !os.SameFile(now, r.folder) {
+		return errors.Join(err, fmt.Errorf("the home %s is another folder than the controller started on, as where its disk is not mounted any more: nothing is committed", r.Home))
+	}
 	return hasConfig(r.Home)
 }
 
