@@ -26,6 +26,8 @@ type fakeAgent struct {
 	off, gone bool
 	builds    []string
 	app       string
+	// recovered is one that an earlier leader knew, and that has not come back.
+	recovered bool
 }
 
 // fakeMaster is a leading master with agents by id.
@@ -91,13 +93,18 @@ func (f *fakeMaster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeMaster) state() map[string]any {
 	type object = map[string]any
-	agents, builds, apps := []any{}, []any{}, []any{}
+	agents, recovered, builds, apps := []any{}, []any{}, []any{}, []any{}
 	for id, a := range f.agents {
 		if a.gone {
 			continue
 		}
-		agents = append(agents, object{"id": id, "hostname": a.address, "pid": "slave(1)@" + a.address + ":5051", "active": !a.off, "deactivated": a.off,
-			"resources": object{"cpus": a.cpus, "mem": a.mem}})
+		one := object{"id": id, "hostname": a.address, "pid": "slave(1)@" + a.address + ":5051", "active": !a.off, "deactivated": a.off,
+			"resources": object{"cpus": a.cpus, "mem": a.mem}}
+		if a.recovered {
+			recovered = append(recovered, one)
+			continue
+		}
+		agents = append(agents, one)
 		for _, name := range a.builds {
 			builds = append(builds, object{"id": name, "slave_id": id, "state": "TASK_RUNNING"})
 		}
@@ -105,7 +112,7 @@ func (f *fakeMaster) state() map[string]any {
 			apps = append(apps, object{"id": a.app, "slave_id": id, "state": "TASK_RUNNING"})
 		}
 	}
-	return object{"version": "1.11.0", "slaves": agents, "frameworks": []any{
+	return object{"version": "1.11.0", "slaves": agents, "recovered_slaves": recovered, "frameworks": []any{
 		object{"id": "x", "name": "jenkins-ci", "tasks": builds}, object{"id": "m", "name": "marathon", "tasks": apps}}}
 }
 
