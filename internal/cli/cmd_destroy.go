@@ -22,21 +22,22 @@ func newDestroyCommand(a *app) *cobra.Command {
 		Short: "Stop exactly what was started and remove it, with all its data",
 		Long: "destroy stops the controller, every program of the cluster and what they left running, and removes their data and the generated password.\n" +
 			"It keeps the cluster file, the journals and logs, the packages on hosts, and a home that lies outside of .jomctl. It goes by what was installed, also when\n" +
-			"the cluster file says something else by now, is broken or is gone. Machines that Terraform made for it are removed, and the home with them.",
+			"the cluster file says something else by now, is broken or is gone. Machines that Terraform made for it are removed, and the home with them,\n" +
+			"unless it is on shared storage.",
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&opts.Home, "home", "", "the path of the home on the hosts, which is removed with all jobs when it is named here")
 	bindInstallTerraform(cmd.Flags(), &installTerraform)
 	return a.mutatingOf(cmd, manner{load: a.installed, makesRoom: true}, func(ctx context.Context, s *session) (mutation, error) {
 		if s.Cluster.Target.FromTerraform() {
-			return destroyMachines(ctx, s, installTerraform)
+			return destroyMachines(ctx, s, installTerraform, opts)
 		}
 		env, err := lifecycle.Look(s.Cluster)
 		if err != nil {
 			return mutation{}, err
 		}
 		if opts.Home != "" && opts.Home != env.KeptHome() {
-			return mutation{}, &usageError{fmt.Errorf("--home: %s is not the home of cluster %s, which is %s", opts.Home, s.Cluster.Name, orNone(env.KeptHome()))}
+			return mutation{}, notTheHome(opts.Home, s.Cluster.Name, orNone(env.KeptHome()))
 		}
 		return mutation{Plan: lifecycle.Destroy(env, opts), Closes: true, Answer: func(context.Context, op.Result) (string, map[string]any, error) {
 			text, kept := fmt.Sprintf("Cluster %s is gone\n", s.Cluster.Name), []string{}
@@ -45,12 +46,20 @@ func newDestroyCommand(a *app) *cobra.Command {
 				kept = append(kept, s.Cluster.File)
 			}
 			if home := env.KeptHome(); home != opts.Home {
-				text += fmt.Sprintf("The home %s is kept, too, and so is the password of its account\n", home)
+				text += keptHomeText(home)
 				kept = append(kept, home)
 			}
 			return text, map[string]any{"kept": kept}, nil
 		}}, nil
 	})
+}
+
+func notTheHome(named, cluster, home string) error {
+	return &usageError{fmt.Errorf("--home: %s is not the home of cluster %s, which is %s", named, cluster, home)}
+}
+
+func keptHomeText(home string) string {
+	return fmt.Sprintf("The home %s is kept, too, and so is the password of its account\n", home)
 }
 
 func orNone(home string) string {

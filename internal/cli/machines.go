@@ -34,12 +34,16 @@ func installMachines(ctx context.Context, s *session, opts *installOptions) (mut
 }
 
 // destroyMachines ends a cluster together with the machines that were made for it.
-func destroyMachines(ctx context.Context, s *session, installTerraform bool) (mutation, error) {
+func destroyMachines(ctx context.Context, s *session, installTerraform bool, opts lifecycle.DestroyOptions) (mutation, error) {
+	home := s.Cluster.Jenkins.Home
+	if opts.Home != "" && opts.Home != home.Path {
+		return mutation{}, notTheHome(opts.Home, s.Cluster.Name, home.Path)
+	}
 	made, err := withTerraform(ctx, s, installTerraform, machines.PlanEnd)
 	if err != nil {
 		return mutation{}, err
 	}
-	plan, err := lifecycle.DestroyMachines(ctx, s.Cluster, accessOf(s), made)
+	plan, err := lifecycle.DestroyMachines(ctx, s.Cluster, accessOf(s), made, opts)
 	if err != nil {
 		return mutation{Discard: made.Discard}, err
 	}
@@ -48,6 +52,10 @@ func destroyMachines(ctx context.Context, s *session, installTerraform bool) (mu
 		if _, err := os.Stat(s.Cluster.File); err == nil {
 			text = fmt.Sprintf("Cluster %s and its machines are gone; %s is kept\n", s.Cluster.Name, s.Cluster.File)
 			kept = append(kept, s.Cluster.File)
+		}
+		if home.Type == config.HomeShared && home.Path != opts.Home {
+			text += keptHomeText(home.Path)
+			kept = append(kept, home.Path)
 		}
 		return text, map[string]any{"kept": kept}, nil
 	}}, nil

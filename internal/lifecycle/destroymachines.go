@@ -14,9 +14,9 @@ import (
 	"github.com/jomctl/jomctl/internal/op"
 )
 
-// DestroyMachines is the plan that stops what can be reached, and then removes the machines with all that is on them, the home too.
-// Machines that are gone already, and hosts that do not answer, do not keep it from going on.
-func DestroyMachines(ctx context.Context, c *config.Cluster, access inventory.Access, m *machines.Machines) (op.Plan, error) {
+// DestroyMachines is the plan that stops what can be reached, and then removes the machines with all that is on them, the home too: only one on
+// shared storage stays, unless the options name it. Machines that are gone already, and hosts that do not answer, do not keep it from going on.
+func DestroyMachines(ctx context.Context, c *config.Cluster, access inventory.Access, m *machines.Machines, opts DestroyOptions) (op.Plan, error) {
 	env, err := lookHosts(c, access)
 	var notMade *inventory.NotMadeError
 	if errors.As(err, &notMade) { // nothing was ever put on them
@@ -29,7 +29,9 @@ func DestroyMachines(ctx context.Context, c *config.Cluster, access inventory.Ac
 	if !m.Gone() {
 		reached = env.reachable(ctx)
 	}
-	opts := DestroyOptions{Home: env.KeptHome()}
+	if c.Jenkins.Home.Type != config.HomeShared {
+		opts.Home = env.KeptHome()
+	}
 	return m.End(onReachable(env.destroyHosts(opts), reached), env.filesGoneStep(opts)), nil
 }
 

@@ -1,6 +1,9 @@
 package lifecycle
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,7 +46,7 @@ func TestMachinesThatDoNotAnswerAreRemovedAllTheSame(t *testing.T) {
 
 	none, err := machines.PlanEnd(t.Context(), c, access) // they were removed behind its back, Terraform's folder too
 	require.NoError(t, err)
-	plan, err := DestroyMachines(t.Context(), c, access, none)
+	plan, err := DestroyMachines(t.Context(), c, access, none, DestroyOptions{})
 	require.NoError(t, err)
 	require.Len(t, said, 1, "and are not asked")
 	require.Equal(t, []string{"Controller", "Machines", "Clean up"}, stageNames(plan.Stages))
@@ -53,7 +56,7 @@ func TestMachinesThatDoNotAnswerAreRemovedAllTheSame(t *testing.T) {
 		assert.NoFileExists(t, path)
 	}
 	fresh := lifecycletest.Written(t, lifecycletest.OnMachines)
-	plan, err = DestroyMachines(t.Context(), fresh, access, none)
+	plan, err = DestroyMachines(t.Context(), fresh, access, none, DestroyOptions{})
 	require.NoError(t, err)
 	preview, err := op.Preview(t.Context(), plan)
 	require.NoError(t, err)
@@ -77,4 +80,35 @@ func TestOnlyWhatCanBeReachedIsStopped(t *testing.T) {
 	require.Equal(t, []string{"Controller", "Mesos agents"}, stageNames(stages))
 	require.Len(t, stages[1].Steps, 1)
 	require.Equal(t, "host-a1", stages[1].Steps[0].ID)
+}
+
+// TestASharedHomeIsNotOnTheMachines has no machine left, so that the step that removes files alone says what stays.
+func TestASharedHomeIsNotOnTheMachines(t *testing.T) {
+	for name, c := range map[string]struct {
+		shared bool
+		named  string
+		stays  bool
+	}{"on a machine": {false, "", false}, "shared": {true, "", true}, "shared, and named": {true, "/mnt/home", false}} {
+		t.Run(name, func(t *testing.T) {
+			cluster := onDeadMachines(t)
+			cluster.Jenkins.Home.Path = "/mnt/home"
+			if c.shared {
+				cluster.Jenkins.Home.Type = config.HomeShared
+			}
+			password, _ := cluster.Jenkins.Admin.Password.Path(cluster)
+			require.NoError(t, os.MkdirAll(filepath.Dir(password), 0o700))
+			require.NoError(t, os.WriteFile(password, []byte("x"), 0o600))
+			none, err := machines.PlanEnd(t.Context(), cluster, inventory.Access{})
+			require.NoError(t, err)
+			plan, err := DestroyMachines(t.Context(), cluster, inventory.Access{}, none, DestroyOptions{Home: c.named})
+			require.NoError(t, err)
+			preview, err := op.Preview(t.Context(), plan)
+			require.NoError(t, err)
+			var lines []string
+			for _, step := range preview.Open() {
+				lines = append(lines, step.Changes...)
+			}
+			require.Equal(t, !c.stays, slices.Contains(lines, "remove "+password), "the password goes with the home, and only with it: %v", lines)
+		})
+	}
 }

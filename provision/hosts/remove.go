@@ -48,8 +48,8 @@ func NewRemoval(c *config.Cluster, h config.Host, m host.Machine, keeper *Keeper
 	if home := c.Jenkins.Home.Path; home != "" {
 		r.Home = path.Clean(home)
 	}
-	if one, only := provision.HomeHost(c); dropHome && (only && one.Name != h.Name || !h.Is(config.RoleMesosAgent)) && !below(host.RemoteDir, r.Home) {
-		r.Home = "" // what has that path here is somebody else's
+	if dropHome && h.Name != takesHome(c) && !below(host.RemoteDir, r.Home) {
+		r.Home = "" // what has that path here is somebody else's, or is removed from the other host
 	}
 	if !dropHome && r.Home != "" {
 		r.Keep = append(r.Keep, r.Home)
@@ -58,6 +58,18 @@ func NewRemoval(c *config.Cluster, h config.Host, m host.Machine, keeper *Keeper
 		r.Keep = append(r.Keep, path.Clean(b.Repository))
 	}
 	return r
+}
+
+// takesHome is the host from which the home is removed: that which has it on its disk, or the first of those that share it, as two at a time
+// would be in each other's way.
+func takesHome(c *config.Cluster) string {
+	if one, only := provision.HomeHost(c); only {
+		return one.Name
+	}
+	for _, h := range c.HostsWith(config.RoleMesosAgent) {
+		return h.Name
+	}
+	return ""
 }
 
 // Title implements provision.Item.

@@ -118,6 +118,11 @@ func TestAHomeOnOneHostIsNotTakenFromAnother(t *testing.T) {
 	require.True(t, known)
 	r.h = h
 	r.machine.Put("/srv/ci/jenkins_home/config.xml", "of somebody else", 0o600)
+	r.c.Jenkins.Home.Type = config.HomeShared
+	require.Empty(t, r.removal(true).Home, "of those that share it the first removes it")
+	first, _ := r.c.Host("a1")
+	require.Equal(t, "/srv/ci/jenkins_home", NewRemoval(r.c, first, r.machine, r.keeper, true).Home)
+	r.c.Jenkins.Home.Type = config.HomeHost
 	removal := r.removal(true)
 	require.Empty(t, removal.Home)
 	require.NoError(t, removal.home(t.Context(), nil))
