@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -90,6 +91,7 @@ func (a *app) dashboard(ctx context.Context, opts dashboardOptions) error {
 	if err := a.answerDashboard(opts, opts.URL(server.Addr())); err != nil {
 		return err
 	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // it waits for others nearly always, and a second processor would be woken for every answer
 	var group sync.WaitGroup
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)

@@ -33,7 +33,11 @@ func collectHost(ctx context.Context, c *config.Cluster, machine host.Machine, d
 		}
 	}
 	var disk sync.WaitGroup
-	disk.Go(func() { out.Disk = disks.of(ctx, machine) })
+	if _, here := machine.(*host.Local); here {
+		out.Disk = disks.of(ctx, machine)
+	} else {
+		disk.Go(func() { out.Disk = disks.of(ctx, machine) })
+	}
 	units, err := machine.Units().List(ctx)
 	disk.Wait()
 	if err != nil {
@@ -67,7 +71,12 @@ func (d *disks) of(ctx context.Context, machine host.Machine) *Disk {
 	d.mu.Lock()
 	ask, known := d.asked[stat.Dev]
 	if !known {
-		ask = sync.OnceValue(func() *Disk { return collectDisk(ctx, machine) })
+		ask = sync.OnceValue(func() *Disk {
+			if disk := diskHere(local.Dir()); disk != nil {
+				return disk
+			}
+			return collectDisk(ctx, machine)
+		})
 		d.asked[stat.Dev] = ask
 	}
 	d.mu.Unlock()
