@@ -14,6 +14,7 @@ import (
 	"github.com/jomctl/jomctl/internal/backup"
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/home/claim"
+	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 )
 
 // farRepository is a repository that is no folder of this machine, as restic writes it.
@@ -156,10 +157,20 @@ func (b *Backups) runHere(ctx context.Context, verify bool, say func(string, ...
 			return r, fmt.Errorf("backup %s is made, and does not count yet: %w", id[:8], err)
 		}
 	}
+	if b.leaving() {
+		say("an upgrade is half-way, whose way back may need an older backup: none is removed")
+		return r, nil
+	}
 	if r.Removed, err = b.Tidy(ctx); err != nil {
 		return r, fmt.Errorf("backup %s is made; removing those that are too old: %w", id[:8], err)
 	}
 	return r, nil
+}
+
+// leaving says that the home of target local is being left for another version, or that nobody can tell. Hosts of their own know it themselves.
+func (b *Backups) leaving() bool {
+	store, err := upgrade.Open(UpgradeDir(b.env.Cluster))
+	return err != nil || store.State.Windowed()
 }
 
 // Make makes a backup on target local.

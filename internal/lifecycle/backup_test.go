@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/jomctl/jomctl/internal/home"
 	"github.com/jomctl/jomctl/internal/home/claim"
 	"github.com/jomctl/jomctl/internal/lifecycle/lifecycletest"
+	"github.com/jomctl/jomctl/internal/lifecycle/upgrade"
 	"github.com/jomctl/jomctl/internal/op"
 	"github.com/jomctl/jomctl/internal/testkit"
 )
@@ -88,6 +90,27 @@ func TestABackupCountsWhenItWasRestoredAndRead(t *testing.T) {
 	left, err := filepath.Glob(b.Home + ".*")
 	require.NoError(t, err)
 	require.Empty(t, left, "what is not whole goes, and the home stays")
+}
+
+func TestABackupInTheMiddleOfAnUpgradeLeavesItTheWayBack(t *testing.T) {
+	b := backedUp(t, "")
+	last, err := b.Make(t.Context(), lifecycletest.Quiet)
+	require.NoError(t, err)
+	store := &upgrade.Store{Dir: UpgradeDir(b.env.Cluster)}
+	store.Begin(upgrade.State{Run: "run-1", Backup: last.ID})
+	store.State.Begun["announce"] = time.Now()
+	require.NoError(t, store.Save())
+	said := ""
+	r, err := b.Run(t.Context(), false, func(format string, args ...any) { said += fmt.Sprintf(format, args...) })
+	require.NoError(t, err)
+	require.Empty(t, r.Removed)
+	require.Contains(t, said, "an upgrade is half-way")
+	store.State.Outcome = upgrade.RolledBack
+	require.NoError(t, store.Save())
+	r, err = b.Run(t.Context(), false, lifecycletest.Quiet)
+	require.NoError(t, err)
+	require.Len(t, r.Removed, 2)
+	require.Contains(t, r.Removed, last.ID)
 }
 
 func TestARestoreInPlaceKeepsTheHomeThatWasThere(t *testing.T) {
