@@ -54,6 +54,11 @@ func Run(ctx context.Context, c Controller, streams Streams) (int, error) {
 		return ExitPrepare, err
 	}
 	defer release()
+	if reaps(os.Getpid()) {
+		reaping, stop := context.WithCancel(ctx)
+		defer stop()
+		go reapOrphans(reaping, orphanInterval)
+	}
 	kept, err := openHistory(ctx, c, streams)
 	if err != nil {
 		var refused *history.RefusedError
