@@ -104,6 +104,7 @@ func TestSecretsAreFoundInYAML(t *testing.T) {
 		"- {id: x, password: hunter2}", "- usernamePassword: {scope: GLOBAL, password: \"a, b\"}", "{password: hunter2, id: x}", "x: [{secret: a}]", "{ a: 'it''s, b', secret: y }",
 		"{scope: GLOBAL,\n  password: hunter2 }", "- string: {id: \"a#1\", secret: s3cret}", "password: |\n  hunter2\n", "password: >-\r\n\r\n  hunter2\r\n", "a:\n  secret: |2\n    x",
 		"password: &pw hunter2", "password: !!str hunter2", "password: \"unended", "APITOKEN: 11aa",
+		"{scope: GLOBAL,\n  id: x, password: hunter2}", "{scope: GLOBAL,\n  ids: [a, {b: c}], password: hunter2}",
 		`{"id":"x","password":"hunter2"}`, `{'password':hunter2}`, "password:\n  hunter2", "- password: # of the bot\n\n  # new\n  hunter2 # x", "password:\n  'hunter2'",
 	} {
 		what, line := keep.FindSecret("casc/a.yml", []byte("# one\njenkins: {}\n"+text))
@@ -119,7 +120,8 @@ func TestSecretsAreFoundInYAML(t *testing.T) {
 		"password: \"{AQAA=}\" # encrypted", "password: ${PASS} # from the environment", "password: # later", "# password: hunter2", "a: b # password: hunter2",
 		"- usernamePassword: {scope: GLOBAL, id: x, password: \"${PASS}\"}", "{password: ${PASS}, id: x}", "{password: true}", "systemMessage: \"Change it, password: see the wiki\"",
 		"systemMessage: Ask for {a, password: x} there", "a: 'it''s, {password: x}'", "{id: \"a, password: b\"}", "{id: 'it''s, password: b'}", "password: |\nb: 1", "password: >\n\n", "secret: *pw", "password: [a]", "password:hunter2", "",
-		`{"id":"x","password":"${PASS}"}`, `{"passwordField":"x"}`, "password:\nid: x", "- password:\n  id: x", "password:\n  - a", "password:\n  \"x\": 1", "password:\n  ${PASS}", "password:\n  x:\n    y: 1",
+		`{"id":"x","password":"${PASS}"}`, `{"passwordField":"x"}`, "password:\nid: x", "password:\n  x:\ty", "{scope: GLOBAL,\n  id: x, password: ${PASS}}", "{scope: GLOBAL,\n  id: x}\nsystemMessage: Change it, password: see the wiki",
+		"a: {b: c\nsystemMessage: Change it, password: see the wiki", "- password:\n  id: x", "password:\n  - a", "password:\n  \"x\": 1", "password:\n  ${PASS}", "password:\n  x:\n    y: 1",
 	} {
 		what, line := keep.FindSecret("jenkins.yaml", []byte(text+"\n"))
 		require.Empty(t, what, "%s, line %d", text, line)

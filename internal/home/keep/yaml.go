@@ -13,13 +13,20 @@ const secretName = `[a-z0-9_.-]*(?:password|passphrase|secret|privatekey|secretk
 // yamlSecret returns where the first key is whose value is a secret that anybody can read, or -1. It reads lines, as a file need not be valid:
 // block style and {flow: style}, quoted and block scalars, comments.
 func yamlSecret(text string) int {
+	depth, opened := 0, 0 // of braces that are open, and how far in the line is that has opened the first
 	for at := 0; at < len(text); {
 		line, after, _ := strings.Cut(text[at:], "\n")
 		next := at + len(line) + 1
 		line = strings.TrimRight(line, "\r")
-		for i, start := range keyPlaces(line) {
+		within := depth > 0 && (indentOf(line) > opened || strings.TrimSpace(line) == "")
+		if !within {
+			depth, opened = 0, indentOf(line)
+		}
+		var places []int
+		places, depth = keyPlaces(line, depth)
+		for i, start := range places {
 			key := yamlKey.FindString(line[start:])
-			if key != "" && open(yamlScalar(line[start+len(key):], after, indentOf(line), i > 0)) {
+			if key != "" && open(yamlScalar(line[start+len(key):], after, indentOf(line), within || i > 0)) {
 				return at + start
 			}
 		}
@@ -28,16 +35,17 @@ func yamlSecret(text string) int {
 	return -1
 }
 
-// keyPlaces are where keys can begin in a line: its first word, and what follows a brace or a comma within braces.
-func keyPlaces(line string) []int {
+// keyPlaces are where keys can begin in a line: its first word, and what follows a brace or a comma within braces, of which so many are open before
+// the line, and left after it.
+func keyPlaces(line string, depth int) (places []int, left int) {
 	first := len(line) - len(strings.TrimLeft(line, " \t-"))
-	places := []int{first}
+	places = []int{first}
 	place := func(i int) { places = append(places, i+len(line[i:])-len(strings.TrimLeft(line[i:], " \t"))) }
-	depth, fresh := 0, true // fresh: a new scalar or collection can begin
+	fresh := true // fresh: a new scalar or collection can begin
 	for i := first; i < len(line); i++ {
 		switch c := line[i]; {
 		case c == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
-			return places
+			return places, depth
 		case fresh && (c == '"' || c == '\''):
 			i, fresh = i+quotedLength(line[i:])-1, false
 		case fresh && (c == '{' || c == '['):
@@ -54,7 +62,7 @@ func keyPlaces(line string) []int {
 			fresh = false
 		}
 	}
-	return places
+	return places, depth
 }
 
 // quotedLength is how long a quoted scalar at the beginning of a text is, with its quotes; all of the text where it does not end.
@@ -125,7 +133,7 @@ func lineBelow(after string, indent int) string {
 				return ""
 			}
 			return text[:length]
-		case strings.HasSuffix(text, ":") || strings.Contains(text, ": "):
+		case strings.HasSuffix(text, ":") || strings.Contains(text, ": ") || strings.Contains(text, ":\t"):
 			return ""
 		}
 		text, _, _ = strings.Cut(text, " #")
