@@ -62,7 +62,7 @@ func watchOver(pid int, in io.Reader) error {
 			lines <- time.Duration(millis) * time.Millisecond
 		}
 	}()
-	timer := time.NewTimer(unlocked)
+	timer, granted := time.NewTimer(unlocked), unlocked
 	defer timer.Stop()
 	for {
 		select {
@@ -71,8 +71,10 @@ func watchOver(pid int, in io.Reader) error {
 				return kill()
 			}
 			timer.Reset(left)
+			granted = left
 		case <-timer.C:
-			return kill()
+			return errors.Join(kill(), fmt.Errorf("the controller, process %d, is ended: its jomhome has not said for %s that it may live, as where it was stopped (SIGSTOP) or the machine stood still",
+				pid, granted.Round(time.Millisecond)))
 		}
 	}
 }
