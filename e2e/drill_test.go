@@ -50,7 +50,7 @@ func TestDrillsAreMeasuredAndTakenBack(t *testing.T) {
 
 	// Passed, and missed: exit code 4 says that all has recovered, and not in time.
 	var answer drillAnswer
-	b.run("drill", "run", "controller-killed", "edge-killed", "--yes", "-o", "json").exits(4).json(&answer)
+	drillSeen(t, b).exits(4).json(&answer)
 	require.Len(t, answer.Scenarios, 2)
 	killed, edge := answer.Scenarios[0], answer.Scenarios[1]
 	require.True(t, killed.Recovered, "%v", killed.Reasons)
@@ -70,6 +70,28 @@ func TestDrillsAreMeasuredAndTakenBack(t *testing.T) {
 	require.NoError(t, xml.Unmarshal([]byte(b.run("drill", "report", "--format", "junit").ok().out), new(struct{ XMLName xml.Name })))
 	require.Contains(t, b.run("drill", "report", "--format", "html").ok().out, "data:image/svg")
 	require.Contains(t, b.run("drill", "history").ok().out, "controller-killed")
+}
+
+// drillSeen runs drills while the dashboard's page is open in a browser, which shows them, their faults and their ends without a reload.
+func drillSeen(t *testing.T, b *bench) result {
+	t.Helper()
+	p := b.openPage(t)
+	p.says("histories", "None yet: no drill is recorded")
+	ended := make(chan result, 1)
+	go func() { ended <- b.run("drill", "run", "controller-killed", "edge-killed", "--yes", "-o", "json") }()
+	p.said("running drill run[^]*now: ")
+	p.said("controller-killed")
+	p.said("controller down since")
+	p.picture("drill-running")
+	p.said("edge-killed")
+	p.said("edge down since")
+	r := <-ended
+	p.says("histories", "passed Controller process killed[^]*recovered in")
+	p.says("histories", "missed Edge killed[^]*the target is 0.0 s")
+	p.says("summary", "Ready[^]*edge up since")
+	p.says("histories", "done drill run")
+	p.picture("drill-ended")
+	return r
 }
 
 // drillKilled kills jomctl while a fault is in force; the next command that changes something takes it back first.

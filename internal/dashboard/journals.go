@@ -73,6 +73,12 @@ func entryOf(id string, log op.Log, live bool) Entry {
 	switch {
 	case live:
 		e.Outcome, e.End = "running", time.Time{}
+		for _, span := range slices.Backward(e.Spans) {
+			if span.End.IsZero() {
+				e.Note = strings.Trim(e.Note+"; now: "+span.Name, "; ")
+				break
+			}
+		}
 	case e.Outcome == "":
 		e.Outcome, e.Bad = "cut off", true
 		endSpans(e.Spans, e.End)

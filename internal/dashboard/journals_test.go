@@ -34,7 +34,7 @@ func TestJournalsBecomeEntries(t *testing.T) {
 	require.Equal(t, 4*time.Second, done.Spans[0].End.Sub(done.Spans[0].Begin))
 
 	entries, _ = (&Journals{Dir: dir, Running: func() bool { return true }}).Entries(t.Context())
-	require.Equal(t, []any{"running", true}, []any{entries[0].Outcome, entries[0].End.IsZero()})
+	require.Equal(t, []any{"running", true, "by ann@desk; now: zookeeper"}, []any{entries[0].Outcome, entries[0].End.IsZero(), entries[0].Note})
 
 	entries, err = (&Journals{Dir: filepath.Join(dir, "none")}).Entries(t.Context())
 	require.NoError(t, err)
