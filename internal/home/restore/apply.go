@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/jomctl/jomctl/internal/home/git"
 	"github.com/jomctl/jomctl/internal/home/keep"
@@ -87,12 +88,29 @@ func moveAside(home, name string) error {
 	free := to
 	for n := 2; ; n++ {
 		if _, err := os.Lstat(free); errors.Is(err, fs.ErrNotExist) {
-			return os.Rename(filepath.Join(home, name), free)
+			return move(filepath.Join(home, name), free)
 		} else if err != nil {
 			return err
 		}
 		free = fmt.Sprintf("%s.%d", to, n)
 	}
+}
+
+// move renames a file, or copies it where it comes from another disk.
+func move(from, to string) error {
+	err := os.Rename(from, to)
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	if target, linkErr := os.Readlink(from); linkErr == nil {
+		err = os.Symlink(target, to)
+	} else {
+		err = duplicate(from, to)
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(from)
 }
 
 // each calls visit with the files of a commit that are named.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/jomctl/jomctl/internal/home/claim"
 	"github.com/jomctl/jomctl/internal/home/git"
@@ -121,28 +122,59 @@ func walk(home string, table *keep.Table, visit func(full, name string) error) e
 }
 
 // place moves what was laid down to where it belongs. Folders that are there already (plugins laid down by others, users)
-// are gone into.
+// are gone into. One may be a disk of its own, as for the jobs: what belongs there is copied.
 func place(aside, home string) error {
 	entries, err := os.ReadDir(aside)
 	if err != nil {
 		return err
 	}
+	copied := false
 	for _, entry := range entries {
 		from, to := filepath.Join(aside, entry.Name()), filepath.Join(home, entry.Name())
 		info, err := os.Lstat(to)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || err == nil && !entry.IsDir() && info.Mode().IsRegular():
-			err = os.Rename(from, to)
+			if err = os.Rename(from, to); errors.Is(err, syscall.EXDEV) {
+				copied, err = true, duplicate(from, to)
+			}
 		case err == nil && entry.IsDir() && info.IsDir():
 			err = place(from, to)
 		case err == nil:
-			err = fmt.Errorf("%s is in the way", to)
+			err = fmt.Errorf("%s is in the way of what the history has there: move it away", to)
 		}
 		if err != nil {
 			return err
 		}
 	}
+	if copied {
+		return syncDisk(home)
+	}
 	return wholefile.SyncFolder(home)
+}
+
+// duplicate copies a file, or a folder with all in it. What a copy that is cut off leaves is taken away when the restore begins anew.
+func duplicate(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return os.MkdirAll(filepath.Join(to, name), info.Mode().Perm())
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), data, info.Mode().Perm())
+	})
 }
 
 // Difference is a file in which a home is not what a commit of its history says.

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -333,4 +334,38 @@ func TestAFileWithALongNameIsRestored(t *testing.T) {
 	_, _, err := restore.Apply(t.Context(), repo, old, home, nil)
 	require.NoError(t, err)
 	require.Equal(t, "old", read(t, home, name))
+}
+
+// The jobs may lie on a disk of their own, which is mounted in the home.
+func TestAHomeWithADiskForItsJobsIsRestored(t *testing.T) {
+	repo, home := newRepo(t), t.TempDir()
+	jobs := filepath.Join(home, "jobs")
+	require.NoError(t, os.Mkdir(jobs, 0o755))
+	if err := syscall.Mount("none", jobs, "tmpfs", 0, "size=3m"); err != nil {
+		t.Skipf("a disk of its own needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(jobs, syscall.MNT_DETACH)) })
+	require.NoError(t, os.Mkdir(filepath.Join(jobs, "lost+found"), 0o700))
+	main := commit(t, repo, "refs/heads/main", map[string]string{"config.xml": "<hudson/>", "jobs/a/config.xml": "<project>a</project>", "jobs/a/jobs/b/config.xml": "<project/>", "users/bob/config.xml": "<user/>"})
+	for _, marker := range []claim.Marker{{Home: "h"}, {Home: "h", Restoring: "x"}} {
+		_, err := restore.Into(t.Context(), repo, main, git.Hash{}, home, marker)
+		require.NoError(t, err)
+		differences, _, err := restore.Compare(t.Context(), repo, main, home)
+		require.NoError(t, err)
+		require.Empty(t, differences)
+		require.Equal(t, "101\n", read(t, home, "jobs/a/jobs/b/nextBuildNumber"))
+	}
+	write(t, home, "jobs/a/config.xml", "<half")
+	_, _, err := restore.Apply(t.Context(), repo, main, home, nil)
+	require.NoError(t, err)
+	require.Equal(t, "<project>a</project>", read(t, home, "jobs/a/config.xml"))
+	require.Equal(t, "<half", read(t, home, filepath.Join(restore.Aside, "jobs/a/config.xml")))
+}
+
+func TestWhatIsInTheWayOfARestoreIsNamedWithItsFix(t *testing.T) {
+	repo, home := newRepo(t), t.TempDir()
+	require.NoError(t, os.Symlink(t.TempDir(), filepath.Join(home, "jobs")))
+	main := commit(t, repo, "refs/heads/main", map[string]string{"config.xml": "<hudson/>", "jobs/a/config.xml": "<project/>"})
+	_, err := restore.Into(t.Context(), repo, main, git.Hash{}, home, claim.Marker{})
+	require.ErrorContains(t, err, filepath.Join(home, "jobs")+" is in the way of what the history has there: move it away")
 }
