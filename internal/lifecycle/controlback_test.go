@@ -64,3 +64,18 @@ func TestAChangeThatTouchedAServerIsNotTakenBack(t *testing.T) {
 	require.Contains(t, refused.Fix, "jomctl resume")
 	require.FileExists(t, record.ControlChangeFile(before.StateDir()))
 }
+
+// TestAnUneditedFileOfALocalClusterIsTakenBack has a file that only counts its hosts, and a record that lists them.
+func TestAnUneditedFileOfALocalClusterIsTakenBack(t *testing.T) {
+	for _, text := range []string{"", "local: {agents: 3} # three\njenkins: {app: {mem: 2GiB}}\ntuning: {agentPing: 9s}\n"} {
+		before := lifecycletest.Local(t, text)
+		recorded(t, before)
+		change, err := clusterfile.AddControl(before, []clusterfile.NewHost{{Name: "c2"}, {Name: "c3"}})
+		require.NoError(t, err)
+		c := &controlChange{env: environment(t, change.Cluster)}
+		require.NoError(t, c.beginStep().Do(t.Context(), lifecycletest.Quiet))
+		require.NoError(t, change.Step().Do(t.Context(), lifecycletest.Quiet))
+		_, err = ControlWayBack(change.Cluster, []string{"control-change", "cluster-file"}, inventory.Access{})
+		require.NoError(t, err)
+	}
+}
