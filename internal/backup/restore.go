@@ -43,7 +43,7 @@ func (r Repository) Restore(ctx context.Context, id, to string) (Verdict, error)
 	}
 	if _, err := r.run(ctx, "", "restore", id, "--target", to, "--verify"); err != nil {
 		// A part of a home looks like one. Of a damaged repository it may be all that is left.
-		if ctx.Err() != nil || errors.Is(err, ErrNoRoom) {
+		if ctx.Err() != nil || !errors.Is(err, ErrDamaged) {
 			err = errors.Join(err, empty(to))
 		}
 		return Verdict{}, err
