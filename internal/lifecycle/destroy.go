@@ -193,6 +193,22 @@ func homesAt(home string) []string {
 	return paths
 }
 
+// emptyBehindLink removes what is in the folder that a home's path is a link to. The folder stays: somebody has made it, or it is a disk.
+func emptyBehindLink(home string) error {
+	info, err := os.Lstat(home)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return nil // there is none, or it goes itself
+	}
+	entries, err := os.ReadDir(home + "/")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the link leads nowhere
+	}
+	for _, entry := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(home, entry.Name())))
+	}
+	return err
+}
+
 // filesGoneStep removes what installing has made in the state folder, and nothing else.
 func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 	keepsHome := e.KeptHome() != opts.Home
@@ -234,6 +250,11 @@ func (e *Env) filesGoneStep(opts DestroyOptions) op.Step {
 		Probe:   func(context.Context) (op.State, error) { return op.NeededUnless(len(left()) == 0), nil },
 		Changes: func(context.Context) []string { return record.Removals(left()) },
 		Do: func(context.Context, op.Say) error {
+			if e.own == nil {
+				if err := emptyBehindLink(opts.Home); err != nil {
+					return err
+				}
+			}
 			for _, path := range paths {
 				err := os.RemoveAll(path)
 				if err != nil && (path != opts.Home || !errors.Is(err, syscall.EBUSY)) { // a folder that something is mounted on is emptied, and stays

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,6 +115,24 @@ func TestAHomeOutsideGoesWhenItIsNamedAndWhatWasKeptOfItToo(t *testing.T) {
 			require.DirExists(t, filepath.Join(copied, "jobs"))
 		})
 	}
+}
+
+func TestAHomeBehindALinkGoesWithItsJobs(t *testing.T) {
+	dir := t.TempDir()
+	disk, home := filepath.Join(dir, "disk"), filepath.Join(dir, "home")
+	require.NoError(t, os.MkdirAll(filepath.Join(disk, "jobs", "a"), 0o700))
+	require.NoError(t, os.Symlink(disk, home))
+	c := lifecycletest.Local(t, "")
+	c.Jenkins.Home.Path = home
+	step := environment(t, c).filesGoneStep(DestroyOptions{Home: home})
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet))
+	_, err := os.Lstat(home)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	left, err := os.ReadDir(disk)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nowhere"), home))
+	require.NoError(t, step.Do(t.Context(), lifecycletest.Quiet), "a link that leads nowhere")
 }
 
 // TestANewClusterIsNotHalfWayThroughAnUpgradeOfTheLastOne also looks for copies of files of the home, which may hold secrets.

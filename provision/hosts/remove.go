@@ -227,7 +227,8 @@ func (i Removal) homeOutside() bool {
 	return i.DropHome && i.Home != "" && !below(i.Host.Dir(), i.Home)
 }
 
-// home removes a home that was named, and what was kept beside it. A folder that others are mounted on is emptied and stays.
+// home removes a home that was named, and what was kept beside it. A folder that others are mounted on is emptied and stays, and so is
+// one that the home's path is a link to.
 func (i Removal) home(ctx context.Context, _ *Record) error {
 	if !i.homeOutside() {
 		return nil
@@ -243,7 +244,14 @@ func (i Removal) home(ctx context.Context, _ *Record) error {
 		if at != i.Home && !config.GoesWithHome(i.Home, at) {
 			continue
 		}
-		children, err := i.children(ctx, at)
+		folder, target := at, ""
+		if at == i.Home {
+			target = i.behindLink(ctx, at)
+		}
+		if target != "" {
+			folder = at + "/" // find goes into it then, and what is kept is still known by its path
+		}
+		children, err := i.children(ctx, folder)
 		if err != nil {
 			return err
 		}
@@ -252,11 +260,39 @@ func (i Removal) home(ctx context.Context, _ *Record) error {
 				return err
 			}
 		}
-		if err := i.removeEmpty(ctx, at); err != nil {
+		if target != "" {
+			err = i.emptyLink(ctx, at, target)
+		} else if err = i.removeEmpty(ctx, at); err != nil {
 			provision.Say(ctx, "%s: %s is empty and stays: %v", i.Host.Name(), at, err)
+			err = nil
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// emptyLink removes a link to a folder of which nothing is kept; the folder stays, as somebody has made it, or it is a disk.
+func (i Removal) emptyLink(ctx context.Context, at, target string) error {
+	left, err := i.children(ctx, at+"/")
+	if err != nil || len(left) > 0 {
+		return err
+	}
+	provision.Say(ctx, "%s: %s, which %s has led to, is empty and stays", i.Host.Name(), target, at)
+	return i.Host.Remove(ctx, at)
+}
+
+// behindLink is the folder that a path is a link to; empty where it is none, or one that leads nowhere.
+func (i Removal) behindLink(ctx context.Context, at string) string {
+	if _, err := i.Host.Run(ctx, "readlink", at); err != nil {
+		return "" // it says so by its exit code
+	}
+	out, err := i.Host.Run(ctx, "readlink", "-e", at)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(out.Stdout, "\n")
 }
 
 // around removes a path and all that is in it except what is kept.

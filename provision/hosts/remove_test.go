@@ -2,6 +2,8 @@ package hosts
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/jomctl/jomctl/internal/config"
 	"github.com/jomctl/jomctl/internal/host"
 	"github.com/jomctl/jomctl/internal/host/hostfake"
+	"github.com/jomctl/jomctl/provision"
 )
 
 const home = "/var/lib/jomctl/jenkins_home"
@@ -108,6 +111,38 @@ func TestHomesThatWereKeptStayAndGoWithTheHome(t *testing.T) {
 	}
 	for _, ending := range []string{".of-somebody-else", ".before-restore-soon"} {
 		assert.Equal(t, "precious", r.machine.Text(at+ending+"/config.xml"), "only what jomctl names so is its own")
+	}
+}
+
+func TestAHomeBehindALinkGoesWithItsJobs(t *testing.T) {
+	for name, keeps := range map[string]bool{"all of it": false, "but for a backup in it": true} {
+		t.Run(name, func(t *testing.T) {
+			r := full(t)
+			at := "/srv/ci/jenkins_home"
+			r.c.Jenkins.Home.Path = at
+			r.machine.Put(at, "", fs.ModeSymlink|0o777)
+			r.machine.Put(at+"/config.xml", "precious", 0o600)
+			r.machine.On("readlink", func([]string) (host.Output, error) { return hostfake.Said("/disk/home\n") })
+			removal := r.removal(true)
+			if keeps {
+				r.machine.Put(at+"/backup", "", fs.ModeDir|0o755)
+				r.machine.Put(at+"/backup/of-all", "kept", 0o600)
+				removal.Keep = append(removal.Keep, at+"/backup")
+			}
+			var said []string
+			ctx := provision.WithSay(t.Context(), func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+			require.NoError(t, removal.home(ctx, nil))
+			paths := r.machine.Paths()
+			assert.NotContains(t, paths, at+"/config.xml")
+			if keeps {
+				assert.Contains(t, paths, at+"/backup/of-all")
+				assert.Contains(t, paths, at, "what is kept is found by it")
+				assert.Empty(t, said)
+				return
+			}
+			assert.NotContains(t, paths, at)
+			assert.Equal(t, []string{"a1: /disk/home, which " + at + " has led to, is empty and stays"}, said)
+		})
 	}
 }
 

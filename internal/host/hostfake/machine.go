@@ -166,8 +166,9 @@ func (m *Machine) Remove(_ context.Context, path string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	link := m.files[path].mode&fs.ModeSymlink != 0
 	for known := range m.files {
-		if known == path || strings.HasPrefix(known, path+"/") {
+		if known == path || !link && strings.HasPrefix(known, path+"/") {
 			delete(m.files, known)
 		}
 	}
@@ -254,8 +255,14 @@ func (m *Machine) find(argv []string) (host.Output, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var names []string
+	dir := argv[1]
+	if m.files[dir].mode&fs.ModeSymlink == 0 { // it does not go into a link, unless a slash is behind its name
+		dir = strings.TrimSuffix(dir, "/")
+	} else {
+		dir = ""
+	}
 	for path := range m.files {
-		if filepath.Dir(path) == argv[1] {
+		if filepath.Dir(path) == dir {
 			names = append(names, path+"\x00")
 		}
 	}
