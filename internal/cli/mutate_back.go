@@ -43,16 +43,22 @@ func (m *mutator) takeBack(ctx context.Context, change mutation, path string, ca
 		return &takenBackError{cause, err}
 	}
 	defer journal.Close()
-	change.Closes = false
-	opts, undraw := m.options(ctx, journal, change)
-	defer undraw()
-	result, err := op.Rollback(ctx, change.Plan, opts)
-	m.app.lines.note(m.app.resultData(result, path, nil))
+	result, err := m.back(ctx, change, path, journal)
 	if err != nil {
 		return &takenBackError{cause, err}
 	}
 	m.app.say("%s taken back: %d steps", m.verb(), result.Count(op.OutcomeRolledBack))
 	return &op.RolledBackError{Verb: m.verb(), Cause: cause}
+}
+
+// back takes the steps of the journal back, the last one first, while people see how far it is.
+func (m *mutator) back(ctx context.Context, change mutation, path string, journal *op.Journal) (op.Result, error) {
+	change.Closes = false
+	opts, undraw := m.options(ctx, journal, change)
+	defer undraw()
+	result, err := op.Rollback(ctx, change.Plan, opts)
+	m.app.lines.note(m.app.resultData(result, path, nil))
+	return result, err
 }
 
 // halfWay refuses other changes while an upgrade has to be ended: they would start the old version on the home of the new one.
@@ -148,11 +154,7 @@ func (m *mutator) rollBack(ctx context.Context, path string) error {
 	if err := m.confirm(ctx, text, "Take these steps back, the last one first"); err != nil {
 		return err
 	}
-	change.Closes = false
-	opts, undraw := m.options(ctx, journal, change)
-	defer undraw()
-	result, err := op.Rollback(ctx, change.Plan, opts)
-	m.app.lines.note(m.app.resultData(result, path, nil))
+	result, err := m.back(ctx, change, path, journal)
 	if err != nil {
 		return err
 	}
