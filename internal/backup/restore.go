@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/jomctl/jomctl/internal/wholefile"
 )
 
 // spare is how many bytes must be left on a disk after a restore.
@@ -44,20 +46,11 @@ func (r Repository) Restore(ctx context.Context, id, to string) (Verdict, error)
 	if _, err := r.run(ctx, "", "restore", id, "--target", to, "--verify"); err != nil {
 		// A part of a home looks like one. Of a damaged repository it may be all that is left.
 		if ctx.Err() != nil || !errors.Is(err, ErrDamaged) {
-			err = errors.Join(err, empty(to))
+			err = errors.Join(err, wholefile.Empty(to))
 		}
 		return Verdict{}, err
 	}
 	return Inspect(to)
-}
-
-// empty removes what is in a folder.
-func empty(folder string) error {
-	entries, err := os.ReadDir(folder)
-	for _, entry := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(folder, entry.Name())))
-	}
-	return err
 }
 
 // Verify restores a backup into a new folder below scratch, looks into it, and removes it.

@@ -20,6 +20,7 @@ import (
 	runprogress "github.com/jomctl/jomctl/internal/lifecycle/progress"
 	"github.com/jomctl/jomctl/internal/lifecycle/record"
 	"github.com/jomctl/jomctl/internal/op"
+	"github.com/jomctl/jomctl/internal/wholefile"
 	"github.com/jomctl/jomctl/provision"
 )
 
@@ -199,14 +200,10 @@ func emptyBehindLink(home string) error {
 	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		return nil // there is none, or it goes itself
 	}
-	entries, err := os.ReadDir(home + "/")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the link leads nowhere
+	if err := wholefile.Empty(home); !errors.Is(err, fs.ErrNotExist) { // which is a link that leads nowhere
+		return err
 	}
-	for _, entry := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(home, entry.Name())))
-	}
-	return err
+	return nil
 }
 
 // filesGoneStep removes what installing has made in the state folder, and nothing else.
